@@ -1,0 +1,437 @@
+//! The policy: how a token is come by, in the order of its steps, and nothing else.
+//!
+//! Stored and fresh, it is printed. Otherwise one process at a time renews it, and everybody who
+//! waited takes the result. What is new is saved before it is printed. Nothing stored is lost by a
+//! failure.
+
+use crate::client_secret;
+use crate::clock::{self, Deadline};
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::exchange::{exchange, remember, respect_retry_after};
+use crate::holdings::{Cache, Holdings, Spool};
+use crate::lock::{Lock, Taken};
+use crate::merged::Merged;
+use crate::note::{Note, fingerprint};
+use crate::oauth::{Cause, TokenRequest};
+use crate::profile::Profile;
+use crate::renewal::{self, Job};
+use crate::secret::Secret;
+use crate::store::{Backend, Interaction};
+use crate::token::{Record, Token};
+use crate::ui;
+use std::path::Path;
+use std::time::Duration;
+
+/// The answer to a refresh request is awaited this long, however short the caller's budget is: it
+/// may hold a rotated refresh token.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a caller wants.
+pub struct Ask<'a> {
+    pub profile: &'a Profile,
+    /// How long the token must still live; without it the profile's or the usual margin.
+    pub min_ttl: Option<Duration>,
+    /// Renew even if the stored token looks good.
+    pub force: bool,
+    /// No request, whatever happens.
+    pub offline: bool,
+    pub deadline: Deadline,
+    /// The same profile for a process that is started for the renewal.
+    pub again: renewal::Again<'a>,
+}
+
+impl Ask<'_> {
+    fn min_ttl(&self) -> Option<Duration> {
+        self.min_ttl.or(self.profile.min_ttl)
+    }
+
+    fn is_fresh(&self, token: &Token) -> bool {
+        token.is_fresh(clock::now(), self.min_ttl())
+    }
+}
+
+/// The token: from the cache, the store or the server.
+pub fn token(ask: &Ask<'_>) -> Result<Token> {
+    let profile = ask.profile;
+    let Ok(state) = env::state_dir() else {
+        return without_state(ask);
+    };
+    let cache = Cache::of(profile, &state);
+    if !ask.force
+        && let Some(token) = cache.get().filter(|token| ask.is_fresh(token))
+    {
+        ui::step("the token comes from the kernel keyring");
+        return Ok(token);
+    }
+    let started = clock::now_millis();
+    let mut holdings = Holdings::open(profile, ask.deadline, Interaction::Never)?;
+    let before = holdings.record(profile)?;
+    let stored = token_of(profile, before.as_ref());
+    if let Some(token) = stored
+        .as_ref()
+        .filter(|token| !ask.force && ask.is_fresh(token))
+    {
+        ui::step(&format!(
+            "the token comes from the store: {}",
+            holdings.store.describe()
+        ));
+        cache.put(token, clock::now());
+        return Ok(token.clone());
+    }
+    if ask.offline {
+        return offline(profile, stored);
+    }
+    let alive = stored.filter(|token| !ask.force && token.is_alive(clock::now()));
+    let renewed = wait_for_turn(ask, &state, &cache).and_then(|turn| match turn {
+        Turn::Come(token) => Ok(token),
+        Turn::Ours(lock) => renew_locked(ask, &mut holdings, before.as_ref(), lock, started),
+    });
+    match (renewed, alive) {
+        // What the server has not refused for good leaves a token with time left as good as it was.
+        (Err(error), Some(token))
+            if matches!(
+                error.kind,
+                Kind::Temporary | Kind::StoreLocked | Kind::StoreUnavailable
+            ) =>
+        {
+            stale_or(token, error, profile)
+        }
+        (renewed, _) => renewed,
+    }
+}
+
+/// How the wait for the profile's lock ended.
+enum Turn {
+    /// It is this process's turn, with the lock where there can be one.
+    Ours(Option<Lock>),
+    /// Somebody else's renewal has brought the token.
+    Come(Token),
+}
+
+fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
+    let name = &ask.profile.name;
+    let come = || {
+        cache
+            .get()
+            .filter(|token| !ask.force && ask.is_fresh(token))
+    };
+    let notice = || {
+        ui::notice(&format!(
+            "profile {name:?}: waiting for another tokctl that renews the token"
+        ));
+    };
+    let cause = match Lock::take(state, name, ask.deadline, come, notice) {
+        Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
+        Ok(Taken::Came(token)) => return Ok(Turn::Come(token)),
+        Ok(Taken::TimedOut) => {
+            let what = format!("profile {name:?}: another tokctl is still renewing the token");
+            return Err(Error::new(Kind::Temporary, what));
+        }
+        Ok(Taken::Unsupported) => {
+            ui::warn(&format!(
+                "{}: this file system has no locks, so parallel calls may each make a request",
+                state.display()
+            ));
+            return Ok(Turn::Ours(None));
+        }
+        Err(cause) => io_cause(&cause),
+    };
+    let what = format!(
+        "profile {name:?}: no lock below {}: {cause}",
+        state.display()
+    );
+    // Parallel requests cost a repeatable grant nothing but themselves; a refresh token used twice
+    // ends a login.
+    if ask.profile.is_repeatable() {
+        ui::warn(&format!("{what}; parallel calls may each make a request"));
+        return Ok(Turn::Ours(None));
+    }
+    Err(Error::new(Kind::StoreUnavailable, what)
+        .hint("make the directory writable, or set TOKCTL_STATE_DIR to one that can be locked"))
+}
+
+/// With the lock held: looks again, then makes the one request.
+fn renew_locked(
+    ask: &Ask<'_>,
+    holdings: &mut Holdings,
+    before: Option<&Record>,
+    lock: Option<Lock>,
+    started: u128,
+) -> Result<Token> {
+    let profile = ask.profile;
+    let generation = |record: Option<&Record>| record.map_or(0, |record| record.generation);
+    let record = holdings.record_locked(profile)?;
+    let renewed_meanwhile = generation(record.as_ref()) > generation(before);
+    if let Some(token) = token_of(profile, record.as_ref()) {
+        // Renewed while this process waited: as fresh as a token from the server can be, also for
+        // --force and for a --min-ttl that the server's tokens never reach.
+        let good = if renewed_meanwhile {
+            token.is_alive(clock::now())
+        } else {
+            !ask.force && ask.is_fresh(&token)
+        };
+        if good {
+            ui::step("another tokctl has renewed the token");
+            return Ok(token);
+        }
+    }
+    holdings.note = Note::load(&holdings.state, &profile.name);
+    if let Some(failure) = holdings
+        .note
+        .failure
+        .as_ref()
+        .filter(|failure| failure.at_ms > started)
+    {
+        // The request that this process waited for has failed: 200 callers do not knock 200 times.
+        return Err(failure.error.clone());
+    }
+    respect_retry_after(profile, holdings.note.not_before, ask.deadline)?;
+    if profile.is_repeatable() {
+        return ask_anew(ask, holdings, record.as_ref());
+    }
+    let bound =
+        record.filter(|record| record.binding == profile.binding() && record.refresh.is_some());
+    let Some(record) = bound else {
+        return Err(nothing_to_renew(profile, holdings));
+    };
+    if record
+        .refresh
+        .as_ref()
+        .is_some_and(|refresh| holdings.note.says_ended(refresh))
+    {
+        return Err(grant_ended(profile));
+    }
+    let job = Job {
+        binding: profile.binding(),
+        record,
+        client_secret: client_secret::find(profile, holdings, ask.deadline)?,
+        budget: ask.deadline.left(),
+    };
+    renewal::run(profile, &ask.again, &job, lock, ask.deadline)
+}
+
+/// Client credentials: asks for a token that needs neither a person nor a refresh token.
+fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
+    let profile = ask.profile;
+    let secret = client_secret::find(profile, holdings, ask.deadline)?;
+    let request = TokenRequest::ClientCredentials;
+    let result = exchange(
+        profile,
+        secret.as_ref(),
+        request,
+        ask.deadline,
+        Duration::ZERO,
+    );
+    let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
+    let merged = Merged::new(profile, old, granted, sent_at);
+    let token = merged.wanted(profile)?;
+    if merged.kept {
+        keep_repeatable(profile, holdings, &merged.record, &token);
+    }
+    Ok(token)
+}
+
+/// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
+fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, token: &Token) {
+    let cached = Cache::of(profile, &holdings.state).put(token, clock::now());
+    let backend = holdings.store.backend();
+    match holdings.save(profile, record) {
+        Ok(()) if backend == Backend::Kernel && !cached => ui::warn(&format!(
+            "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
+             request; store = \"encrypted-file\" in the configuration changes that",
+            profile.name
+        )),
+        Ok(()) => holdings.note_written(record, Some(token)),
+        Err(error) => ui::warn(&format!("the token is not stored: {error}")),
+    }
+}
+
+/// Renews with the refresh token, saves, and only then has a token to give. Runs in the child that
+/// outlives its caller.
+pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
+    let deadline = Deadline::after(job.budget);
+    let patient = Deadline::after(job.budget.max(PATIENCE));
+    let mut holdings = Holdings::open(profile, patient, Interaction::Never)?;
+    let Some(refresh) = &job.record.refresh else {
+        return Err(nothing_to_renew(profile, &holdings));
+    };
+    // Everything that can fail without the server fails now, before the refresh token is spent.
+    holdings.store.ready(&profile.name)?;
+    let spool = Spool::reserve(&holdings.state, profile)?;
+    let request = TokenRequest::RefreshToken(refresh);
+    match exchange(
+        profile,
+        job.client_secret.as_ref(),
+        request,
+        deadline,
+        PATIENCE,
+    ) {
+        Ok((granted, sent_at)) => {
+            let merged = Merged::new(profile, Some(&job.record), granted, sent_at);
+            keep_renewed(profile, &mut holdings, &merged, spool)?;
+            merged.wanted(profile)
+        }
+        Err(refused) if refused.cause == Cause::GrantEnded => {
+            spool.discard();
+            after_invalid_grant(profile, &mut holdings, refresh, refused.error)
+        }
+        Err(refused) => {
+            spool.discard();
+            Err(remember(&mut holdings, refused))
+        }
+    }
+}
+
+/// Saves what a refresh brought, whatever it takes.
+fn keep_renewed(
+    profile: &Profile,
+    holdings: &mut Holdings,
+    merged: &Merged,
+    spool: Spool,
+) -> Result<()> {
+    match holdings.save(profile, &merged.record) {
+        Ok(()) => spool.discard(),
+        Err(error) => match spool.keep(profile, &merged.record) {
+            Ok(path) => ui::warn(&format!(
+                "{error}; the new token is kept, sealed, in {} and moved to the store by the next call that can",
+                path.display()
+            )),
+            Err(cause) => {
+                return Err(Error::io(
+                    format!("{error}; and the new token cannot be spooled"),
+                    &cause,
+                ));
+            }
+        },
+    }
+    let token = merged.record.tokens.get(&profile.variant());
+    match token {
+        Some(token) => drop(Cache::of(profile, &holdings.state).put(token, clock::now())),
+        None => Cache::of(profile, &holdings.state).forget(),
+    }
+    holdings.note_written(&merged.record, token);
+    Ok(())
+}
+
+/// `invalid_grant`: if somebody else has renewed meanwhile, their token; only otherwise is the grant
+/// at its end, which is remembered.
+fn after_invalid_grant(
+    profile: &Profile,
+    holdings: &mut Holdings,
+    sent: &Secret,
+    refusal: Error,
+) -> Result<Token> {
+    let record = holdings.record(profile)?;
+    let other = |record: &Record| {
+        record
+            .refresh
+            .as_ref()
+            .is_some_and(|stored| stored.expose() != sent.expose())
+    };
+    if let Some(record) = record.filter(other)
+        && let Some(token) =
+            token_of(profile, Some(&record)).filter(|token| token.is_alive(clock::now()))
+    {
+        return Ok(token);
+    }
+    holdings.note.ended = Some(fingerprint(sent));
+    holdings.note.failure = None;
+    holdings.save_note();
+    Cache::of(profile, &holdings.state).forget();
+    let mut error = grant_ended(profile);
+    error.message = format!("{} ({})", error.message, server_words(&refusal));
+    error.oauth_code = refusal.oauth_code;
+    error.http_status = refusal.http_status;
+    Err(error)
+}
+
+/// The part of a refusal that the server said.
+fn server_words(refusal: &Error) -> &str {
+    refusal
+        .message
+        .split_once(": ")
+        .map_or(refusal.message.as_str(), |(_, words)| words)
+}
+
+/// The record's token for what the profile asks, if it belongs to the same client and server.
+fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
+    let record = record.filter(|record| record.binding == profile.binding())?;
+    record.tokens.get(&profile.variant()).cloned()
+}
+
+/// A stored token with time left is better than none while the server or the store is away.
+fn stale_or(token: Token, error: Error, profile: &Profile) -> Result<Token> {
+    if !token.is_alive(clock::now()) {
+        return Err(error);
+    }
+    let left = token.expires.map_or_else(String::new, |end| {
+        format!(
+            ", which is good for another {}",
+            clock::words(end - clock::now())
+        )
+    });
+    let name = &profile.name;
+    let words = error
+        .message
+        .strip_prefix(&format!("profile {name:?}: "))
+        .unwrap_or(&error.message);
+    ui::warn(&format!(
+        "profile {name:?}: not renewed, here is the stored token{left}: {words}"
+    ));
+    Ok(token)
+}
+
+fn offline(profile: &Profile, stored: Option<Token>) -> Result<Token> {
+    if let Some(token) = stored.filter(|token| token.is_alive(clock::now())) {
+        return Ok(token);
+    }
+    let what = format!(
+        "profile {:?}: no stored token is good, and --offline allows no request",
+        profile.name
+    );
+    Err(Error::new(Kind::Temporary, what).hint("run the same without --offline"))
+}
+
+/// No place for any state (no home directory): what can be had without is had.
+fn without_state(ask: &Ask<'_>) -> Result<Token> {
+    let profile = ask.profile;
+    let stateless = env::state_dir().map(drop);
+    if !profile.is_repeatable() || ask.offline {
+        stateless?;
+    }
+    ui::warn(&format!(
+        "profile {:?}: there is no home directory to keep the token in, so every call is a request",
+        profile.name
+    ));
+    let secret = match &profile.client_secret {
+        Some(source) => source.resolve(&profile.name, ask.deadline)?,
+        None => None,
+    };
+    let result = exchange(
+        profile,
+        secret.as_ref(),
+        TokenRequest::ClientCredentials,
+        ask.deadline,
+        Duration::ZERO,
+    );
+    let (granted, sent_at) = result.map_err(|refused| refused.error)?;
+    Merged::new(profile, None, granted, sent_at).wanted(profile)
+}
+
+fn nothing_to_renew(profile: &Profile, holdings: &Holdings) -> Error {
+    let what = if holdings.note.refreshable {
+        "what is stored belongs to another client_id, token_endpoint or grant"
+    } else {
+        "there is no refresh token, and the access token has ended or was never there"
+    };
+    Error::login_required(&profile.name, format!("profile {:?}: {what}", profile.name))
+}
+
+fn grant_ended(profile: &Profile) -> Error {
+    let name = &profile.name;
+    Error::login_required(
+        name,
+        format!("your grant for {name} ended (revoked or expired)"),
+    )
+}

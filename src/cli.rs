@@ -1,0 +1,241 @@
+//! The command line as it is typed, with every help text; acts on nothing.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, which show no backticks"
+)]
+
+use crate::profile::TokenKind;
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// OAuth 2.0 tokens for shell scripts, git and cron
+///
+/// Obtains tokens, keeps them in the system's keyring with their expiry, renews them once for
+/// everybody who asks, and prints just a token (or JSON) on stdout.
+#[derive(Debug, Parser)]
+#[command(name = "tokctl", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 the answer is on stdout; 1 I/O or internal error; 2 wrong usage; 3 configuration wrong or no such
+profile; 4 a person must log in; 5 refused by the server; 6 temporary, try again later; 7 the store is locked
+or cannot be used.";
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say on stderr what is being done; never a secret
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The subcommands' names, for a hint at the right help.
+pub const COMMANDS: [&str; 6] = ["get", "status", "import", "logout", "secret", "unlock"];
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Get(Get),
+    Status(Status),
+    Import(Import),
+    Logout(Logout),
+    #[command(subcommand)]
+    Secret(Secret),
+    Unlock(Unlock),
+    #[command(hide = true)]
+    Renewal(Renewal),
+}
+
+/// Print an access token, renewed or fetched when needed; never asks anything
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Get {
+    /// The profile in the configuration, or the name of a preset
+    pub profile: String,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// What to print
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Short for --format json; errors are JSON on stderr too
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// How long the token must still be good [default: the smaller of 5 minutes and a tenth of its life]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub min_ttl: Option<Duration>,
+    /// Renew even if the stored token is good
+    #[arg(long, conflicts_with = "offline")]
+    pub force: bool,
+    /// Only what is stored: make no request
+    #[arg(long)]
+    pub offline: bool,
+    /// The time for everything together: lock, store and network [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Write to a file (mode 0600, replaced in one step, without a newline) instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print no newline at the end
+    #[arg(long)]
+    pub no_newline: bool,
+}
+
+/// What shapes the token, over the profile's own settings.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Wanted {
+    /// Which of the grant's tokens [default: the profile's `token`, else access]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub token: Option<TokenKind>,
+    /// Scopes instead of the profile's, separated by spaces; may be repeated
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+    /// Audience instead of the profile's
+    #[arg(long, value_name = "AUDIENCE")]
+    pub audience: Option<String>,
+    /// Resource (RFC 8707) instead of the profile's; may be repeated
+    #[arg(long, value_name = "URI")]
+    pub resource: Vec<String>,
+}
+
+/// The forms of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The token alone
+    #[default]
+    Token,
+    /// Bearer TOKEN
+    Bearer,
+    /// Authorization: Bearer TOKEN, for curl -H @-
+    Header,
+    /// {"Authorization":"Bearer TOKEN"}
+    HeadersJson,
+    /// header = "Authorization: Bearer TOKEN", for curl --config -
+    Curl,
+    /// The token with its type, expiry and scope
+    Json,
+}
+
+/// Show the profiles: what is stored where, and for how long it is good; never a token
+#[derive(Debug, Args)]
+pub struct Status {
+    /// One profile only
+    pub profile: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Store a token response (JSON) or a bare refresh token from stdin
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The profile it belongs to
+    pub profile: String,
+}
+
+/// Erase what is stored for a profile
+#[derive(Debug, Args)]
+pub struct Logout {
+    /// The profile
+    #[arg(required_unless_present = "all")]
+    pub profile: Option<String>,
+    /// Every profile of the configuration
+    #[arg(long, conflicts_with = "profile")]
+    pub all: bool,
+}
+
+/// Keep a profile's client secret in its store
+#[derive(Debug, Subcommand)]
+pub enum Secret {
+    /// Take it from the terminal without echo, or from stdin
+    Set {
+        /// The profile, whose configuration has client_secret = { keyring = true }
+        profile: String,
+    },
+    /// Remove it
+    Rm {
+        /// The profile
+        profile: String,
+    },
+}
+
+/// Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// How long the key is kept
+    #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = humantime::parse_duration)]
+    pub for_: Duration,
+}
+
+/// For tokctl itself: renew in the background
+#[derive(Debug, Args)]
+pub struct Renewal {
+    #[command(flatten)]
+    pub wanted: Wanted,
+    pub profile: String,
+}
+
+impl Wanted {
+    /// The same as arguments, for the renewal's child.
+    pub fn to_args(&self) -> Vec<String> {
+        let mut args = Vec::new();
+        let mut flag = |name: &str, value: &str| args.push(format!("--{name}={value}"));
+        if let Some(kind) = self.token {
+            flag(
+                "token",
+                if kind == TokenKind::Id {
+                    "id"
+                } else {
+                    "access"
+                },
+            );
+        }
+        self.scope.iter().for_each(|scope| flag("scope", scope));
+        self.audience
+            .iter()
+            .for_each(|audience| flag("audience", audience));
+        self.resource
+            .iter()
+            .for_each(|resource| flag("resource", resource));
+        args
+    }
+}
+
+/// Reads the command line. A `get` is read with its own arguments alone: building the whole tree of
+/// commands would cost a fifth of what an empty process costs.
+pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    if args.get(1).is_some_and(|word| word == "get") {
+        let command = Get::augment_args(Global::augment_args(clap::Command::new("tokctl-get")))
+            .bin_name("tokctl get")
+            .version(env!("CARGO_PKG_VERSION"));
+        let matches = command.try_get_matches_from(&args[1..])?;
+        let global = Global::from_arg_matches(&matches)?;
+        return Ok(Cli {
+            global,
+            command: Command::Get(Get::from_arg_matches(&matches)?),
+        });
+    }
+    Cli::try_parse_from(args)
+}
+
+impl Cli {
+    /// Whether errors are wanted as JSON.
+    pub fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Get(get) => get.json || get.format == Format::Json,
+            Command::Status(status) => status.json,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The clock: wall time in whole seconds, and the one time budget of a command.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970-01-01 UTC, as tokens' expiry is kept.
+pub type Epoch = i64;
+
+/// The wall clock, now.
+pub fn now() -> Epoch {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(_) => 0,
+    }
+}
+
+/// The wall clock in milliseconds since 1970.
+pub fn now_millis() -> u128 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis())
+}
+
+/// A time as RFC 3339 in UTC with whole seconds and `Z`, the form every consumer parses.
+pub fn rfc3339(at: Epoch) -> String {
+    // Year 9999, the last that the format can name.
+    let at = at.clamp(0, 253_402_300_799);
+    let at = UNIX_EPOCH + Duration::from_secs(at.unsigned_abs());
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// The moment by which a command must have answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// `budget` from now.
+    pub fn after(budget: Duration) -> Self {
+        // A year stands for "without end": an Instant cannot be that far away on every platform.
+        Self(Instant::now() + budget.min(Duration::from_secs(31_536_000)))
+    }
+
+    /// The time that is left; zero once it has passed.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether it has passed.
+    pub fn passed(self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// As the instant that libraries take.
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+}
+
+/// A duration in the words of `humantime`, in whole seconds: "42m", "2h 5m".
+pub fn words(seconds: Epoch) -> String {
+    humantime::format_duration(Duration::from_secs(seconds.unsigned_abs())).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_have_whole_seconds_and_z() {
+        assert_eq!(super::rfc3339(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(super::rfc3339(i64::MAX), "9999-12-31T23:59:59Z");
+    }
+}

@@ -1,0 +1,50 @@
+//! One subcommand, one file, the same word.
+
+mod get;
+mod import;
+mod logout;
+mod secret;
+mod status;
+mod unlock;
+
+use crate::cli::{Cli, Command, Global, Renewal, Wanted};
+use crate::error::Result;
+use crate::profile::config::Config;
+use crate::profile::{Profile, split_scope};
+use crate::renewal;
+
+/// Runs what the command line asks for.
+pub fn run(cli: Cli) -> Result<()> {
+    let global = cli.global;
+    match cli.command {
+        Command::Get(get) => get::run(&global, &get),
+        Command::Status(status) => status::run(&global, &status),
+        Command::Import(import) => import::run(&global, &import),
+        Command::Logout(logout) => logout::run(&global, &logout),
+        Command::Secret(secret) => secret::run(&global, &secret),
+        Command::Unlock(unlock) => unlock::run(&unlock),
+        Command::Renewal(Renewal { wanted, profile }) => {
+            renewal::serve(&load(&global, &profile, &wanted)?)
+        }
+    }
+}
+
+/// The profile, with what the command line sets over it.
+fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
+    let config = Config::load(global.config.as_deref())?;
+    let mut profile = Profile::load(&config, name)?;
+    if let Some(kind) = wanted.token {
+        profile.kind = kind;
+    }
+    if !wanted.scope.is_empty() {
+        profile.scope = split_scope(&wanted.scope);
+        profile.scope_on_refresh = true;
+    }
+    if wanted.audience.is_some() {
+        profile.audience.clone_from(&wanted.audience);
+    }
+    if !wanted.resource.is_empty() {
+        profile.resource.clone_from(&wanted.resource);
+    }
+    Ok(profile)
+}

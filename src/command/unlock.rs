@@ -1,0 +1,65 @@
+//! `tokctl unlock`: the encrypted file's key into the kernel keyring, from a passphrase.
+
+use crate::cli::Unlock;
+use crate::clock::words;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::store::cipher::{self, Key};
+use crate::store::files;
+use crate::store::key_source::KeySource;
+use crate::ui;
+use std::path::Path;
+
+/// What is sealed under the key to tell a right passphrase from a wrong one.
+const CHECK: &str = "store key check";
+
+/// Asks for the passphrase; the first time, that sets it.
+pub fn run(unlock: &Unlock) -> Result<()> {
+    let state = env::state_dir()?;
+    let source = KeySource {
+        profile: "",
+        configured: None,
+        state: &state,
+    };
+    let first = !source.salt_file().exists();
+    let passphrase = ui::read_secret(if first {
+        "new passphrase for the encrypted file"
+    } else {
+        "passphrase"
+    })?;
+    if passphrase.is_empty() {
+        return Err(Error::usage("the passphrase is empty"));
+    }
+    let key = source.derive(&passphrase)?;
+    check(&state, &key)?;
+    if !source.keep_unlocked(&key, unlock.for_) {
+        return Err(Error::new(
+            Kind::StoreUnavailable,
+            "the kernel keyring cannot be used here, so nothing can be kept unlocked",
+        )
+        .hint("give the key in another way: store_key in the configuration, or TOKCTL_STORE_KEY"));
+    }
+    let seconds = i64::try_from(unlock.for_.as_secs()).unwrap_or(i64::MAX);
+    let set = if first { "passphrase set; " } else { "" };
+    ui::notice(&format!(
+        "{set}the encrypted file is unlocked for {}",
+        words(seconds)
+    ));
+    Ok(())
+}
+
+/// Compares with the key that was used first, which this sets where there was none.
+fn check(state: &Path, key: &Key) -> Result<()> {
+    let path = state.join("store.check");
+    let failed = |cause: std::io::Error| Error::io(path.display(), &cause);
+    match files::read(&path).map_err(failed)? {
+        Some(sealed) if cipher::open(key, CHECK, &sealed).is_some() => Ok(()),
+        Some(_) => Err(Error::new(Kind::StoreLocked, "wrong passphrase")),
+        None => files::write(&path, &cipher::seal(key, CHECK, b"")).map_err(|cause| {
+            Error::new(
+                Kind::StoreUnavailable,
+                format!("{}: {}", path.display(), io_cause(&cause)),
+            )
+        }),
+    }
+}

@@ -1,0 +1,190 @@
+//! Every environment variable and default path, and no other file reads them.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A variable that is set and not empty. `None` also for a value that is not UTF-8.
+pub fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A variable that names a path.
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// An XDG base directory: absolute, as the specification demands, else its default below HOME.
+fn base(name: &str, below_home: &str) -> Option<PathBuf> {
+    path(name)
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| Some(home()?.join(below_home)))
+}
+
+/// The home directory: `$HOME`, else what the user database says.
+pub fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// A leading `~/` of a configured path stands for the home directory.
+pub fn expand_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), home()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// The directory of the configuration file and of the encrypted file's key.
+pub fn config_dir() -> Option<PathBuf> {
+    if cfg!(windows) {
+        return Some(path("APPDATA")?.join("tokctl"));
+    }
+    if cfg!(target_os = "macos") && path("XDG_CONFIG_HOME").is_none() {
+        return Some(home()?.join("Library/Application Support/tokctl"));
+    }
+    Some(base("XDG_CONFIG_HOME", ".config")?.join("tokctl"))
+}
+
+/// The configuration file: `$TOKCTL_CONFIG`, else `config.toml` in the configuration directory.
+pub fn config_file() -> Option<PathBuf> {
+    path("TOKCTL_CONFIG").or_else(|| Some(config_dir()?.join("config.toml")))
+}
+
+/// Where locks, notes and encrypted records live: below HOME and never in `$XDG_RUNTIME_DIR`, so
+/// that cron and the desktop share them.
+///
+/// # Errors
+/// [`Kind::Io`](crate::error::Kind::Io) where neither a variable nor the user database names a place.
+pub fn state_dir() -> Result<PathBuf> {
+    let platform = || {
+        if cfg!(windows) {
+            return Some(path("LOCALAPPDATA")?.join("tokctl"));
+        }
+        if cfg!(target_os = "macos") && path("XDG_STATE_HOME").is_none() {
+            return Some(home()?.join("Library/Application Support/tokctl/state"));
+        }
+        Some(base("XDG_STATE_HOME", ".local/state")?.join("tokctl"))
+    };
+    path("TOKCTL_STATE_DIR").or_else(platform).ok_or_else(|| {
+        Error::new(
+            crate::error::Kind::Io,
+            "there is no home directory to keep state in",
+        )
+        .hint("set HOME or TOKCTL_STATE_DIR")
+    })
+}
+
+/// The token that `TOKCTL_TOKEN_<PROFILE>` holds for a profile: letters in upper case, everything
+/// else but digits as `_`.
+pub fn token_override(profile: &str) -> Option<Secret> {
+    let token = Secret::new(var(&token_variable(profile))?.trim().to_owned());
+    Some(token).filter(|token| !token.is_empty())
+}
+
+/// The name of that variable.
+pub fn token_variable(profile: &str) -> String {
+    format!("TOKCTL_TOKEN_{}", variable_part(profile))
+}
+
+/// A profile's name as part of a variable's name.
+pub fn variable_part(profile: &str) -> String {
+    let fold = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    profile.chars().map(fold).collect()
+}
+
+/// The D-Bus addresses at which the user's session bus may be, best first: also without an
+/// environment, as under cron. An address that was not set by somebody is trusted only if the
+/// socket belongs to the user, which the store checks.
+pub fn session_bus() -> Vec<String> {
+    let mut addresses: Vec<String> = var("DBUS_SESSION_BUS_ADDRESS").into_iter().collect();
+    #[cfg(unix)]
+    {
+        let uid = nix::unistd::getuid();
+        let standard = PathBuf::from(format!("/run/user/{uid}"));
+        let dir = path("XDG_RUNTIME_DIR")
+            .filter(|dir| dir.is_absolute())
+            .unwrap_or(standard);
+        if let Some(dir) = dir.to_str() {
+            // D-Bus specification, "Server Addresses": anything else is escaped as %XX.
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\*.".contains(&byte);
+            let escape = |byte: u8| {
+                if plain(byte) {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02x}")
+                }
+            };
+            let address = format!(
+                "unix:path={}/bus",
+                dir.bytes().map(escape).collect::<String>()
+            );
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    addresses
+}
+
+/// systemd's directory of credentials for this unit.
+pub fn credentials_directory() -> Option<PathBuf> {
+    path("CREDENTIALS_DIRECTORY")
+}
+
+/// The encrypted file's passphrase or key, the last of its sources.
+pub fn store_key() -> Option<Secret> {
+    var("TOKCTL_STORE_KEY").map(Secret::from_line)
+}
+
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, which add to the system's certificate authorities.
+pub fn extra_roots() -> (Option<PathBuf>, Option<PathBuf>) {
+    (path("SSL_CERT_FILE"), path("SSL_CERT_DIR"))
+}
+
+/// The proxy for a URL of `scheme`, and the hosts that go without: curl's rules. `HTTP_PROXY` in
+/// capitals is not read, since a CGI script gets a request's `Proxy:` header under that name.
+pub fn proxy(scheme: &str) -> (Option<String>, Option<String>) {
+    let of_scheme = match scheme {
+        "https" => var("https_proxy").or_else(|| var("HTTPS_PROXY")),
+        _ => var("http_proxy"),
+    };
+    let proxy = of_scheme
+        .or_else(|| var("all_proxy"))
+        .or_else(|| var("ALL_PROXY"));
+    (proxy, var("no_proxy").or_else(|| var("NO_PROXY")))
+}
+
+/// The command line as the program got it, its own name included.
+pub fn args() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// The running program, to be started again as the child that renews.
+#[cfg_attr(target_os = "linux", allow(clippy::unnecessary_wraps))]
+pub fn this_program() -> std::io::Result<PathBuf> {
+    // By this name it is found even after an upgrade has replaced the file.
+    #[cfg(target_os = "linux")]
+    return Ok(PathBuf::from("/proc/self/exe"));
+    #[cfg(not(target_os = "linux"))]
+    std::env::current_exe()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_profile_names_its_variable() {
+        assert_eq!(
+            super::token_variable("git.corp-1"),
+            "TOKCTL_TOKEN_GIT_CORP_1"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! What is held for one profile: the kernel's cache in front, the store behind it, the spool for what
+//! the store would not take, and the note.
+
+use crate::clock::{self, Deadline, Epoch};
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::note::Note;
+use crate::profile::{Profile, StoreChoice, hash};
+use crate::secret::Secret;
+use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel};
+use crate::token::{Record, Token};
+use crate::ui;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// A token whose end nobody knows stays in the kernel's cache this long, in seconds.
+const UNKNOWN_LIFE: Epoch = 3600;
+
+/// Room that is set aside for a record before a refresh token is spent, in bytes. Records are at most
+/// a few kilobytes; one of a 16 KB token with its id token and refresh token still fits.
+const SPOOL_ROOM: usize = 64 * 1024;
+
+/// The profile's place in the kernel's cache.
+pub struct Cache {
+    name: Option<String>,
+}
+
+impl Cache {
+    /// The cache of a profile's present variant; of none, where it is switched off.
+    pub fn of(profile: &Profile, state: &Path) -> Self {
+        Self::named(profile, state, &profile.variant())
+    }
+
+    fn named(profile: &Profile, state: &Path, variant: &str) -> Self {
+        let kept = profile.kernel_cache && profile.store != StoreChoice::None;
+        let store = format!("{:?}", profile.store);
+        // The user keyring is the whole account's: the name binds a token to everything that it
+        // depends on, so that another configuration never finds it.
+        let parts = [
+            "cache-1",
+            &state.to_string_lossy(),
+            &profile.name,
+            &store,
+            &profile.binding(),
+            variant,
+        ];
+        Self {
+            name: kept.then(|| format!("tokctl:{}", hash(&parts))),
+        }
+    }
+
+    /// The cached token.
+    pub fn get(&self) -> Option<Token> {
+        serde_json::from_slice(&kernel::get(self.name.as_ref()?)?).ok()
+    }
+
+    /// Keeps a token until it ends. Whether the kernel took it.
+    pub fn put(&self, token: &Token, now: Epoch) -> bool {
+        let Some(name) = &self.name else { return false };
+        let life = token.expires.map_or(UNKNOWN_LIFE, |end| end - now);
+        let text = serde_json::to_vec(token).expect("strings and numbers always serialize");
+        kernel::put(name, &zeroize::Zeroizing::new(text), life)
+    }
+
+    /// Forgets the token.
+    pub fn forget(&self) {
+        if let Some(name) = &self.name {
+            kernel::forget(name);
+        }
+    }
+}
+
+/// A profile's opened store with its note.
+pub struct Holdings {
+    pub state: PathBuf,
+    pub note: Note,
+    pub store: Store,
+}
+
+impl Holdings {
+    /// Opens the profile's store.
+    pub fn open(profile: &Profile, deadline: Deadline, interaction: Interaction) -> Result<Self> {
+        let state = env::state_dir()?;
+        let note = Note::load(&state, &profile.name);
+        let opening = Opening {
+            profile,
+            state: &state,
+            deadline,
+            interaction,
+        };
+        let store = opening.open(note.store)?;
+        Ok(Self { state, note, store })
+    }
+
+    /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
+    /// brought: its tokens are not to be used, but its generation counts on.
+    pub fn record(&mut self, profile: &Profile) -> Result<Option<Record>> {
+        let Some(line) = self.store.load(&profile.name)? else {
+            return Ok(None);
+        };
+        let Some(record) = Record::from_line(&line) else {
+            return Err(Error::new(
+                Kind::StoreUnavailable,
+                format!(
+                    "profile {:?}: what is stored cannot be read by this version",
+                    profile.name
+                ),
+            )
+            .hint("import or log in again to replace it"));
+        };
+        Ok(Some(self.spooled(profile, &record).unwrap_or(record)))
+    }
+
+    /// The profile's record, with the lock held: a newer spooled one is moved into the store first,
+    /// since its file is about to be needed again.
+    pub fn record_locked(&mut self, profile: &Profile) -> Result<Option<Record>> {
+        let record = self.record(profile)?;
+        if let Some(record) = record
+            .as_ref()
+            .filter(|_| spool_path(&self.state, &profile.name).exists())
+        {
+            self.save(profile, record)?;
+        }
+        Ok(record)
+    }
+
+    fn spooled(&self, profile: &Profile, stored: &Record) -> Option<Record> {
+        let sealed = files::read(&spool_path(&self.state, &profile.name)).ok()??;
+        let key = cipher::key_from_text(&stored.spool_key)?;
+        let record =
+            Record::from_line(&cipher::open(&key, &spool_purpose(&profile.name), &sealed)?)?;
+        (record.generation > stored.generation).then_some(record)
+    }
+
+    /// Writes a record, in the caller's hands the profile's lock. The spool is then of no more use.
+    pub fn save(&mut self, profile: &Profile, record: &Record) -> Result<()> {
+        self.store.save(&profile.name, &record.to_line())?;
+        // If it stays, it has a lower generation and is never taken again.
+        drop(files::remove(&spool_path(&self.state, &profile.name)));
+        Ok(())
+    }
+
+    /// Notes what was written; a note is a convenience, so that failing is only a warning.
+    pub fn note_written(&mut self, record: &Record, token: Option<&Token>) {
+        let backend = self.store.backend();
+        if matches!(backend, Backend::Keyring | Backend::EncryptedFile) {
+            self.note.store = Some(backend);
+        }
+        self.note.generation = record.generation;
+        self.note.refreshable = record.refresh.is_some();
+        self.note.has_token = token.is_some();
+        self.note.scope = token.and_then(|token| token.scope.clone());
+        self.note.expires = token.and_then(|token| token.expires);
+        self.note.updated = Some(clock::now());
+        self.note.ended = None;
+        self.note.not_before = None;
+        self.note.failure = None;
+        self.save_note();
+    }
+
+    /// Writes the note.
+    pub fn save_note(&self) {
+        if let Err(cause) = self.note.save(&self.state) {
+            ui::step(&format!(
+                "{} cannot be written: {}",
+                self.state.display(),
+                io_cause(&cause)
+            ));
+        }
+    }
+
+    /// Erases everything that is held; whether there was anything.
+    pub fn erase(&mut self, profile: &Profile) -> Result<bool> {
+        let io = |cause: std::io::Error| Error::io(self.state.display(), &cause);
+        // Of a record that cannot be read, the default variant at least.
+        let record = self.store.load(&profile.name).ok().flatten();
+        let record = record.and_then(|line| Record::from_line(&line));
+        Cache::of(profile, &self.state).forget();
+        for variant in record.iter().flat_map(|record| record.tokens.keys()) {
+            Cache::named(profile, &self.state, variant).forget();
+        }
+        let stored = self.store.erase(&profile.name)?;
+        let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
+        let noted = Note::erase(&self.state, &profile.name).map_err(io)?;
+        Ok(stored || spooled || (noted && self.note.has_token))
+    }
+}
+
+/// Room for a record, taken before a refresh token is spent: a full disk cannot lose what comes for
+/// it.
+pub struct Spool {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl Spool {
+    /// Takes the room.
+    pub fn reserve(state: &Path, profile: &Profile) -> Result<Self> {
+        let path = spool_path(state, &profile.name);
+        let reserve = || {
+            let dir = path.parent().unwrap_or(state);
+            files::ensure_dir(dir)?;
+            let mut options = std::fs::OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            files::no_follow(&mut options);
+            let mut file = options.open(&path)?;
+            file.write_all(&vec![0; SPOOL_ROOM])?;
+            Ok(file)
+        };
+        let file = reserve().map_err(|cause: std::io::Error| {
+            Error::new(
+                Kind::StoreUnavailable,
+                format!(
+                    "profile {:?}: not renewed, since there is no room to keep the new token: {}: {}",
+                    profile.name,
+                    path.display(),
+                    io_cause(&cause)
+                ),
+            )
+            .hint("make the directory writable, or free some disk space")
+        })?;
+        Ok(Self { file, path })
+    }
+
+    /// Keeps a record that the store would not take, sealed under the key that the stored record has.
+    pub fn keep(mut self, profile: &Profile, record: &Record) -> std::io::Result<PathBuf> {
+        let key = cipher::key_from_text(&record.spool_key)
+            .ok_or_else(|| std::io::Error::other("the record has no spool key"))?;
+        let sealed = cipher::seal(&key, &spool_purpose(&profile.name), &record.to_line());
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&sealed)?;
+        self.file.set_len(sealed.len() as u64)?;
+        self.file.sync_all()?;
+        Ok(self.path)
+    }
+
+    /// Gives the room back.
+    pub fn discard(self) {
+        drop(files::remove(&self.path));
+    }
+}
+
+/// A new spool key for a new record.
+pub fn new_spool_key() -> Secret {
+    cipher::key_to_text(&cipher::random_key())
+}
+
+fn spool_path(state: &Path, profile: &str) -> PathBuf {
+    state
+        .join("spool")
+        .join(format!("{}.sealed", hash(&["profile-1", profile])))
+}
+
+fn spool_purpose(profile: &str) -> String {
+    format!("spool {profile}")
+}

@@ -1,0 +1,109 @@
+//! One profile's lock across processes, within a deadline.
+
+use crate::clock::Deadline;
+use crate::profile::hash;
+use crate::store::files;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The first pause between two tries; it doubles up to [`LAST_PAUSE`]. A waiter asks the kernel's
+/// cache at each try, which costs microseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(16);
+
+/// After this a person who waits is told so.
+const NOTICE: Duration = Duration::from_secs(1);
+
+/// The lock as it is held. The operating system frees it with the last copy of the open file, so
+/// nobody's death leaves it behind, and it can be handed to a child.
+pub struct Lock(File);
+
+/// How waiting for a lock ended.
+pub enum Taken<T> {
+    /// It is held.
+    Lock(Lock),
+    /// What was waited for came by itself.
+    Came(T),
+    /// The deadline passed.
+    TimedOut,
+    /// This file system has no locks (some network file systems).
+    Unsupported,
+}
+
+impl Lock {
+    /// Waits for a profile's lock; `came` is asked between tries, `notice` called once after a
+    /// second.
+    pub fn take<T>(
+        state: &Path,
+        profile: &str,
+        deadline: Deadline,
+        mut came: impl FnMut() -> Option<T>,
+        notice: impl FnOnce(),
+    ) -> io::Result<Taken<T>> {
+        let file = open(state, profile)?;
+        let started = Instant::now();
+        let mut notice = Some(notice);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Taken::Lock(Self(file))),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(cause)) if unsupported(&cause) => {
+                    return Ok(Taken::Unsupported);
+                }
+                Err(TryLockError::Error(cause)) => return Err(cause),
+            }
+            if let Some(came) = came() {
+                return Ok(Taken::Came(came));
+            }
+            if deadline.passed() {
+                return Ok(Taken::TimedOut);
+            }
+            if started.elapsed() >= NOTICE
+                && let Some(notice) = notice.take()
+            {
+                notice();
+            }
+            std::thread::sleep(pause.min(deadline.left()));
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Lets a child that is started now hold the lock too, until it ends.
+    #[cfg(unix)]
+    pub fn share_with_child(&self) -> io::Result<()> {
+        use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+        fcntl(&self.0, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        Ok(())
+    }
+}
+
+fn open(state: &Path, profile: &str) -> io::Result<File> {
+    let dir = state.join("locks");
+    files::ensure_dir(&dir)?;
+    let path = dir.join(format!("{}.lock", hash(&["profile-1", profile])));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    files::no_follow(&mut options);
+    // Never deleted: a lock on a file that is gone from its directory excludes nobody.
+    options.open(path)
+}
+
+fn unsupported(cause: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        let none = [
+            nix::errno::Errno::ENOLCK as i32,
+            nix::errno::Errno::EOPNOTSUPP as i32,
+        ];
+        cause
+            .raw_os_error()
+            .is_some_and(|code| none.contains(&code))
+    }
+    #[cfg(not(unix))]
+    {
+        cause.kind() == io::ErrorKind::Unsupported
+    }
+}

@@ -1,0 +1,158 @@
+//! What a grant brought, merged with what was stored, and how long it lives.
+
+use crate::clock::{self, Epoch};
+use crate::error::{Error, Kind, Result};
+use crate::holdings::new_spool_key;
+use crate::oauth::reply::{Expiry, Granted};
+use crate::profile::{Profile, TokenKind};
+use crate::secret::Secret;
+use crate::token::{Record, Token};
+use crate::ui;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// A token of which nobody says when it ends is renewed after this, where it can be (R15).
+const USUAL_LIFE: Epoch = 3600;
+
+/// What a grant brought, merged with what was there.
+pub struct Merged {
+    pub record: Record,
+    /// The token asked for, or why there is none.
+    access: Result<Token, String>,
+    id_token: Option<Token>,
+    /// Whether there is anything to store.
+    pub kept: bool,
+}
+
+impl Merged {
+    /// Merges: no refresh token in the reply keeps the old one, the generation grows by one.
+    pub fn new(profile: &Profile, old: Option<&Record>, granted: Granted, sent_at: Epoch) -> Self {
+        let now = clock::now();
+        let mut record = match old.filter(|old| old.binding == profile.binding()) {
+            Some(old) => old.clone(),
+            None => Record::new(profile.binding(), new_spool_key()),
+        };
+        record.generation = old.map_or(0, |old| old.generation) + 1;
+        if !profile.is_repeatable()
+            && let Some(refresh) = granted.refresh
+        {
+            record.refresh = Some(refresh);
+        }
+        let renewable = profile.is_repeatable() || record.refresh.is_some();
+        let scope = granted
+            .scope
+            .or_else(|| Some(profile.scope.join(" ")).filter(|scope| !scope.is_empty()));
+        let (token_type, expiry) = (granted.token_type, granted.expiry);
+        let access = granted.access.map(|text| {
+            let expires = expires(profile, &expiry, &text, sent_at, renewable);
+            Token {
+                text,
+                token_type,
+                scope,
+                obtained: sent_at,
+                expires,
+            }
+        });
+        let id_token = granted.id_token.map(|text| {
+            let expires = jwt_expiry(&text);
+            Token {
+                text,
+                token_type: None,
+                scope: None,
+                obtained: sent_at,
+                expires,
+            }
+        });
+        let mut kept = record.refresh.is_some();
+        let both = [
+            (TokenKind::Access, access.as_ref().ok()),
+            (TokenKind::Id, id_token.as_ref()),
+        ];
+        for (kind, token) in both {
+            // A lifetime of 0 means: print, do not keep.
+            if let Some(token) = token.filter(|token| token.expires != Some(sent_at)) {
+                record.put(&profile.variant_of(kind), token.clone(), now);
+                kept = true;
+            }
+        }
+        Self {
+            record,
+            access,
+            id_token,
+            kept,
+        }
+    }
+
+    /// The token that the caller asked for.
+    pub fn wanted(&self, profile: &Profile) -> Result<Token> {
+        let refuse = |why: &str| {
+            Error::new(
+                Kind::Refused,
+                format!(
+                    "profile {:?}: the server's token cannot be used: {why}",
+                    profile.name
+                ),
+            )
+        };
+        match profile.kind {
+            TokenKind::Access => self.access.clone().map_err(|why| refuse(&why)),
+            TokenKind::Id => {
+                let stored = || {
+                    self.record
+                        .tokens
+                        .get(&profile.variant_of(TokenKind::Id))
+                        .cloned()
+                };
+                self.id_token.clone().or_else(stored).ok_or_else(|| {
+                    refuse("it sent no id_token").hint("ask for scope openid when logging in")
+                })
+            }
+        }
+    }
+}
+
+/// When a token ends: what the server said, else what the profile assumes, else what the token itself
+/// says, else an hour if it can be renewed, else nobody knows.
+fn expires(
+    profile: &Profile,
+    expiry: &Expiry,
+    token: &Secret,
+    sent_at: Epoch,
+    renewable: bool,
+) -> Option<Epoch> {
+    let assumed = || Some(sent_at + Epoch::try_from(profile.assume_expires_in?.as_secs()).ok()?);
+    match expiry {
+        Expiry::In(seconds) => Some(sent_at + seconds),
+        Expiry::At(at) => Some((*at).max(sent_at)),
+        Expiry::Unsaid => assumed()
+            .or_else(|| jwt_expiry(token))
+            .or(renewable.then_some(sent_at + USUAL_LIFE)),
+        Expiry::Wrong(what) => {
+            let end = assumed().unwrap_or(sent_at);
+            ui::warn(&format!(
+                "profile {:?}: {what} in the server's reply; the token is good, but how long is not known",
+                profile.name
+            ));
+            Some(end)
+        }
+    }
+}
+
+/// The `exp` of a JWT, unverified: it says when asking again is worth it, and nothing else.
+fn jwt_expiry(token: &Secret) -> Option<Epoch> {
+    let payload = token
+        .expose()
+        .split('.')
+        .nth(1)
+        .filter(|_| token.expose().split('.').count() == 3)?;
+    let claims: serde_json::Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let exp = claims["exp"].as_i64().or_else(|| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a time far beyond i64 saturates"
+        )]
+        claims["exp"].as_f64().map(|exp| exp as Epoch)
+    });
+    exp.filter(|exp| *exp > 0)
+}

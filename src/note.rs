@@ -1,0 +1,86 @@
+//! What is remembered of a profile without any secret: its store, its token's times, and what not to
+//! try again.
+
+use crate::clock::Epoch;
+use crate::error::Error;
+use crate::profile::hash;
+use crate::secret::Secret;
+use crate::store::{Backend, files};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// One profile's note, written by whoever holds the profile's lock.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Note {
+    /// The profile, since the file's name is only a hash of it.
+    pub profile: String,
+    /// The store that `auto` was resolved to, for good.
+    pub store: Option<Backend>,
+    /// The record's generation at the last write.
+    pub generation: u64,
+    /// The scope of the token that was stored last.
+    pub scope: Option<String>,
+    /// When that token ends.
+    pub expires: Option<Epoch>,
+    /// Whether there is a token at all.
+    pub has_token: bool,
+    /// Whether a refresh token is stored.
+    pub refreshable: bool,
+    /// When tokens were last written.
+    pub updated: Option<Epoch>,
+    /// A hash of the refresh token that the server has declared ended.
+    pub ended: Option<String>,
+    /// The server asked not to be called before this.
+    pub not_before: Option<Epoch>,
+    /// The last failure, so that those who waited for the same request share it.
+    pub failure: Option<Failure>,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// Milliseconds since 1970.
+    pub at_ms: u128,
+    pub error: Error,
+}
+
+impl Note {
+    /// The profile's note; an absent or unreadable one says nothing.
+    pub fn load(state: &Path, profile: &str) -> Self {
+        let read = files::read(&path(state, profile)).ok().flatten();
+        let note: Option<Self> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        note.unwrap_or_else(|| Self {
+            profile: profile.to_owned(),
+            ..Self::default()
+        })
+    }
+
+    /// Replaces the profile's note.
+    pub fn save(&self, state: &Path) -> io::Result<()> {
+        let bytes = serde_json::to_vec(self).expect("strings and numbers always serialize");
+        files::write(&path(state, &self.profile), &bytes)
+    }
+
+    /// Forgets the profile.
+    pub fn erase(state: &Path, profile: &str) -> io::Result<bool> {
+        files::remove(&path(state, profile))
+    }
+
+    /// Whether the server has already said that this refresh token is worth nothing.
+    pub fn says_ended(&self, refresh: &Secret) -> bool {
+        self.ended.as_deref() == Some(&fingerprint(refresh))
+    }
+}
+
+/// A refresh token's hash, to remember it by.
+pub fn fingerprint(refresh: &Secret) -> String {
+    hash(&["ended-1", refresh.expose()])
+}
+
+fn path(state: &Path, profile: &str) -> PathBuf {
+    state
+        .join("profiles")
+        .join(format!("{}.json", hash(&["profile-1", profile])))
+}

@@ -1,0 +1,287 @@
+//! OAuth 2.0: a profile and its secrets in, a grant's tokens or the server's refusal out. Knows no
+//! store.
+
+mod client_auth;
+pub mod reply;
+
+use crate::clock::Epoch;
+use crate::error::{Error, Kind};
+use crate::http::{self, Endpoint, Http};
+use crate::profile::{Grant, Profile};
+use crate::secret::Secret;
+use client_auth::Form;
+use reply::{Granted, Reading, Refusal};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What is asked of the token endpoint.
+#[derive(Clone, Copy)]
+pub enum TokenRequest<'a> {
+    /// RFC 6749 section 4.4.
+    ClientCredentials,
+    /// RFC 6749 section 6.
+    RefreshToken(&'a Secret),
+}
+
+/// Why there are no tokens, by what the caller can do about it.
+pub struct Refused {
+    pub cause: Cause,
+    pub error: Error,
+}
+
+/// The caller's next move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The grant has ended: `invalid_grant`.
+    GrantEnded,
+    /// The server would say the same again.
+    Permanent,
+    /// Worth another try, not before the time that the server asked for.
+    Busy { retry_after: Option<Duration> },
+    /// No whole answer came; `sent` if the server may have acted all the same.
+    NoAnswer { sent: bool, retry: bool },
+}
+
+/// Makes one token request.
+pub fn request(
+    http: &Http,
+    endpoint: &Endpoint,
+    profile: &Profile,
+    client_secret: Option<&Secret>,
+    what: TokenRequest<'_>,
+    limit: Duration,
+) -> Result<(Granted, Epoch), Refused> {
+    let permanent = |error| Refused {
+        cause: Cause::Permanent,
+        error,
+    };
+    let mut form = Form::default();
+    let mut secrets: Vec<&Secret> = client_secret.into_iter().collect();
+    let grant = match what {
+        TokenRequest::ClientCredentials => "client_credentials",
+        TokenRequest::RefreshToken(token) => {
+            secrets.push(token);
+            "refresh_token"
+        }
+    };
+    form.push("grant_type", grant);
+    if let TokenRequest::RefreshToken(token) = what {
+        form.push("refresh_token", token.expose());
+    }
+    ask_for(profile, grant, &mut form);
+    let identity = client_auth::apply(profile, client_secret, &mut form).map_err(permanent)?;
+    let extra = profile.headers.iter();
+    let mut headers: Vec<(String, Secret)> = extra
+        .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
+        .collect();
+    headers.extend(identity);
+    let reply = http
+        .post_form(endpoint, &headers, &form.into_body(), limit)
+        .map_err(|failure| no_answer(profile, failure))?;
+    let read = reply::read(
+        reply.status,
+        &reply.content_type,
+        &reply.body,
+        &profile.response,
+        &secrets,
+    );
+    match read {
+        Reading::Granted(granted) => Ok((granted, reply.sent_at)),
+        Reading::Refused(refusal) => Err(refused(profile, endpoint, what, &reply, &refusal)),
+    }
+}
+
+/// Scope, audience, resource and what else the profile sends.
+fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
+    let first = profile.grant == Grant::ClientCredentials && grant == "client_credentials";
+    if !profile.scope.is_empty() && (first || profile.scope_on_refresh) {
+        form.push("scope", &profile.scope_text());
+    }
+    if let Some(audience) = &profile.audience {
+        form.push("audience", audience);
+    }
+    for resource in &profile.resource {
+        form.push("resource", resource);
+    }
+    for (name, value) in profile.params_for(grant) {
+        form.push(name, value);
+    }
+}
+
+fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
+    let message = format!("profile {:?}: {}", profile.name, failure.what);
+    let mut error = Error::new(Kind::Temporary, message);
+    error.hint = failure.hint;
+    Refused {
+        cause: Cause::NoAnswer {
+            sent: failure.sent,
+            retry: failure.retry,
+        },
+        error,
+    }
+}
+
+/// Turns a refusal into the message that names profile, host, status, the server's words and the
+/// next command.
+fn refused(
+    profile: &Profile,
+    endpoint: &Endpoint,
+    what: TokenRequest<'_>,
+    reply: &http::Reply,
+    refusal: &Refusal,
+) -> Refused {
+    let code = refusal.error.as_deref().unwrap_or_default();
+    let cause = cause(what, reply, code);
+    let status = reply.status;
+    let mut message = format!("profile {:?}: {} answered ", profile.name, endpoint.host());
+    match (&refusal.error, &refusal.description) {
+        (Some(code), Some(words)) => message.push_str(&format!("{code}: {words} (HTTP {status})")),
+        (Some(code), None) => message.push_str(&format!("{code} (HTTP {status})")),
+        (None, Some(words)) => message.push_str(&format!("HTTP {status}: {words}")),
+        (None, None) => message.push_str(&unexplained(reply)),
+    }
+    let kind = match cause {
+        Cause::GrantEnded => Kind::LoginRequired,
+        Cause::Permanent => Kind::Refused,
+        Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
+    };
+    let mut error = Error::new(kind, message);
+    error.hint = hint(code, reply);
+    error.oauth_code.clone_from(&refusal.error);
+    error.http_status = Some(status);
+    Refused { cause, error }
+}
+
+/// What an answer without the server's own words was.
+fn unexplained(reply: &http::Reply) -> String {
+    let status = reply.status;
+    if let (300..400, Some(location)) = (status, &reply.location) {
+        let host = reply::clean(&http::redirect_host(location), 100, &[]);
+        return format!("HTTP {status}, a redirect to {host}, which is not followed");
+    }
+    let kind = reply.content_type.split(';').next().unwrap_or_default();
+    let kind = reply::clean(kind, 64, &[]);
+    let about = if kind.is_empty() {
+        "without a content type".to_owned()
+    } else {
+        kind
+    };
+    match status {
+        200..300 => format!("HTTP {status} without a token ({about})"),
+        _ => format!("HTTP {status} ({about})"),
+    }
+}
+
+fn cause(what: TokenRequest<'_>, reply: &http::Reply, code: &str) -> Cause {
+    let busy = Cause::Busy {
+        retry_after: retry_after(reply),
+    };
+    match (reply.status, code) {
+        // GitHub's and Slack's names for it come with HTTP 200.
+        (
+            200..500,
+            "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" | "token_revoked",
+        ) if matches!(what, TokenRequest::RefreshToken(_))
+            && !matches!(reply.status, 408 | 429) =>
+        {
+            Cause::GrantEnded
+        }
+        (408 | 429 | 500..=599, _)
+        | (_, "temporarily_unavailable" | "server_error" | "slow_down") => busy,
+        _ => Cause::Permanent,
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+fn retry_after(reply: &http::Reply) -> Option<Duration> {
+    let text = reply.retry_after.as_deref()?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    let now = UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+fn hint(code: &str, reply: &http::Reply) -> Option<String> {
+    let hint = match (code, reply.status) {
+        ("invalid_client", _) => {
+            "check client_id and client_secret; some servers want another client_auth: \
+             client_secret_basic, client_secret_basic_raw or client_secret_post"
+        }
+        ("invalid_scope", _) => {
+            "check scope: the server does not know or allow one of them for this client"
+        }
+        ("unauthorized_client", _) => {
+            "the server does not allow this grant for this client: check grant, and the client's settings at the server"
+        }
+        ("unsupported_grant_type", _) => {
+            "the server does not have this grant: check grant and token_endpoint"
+        }
+        ("invalid_target", _) => {
+            "check audience and resource: the server does not know one of them"
+        }
+        ("", 404 | 405) => "check token_endpoint",
+        ("", 401 | 403) => "check client_id, client_secret and client_auth",
+        ("", 300..=399) => "set token_endpoint to the address that the server really has",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, retry_after: Option<&str>) -> http::Reply {
+        http::Reply {
+            status,
+            content_type: String::new(),
+            retry_after: retry_after.map(str::to_owned),
+            location: None,
+            body: zeroize::Zeroizing::new(Vec::new()),
+            sent_at: 0,
+        }
+    }
+
+    #[test]
+    fn only_invalid_grant_ends_a_grant() {
+        let token = Secret::new("r".into());
+        let refresh = TokenRequest::RefreshToken(&token);
+        assert_eq!(
+            cause(refresh, &reply(400, None), "invalid_grant"),
+            Cause::GrantEnded
+        );
+        assert_eq!(
+            cause(refresh, &reply(200, None), "bad_refresh_token"),
+            Cause::GrantEnded
+        );
+        assert_eq!(
+            cause(refresh, &reply(503, None), "invalid_grant"),
+            Cause::Busy { retry_after: None }
+        );
+        assert_eq!(
+            cause(refresh, &reply(429, None), "invalid_grant"),
+            Cause::Busy { retry_after: None }
+        );
+        assert_eq!(
+            cause(refresh, &reply(401, None), "invalid_client"),
+            Cause::Permanent
+        );
+        let first = TokenRequest::ClientCredentials;
+        assert_eq!(
+            cause(first, &reply(400, None), "invalid_grant"),
+            Cause::Permanent
+        );
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(
+            retry_after(&reply(429, Some("7"))),
+            Some(Duration::from_secs(7))
+        );
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(retry_after(&reply(429, Some(past))), Some(Duration::ZERO));
+        assert_eq!(retry_after(&reply(429, Some("soon"))), None);
+    }
+}

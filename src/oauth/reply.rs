@@ -1,0 +1,334 @@
+//! What servers really send: a token reply in any of the shapes seen in the wild, read leniently
+//! where the token is safe and strictly where it is not.
+
+use crate::clock::Epoch;
+use crate::secret::Secret;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Ten years in seconds; a server that says more means something else (R15).
+const ABSURD: f64 = 315_360_000.0;
+
+/// How long a server's words may be in a message (R19).
+const MAX_WORDS: usize = 300;
+
+/// What a reply to a token request says.
+pub enum Reading {
+    Granted(Granted),
+    Refused(Refusal),
+}
+
+/// A grant's tokens as they came.
+pub struct Granted {
+    /// The access token, or why it cannot be used. A new refresh token beside it is kept anyway.
+    pub access: Result<Secret, String>,
+    pub refresh: Option<Secret>,
+    pub id_token: Option<Secret>,
+    pub token_type: Option<String>,
+    pub scope: Option<String>,
+    pub expiry: Expiry,
+}
+
+/// What the server said about the token's life.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Seconds from the start of the request; 0 means "print, do not keep".
+    In(Epoch),
+    At(Epoch),
+    Unsaid,
+    /// Not to be believed, in these words.
+    Wrong(String),
+}
+
+/// A server's no, in its own words, cleaned.
+#[derive(Default)]
+pub struct Refusal {
+    pub error: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Reads a body. `secrets` are what the request held: a server that echoes one must not get it
+/// printed.
+pub fn read(
+    status: u16,
+    content_type: &str,
+    body: &[u8],
+    pointers: &BTreeMap<String, String>,
+    secrets: &[&Secret],
+) -> Reading {
+    let mut value = parse(content_type, body);
+    let refusal = refusal(&value, secrets);
+    let success = (200..300).contains(&status);
+    let said_no = refusal.error.is_some() || value.get("ok") == Some(&Value::Bool(false));
+    if !success || said_no {
+        return Reading::Refused(refusal);
+    }
+    let has = |value: &Value, name: &str| !find(value, name, pointers).is_null();
+    if !has(&value, "access_token") && !has(&value, "refresh_token") {
+        return Reading::Refused(refusal);
+    }
+    Reading::Granted(granted(&mut value, pointers))
+}
+
+fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
+    let expiry = expiry(find(value, "expires_in", pointers), &value["expires_at"]);
+    let scope = scope(find(value, "scope", pointers));
+    let token_type = find(value, "token_type", pointers)
+        .as_str()
+        .map(|text| clean(text, 64, &[]));
+    let mut take = |name: &str| match find_mut(value, name, pointers).map(Value::take) {
+        Some(Value::String(text)) => Ok(Secret::new(text)),
+        Some(other) => Err(json_kind(&other)),
+        None => Err("absent"),
+    };
+    let usable = |token: Result<Secret, &str>| token.ok().filter(Secret::is_token_text);
+    let access = match take("access_token") {
+        Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
+        Ok(token) if token.is_token_text() => Ok(token),
+        Ok(_) => Err(
+            "the access_token holds characters that no token may have (control \
+                      characters, spaces or non-ASCII)"
+                .to_owned(),
+        ),
+        Err(kind) => Err(format!("the access_token is {kind}")),
+    };
+    Granted {
+        access,
+        // Missing, null or empty: the old one stays (R14).
+        refresh: usable(take("refresh_token")),
+        id_token: usable(take("id_token")),
+        token_type: token_type.filter(|kind| !kind.is_empty()),
+        scope,
+        expiry,
+    }
+}
+
+/// JSON, else a form (GitHub without `Accept`, older servers), else nothing.
+fn parse(content_type: &str, body: &[u8]) -> Value {
+    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if let Ok(value @ Value::Object(_)) = serde_json::from_str(text) {
+        return value;
+    }
+    let html = content_type.contains("html") || text.starts_with('<');
+    if html || text.starts_with(['{', '[']) || !text.contains('=') {
+        return Value::Null;
+    }
+    let pairs = form_urlencoded::parse(text.as_bytes());
+    Value::Object(
+        pairs
+            .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
+            .collect(),
+    )
+}
+
+fn find<'v>(value: &'v Value, name: &str, pointers: &BTreeMap<String, String>) -> &'v Value {
+    let found = match pointers.get(name) {
+        Some(pointer) => value.pointer(pointer),
+        None => value.get(name),
+    };
+    found.unwrap_or(&Value::Null)
+}
+
+fn find_mut<'v>(
+    value: &'v mut Value,
+    name: &str,
+    pointers: &BTreeMap<String, String>,
+) -> Option<&'v mut Value> {
+    match pointers.get(name) {
+        Some(pointer) => value.pointer_mut(pointer),
+        None => value.get_mut(name),
+    }
+}
+
+fn expiry(expires_in: &Value, expires_at: &Value) -> Expiry {
+    let number = match expires_in {
+        Value::Null => return absolute(expires_at),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if text.trim().is_empty() => return absolute(expires_at),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    // The shortest text form: the server's own could be anything.
+    let wrong = |what: &str| Expiry::Wrong(format!("expires_in is {what}"));
+    match number {
+        Some(seconds) if !seconds.is_finite() => wrong("not a number"),
+        Some(seconds) if seconds < 0.0 => wrong("negative"),
+        Some(seconds) if seconds > ABSURD => wrong("more than ten years"),
+        // A fraction is cut off: a token is never said to live longer than it does.
+        #[expect(clippy::cast_possible_truncation, reason = "bounded above and below")]
+        Some(seconds) => Expiry::In(seconds as Epoch),
+        None => wrong("not a number"),
+    }
+}
+
+/// `expires_at`, which GitHub Apps, Strava and others send: epoch seconds or RFC 3339.
+fn absolute(expires_at: &Value) -> Expiry {
+    let at = match expires_at {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => match text.trim().parse() {
+            Ok(seconds) => Some(seconds),
+            Err(_) => humantime::parse_rfc3339_weak(text.trim())
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+                .and_then(|since| Epoch::try_from(since.as_secs()).ok()),
+        },
+        _ => None,
+    };
+    // Between 2001 and 2286: milliseconds and durations under this name are no times.
+    at.filter(|at| (1_000_000_000..10_000_000_000).contains(at))
+        .map_or(Expiry::Unsaid, Expiry::At)
+}
+
+/// Scope as a string, or as a list (Twitch).
+fn scope(value: &Value) -> Option<String> {
+    let words = match value {
+        Value::String(text) => clean(text, 4096, &[]),
+        Value::Array(words) => {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            clean(&words.join(" "), 4096, &[])
+        }
+        _ => return None,
+    };
+    Some(words).filter(|words| !words.is_empty())
+}
+
+/// The server's words from the shapes that errors come in.
+fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let error = &value["error"];
+    let code = text(error).or_else(|| {
+        // Facebook's object; then any kind of it is a no.
+        let inner = ["type", "code", "status", "message"]
+            .iter()
+            .find_map(|key| text(&error[*key]));
+        inner.or_else(|| {
+            (error.is_object() || error.is_number() || *error == Value::Bool(true))
+                .then(|| "error".to_owned())
+        })
+    });
+    let description = text(&value["error_description"])
+        .or_else(|| text(&error["message"]))
+        .or_else(|| text(&value["errors"][0]["message"]))
+        .or_else(|| text(&value["message"]));
+    Refusal {
+        error: code
+            .map(|text| clean(&text, 64, secrets))
+            .filter(|text| !text.is_empty()),
+        description: description
+            .map(|text| clean(&text, MAX_WORDS, secrets))
+            .filter(|text| !text.is_empty()),
+    }
+}
+
+/// A server's text as one line without what could repaint a terminal or turn its direction, cut
+/// at `limit` characters, with every one of `secrets` taken out.
+pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let encoded = super::client_auth::form_encode(secret.expose());
+        text = text
+            .replace(secret.expose(), "[removed]")
+            .replace(&*encoded, "[removed]");
+    }
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut line = String::new();
+    for word in words {
+        let word: String = word.chars().filter(|c| !is_invisible(*c)).collect();
+        if !word.is_empty() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+    }
+    if line.chars().count() > limit {
+        line = line.chars().take(limit).chain(['…']).collect();
+    }
+    line
+}
+
+/// Characters that show nothing themselves but change what is shown: zero-width, bidirectional
+/// controls (UAX 9), variation selectors, tags and private use.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e01ef}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+fn json_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false, not a string",
+        Value::Number(_) => "a number, not a string",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list, not a string",
+        Value::Object(_) => "an object, not a string",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn expiry_of(value: &Value) -> Expiry {
+        expiry(value, &Value::Null)
+    }
+
+    #[test]
+    fn a_lifetime_is_read_in_every_shape_that_means_one() {
+        for value in [
+            json!(3600),
+            json!(3600.0),
+            json!("3600"),
+            json!(" 3600 "),
+            json!("3600.0"),
+            json!("3.6e3"),
+        ] {
+            assert_eq!(expiry_of(&value), Expiry::In(3600), "{value}");
+        }
+        assert_eq!(expiry_of(&json!(3599.9)), Expiry::In(3599));
+        assert_eq!(expiry_of(&json!(0)), Expiry::In(0));
+        for value in [json!(null), json!("")] {
+            assert_eq!(expiry_of(&value), Expiry::Unsaid, "{value}");
+        }
+        for value in [
+            json!(-1),
+            json!("3600abc"),
+            json!("NaN"),
+            json!("inf"),
+            json!(1e300),
+            json!([]),
+            json!({}),
+            json!(true),
+            json!(315_360_001),
+        ] {
+            assert!(matches!(expiry_of(&value), Expiry::Wrong(_)), "{value}");
+        }
+        assert_eq!(absolute(&json!(1_700_000_000)), Expiry::At(1_700_000_000));
+        assert_eq!(
+            absolute(&json!("2023-11-14T22:13:20Z")),
+            Expiry::At(1_700_000_000)
+        );
+        assert_eq!(absolute(&json!(3600)), Expiry::Unsaid);
+    }
+
+    #[test]
+    fn a_server_s_words_cannot_repaint_the_terminal() {
+        let dirty = "a\u{1b}[31mb\r\nc\u{202e}d\u{200b}e\u{9b}f\tg";
+        assert_eq!(clean(dirty, 99, &[]), "a [31mb cde f g");
+        assert_eq!(clean("abcdef", 3, &[]), "abc…");
+        let secret = Secret::new("s/3".into());
+        assert_eq!(
+            clean("bad s/3 and s%2F3", 99, &[&secret]),
+            "bad [removed] and [removed]"
+        );
+    }
+}

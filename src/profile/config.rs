@@ -1,0 +1,308 @@
+//! The configuration file: found, checked for who may write it, and read for one profile or all.
+
+use super::keys::{self, Fault, Value, Values, unknown};
+use super::slice;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A configuration of a thousand profiles is 200 KB; this is a file that is something else.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The configuration file's text, or none where there is no file.
+pub struct Config {
+    path: Option<PathBuf>,
+    text: String,
+    /// Why a configuration that runs programs is not trusted, if it is not.
+    untrusted: Option<String>,
+}
+
+/// A profile's own keys, and the defaults that apply to it.
+#[derive(Default)]
+pub struct Layers {
+    pub defaults: Values,
+    /// `None` where the file has no such profile.
+    pub profile: Option<Values>,
+}
+
+impl Config {
+    /// Reads the file that `--config` names, else the usual one, which may be absent.
+    pub fn load(named: Option<&Path>) -> Result<Self> {
+        let Some(path) = named.map(Path::to_owned).or_else(env::config_file) else {
+            return Ok(Self {
+                path: None,
+                text: String::new(),
+                untrusted: None,
+            });
+        };
+        let refuse = |why: String| Error::config(format!("{}: {why}", path.display()));
+        let absent_is_fine = named.is_none() && env::var("TOKCTL_CONFIG").is_none();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && absent_is_fine => {
+                return Ok(Self {
+                    path: Some(path),
+                    text: String::new(),
+                    untrusted: None,
+                });
+            }
+            Err(cause) => return Err(refuse(io_cause(&cause))),
+        };
+        let metadata = file.metadata().map_err(|cause| refuse(io_cause(&cause)))?;
+        if metadata.is_dir() {
+            return Err(refuse("it is a directory".to_owned()));
+        }
+        let mut bytes =
+            Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 20) + 1);
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|cause| refuse(io_cause(&cause)))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(refuse("it is larger than 16 MiB".to_owned()));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
+        Ok(Self {
+            untrusted: untrusted(&metadata),
+            path: Some(path),
+            text,
+        })
+    }
+
+    /// A configuration that is not in a file.
+    #[cfg(test)]
+    pub fn from_text(text: &str) -> Self {
+        Self {
+            path: None,
+            text: text.to_owned(),
+            untrusted: None,
+        }
+    }
+
+    /// The keys that `[defaults]` and `[profile.NAME]` set.
+    pub fn layers(&self, name: &str) -> Result<Layers> {
+        // The whole text is parsed where the quick reading fails, so that the error is about it.
+        let quick = slice::for_profile(&self.text, name, "profile")
+            .and_then(|part| self.read(&part, Some(name)).ok());
+        let read = match quick {
+            Some(read) => read,
+            None => self
+                .read(&self.text, Some(name))
+                .map_err(|fault| self.error(&fault))?,
+        };
+        let profile = read.profiles.into_iter().next().map(|(_, keys)| keys);
+        Ok(Layers {
+            defaults: read.defaults,
+            profile,
+        })
+    }
+
+    /// Every profile's name, in the order of the file.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let all = self
+            .read(&self.text, None)
+            .map_err(|fault| self.error(&fault))?;
+        Ok(all.profiles.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The file's path, to be named in messages.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Says that there is no such profile, what is nearest to it and how to see what there is.
+    pub fn no_such_profile(&self, name: &str) -> Error {
+        let names = self.names().unwrap_or_default();
+        let presets: Vec<&str> = super::preset::names().collect();
+        let all = names.iter().map(String::as_str).chain(presets);
+        let near = keys::nearest(name, all)
+            .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        let place = match &self.path {
+            Some(path) if path.exists() => format!("in {}", path.display()),
+            Some(path) => format!("({} does not exist)", path.display()),
+            None => "(no configuration file)".to_owned(),
+        };
+        Error::new(
+            Kind::UnknownProfile,
+            format!("no profile {name:?} {place}{near}"),
+        )
+        .hint("to list the profiles, run: tokctl status")
+    }
+
+    /// An error of a profile that concerns no single line.
+    pub fn profile_error(&self, name: &str, what: &str) -> Error {
+        let place = self
+            .path
+            .as_ref()
+            .map_or_else(String::new, |path| format!("{}: ", path.display()));
+        Error::config(format!("{place}profile {name:?}: {what}"))
+    }
+
+    fn read(&self, text: &str, only: Option<&str>) -> Result<Tables, Located> {
+        let parsed = DeTable::parse(text).map_err(|cause| Located {
+            at: cause.span().unwrap_or(0..0),
+            // The message alone: the parser's long form quotes the line, which may hold a secret.
+            what: cause.message().lines().collect::<Vec<_>>().join(", "),
+            profile: None,
+        })?;
+        let mut read = Tables {
+            defaults: Values::new(),
+            profiles: Vec::new(),
+        };
+        for (key, value) in parsed.get_ref() {
+            match key.get_ref().as_ref() {
+                "defaults" => {
+                    let defaults = table(value)
+                        .and_then(keys::check)
+                        .and_then(|values| self.check_trust(key, values));
+                    read.defaults = defaults.map_err(|fault| Located::of("[defaults]", fault))?;
+                }
+                "profile" => {
+                    let profiles = table(value).map_err(|fault| Located::of("[profile]", fault))?;
+                    read.profiles = self.read_profiles(profiles, only)?;
+                }
+                _ => {
+                    let fault = unknown(key, ["defaults", "profile"].into_iter());
+                    return Err(Located {
+                        at: fault.at,
+                        what: fault.what,
+                        profile: None,
+                    });
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn read_profiles(
+        &self,
+        profiles: &DeTable<'_>,
+        only: Option<&str>,
+    ) -> Result<Vec<(String, Values)>, Located> {
+        let mut found: Vec<(usize, String, Values)> = Vec::new();
+        for (name, value) in profiles {
+            let text = name.get_ref();
+            let label = format!("profile {text:?}");
+            // Others are not checked: an error in one profile does not take the others away.
+            if only.is_some_and(|only| only != text.as_ref()) {
+                continue;
+            }
+            check_name(name).map_err(|fault| Located::of(&label, fault))?;
+            let values = table(value)
+                .and_then(keys::check)
+                .and_then(|values| self.check_trust(name, values))
+                .map_err(|fault| Located::of(&label, fault))?;
+            found.push((name.span().start, text.to_string(), values));
+        }
+        found.sort_by_key(|(at, ..)| *at);
+        Ok(found
+            .into_iter()
+            .map(|(_, name, values)| (name, values))
+            .collect())
+    }
+
+    /// Refuses a program named in a file that others could have written.
+    fn check_trust(&self, at: &Spanned<Cow<'_, str>>, values: Values) -> Result<Values, Fault> {
+        let runs =
+            |value: &Value| matches!(value, Value::Secret(source) if source.runs_a_program());
+        match &self.untrusted {
+            Some(why) if values.values().any(runs) => Err(Fault::new(
+                at.span(),
+                format!("names a program to run, but the file {why}"),
+            )),
+            _ => Ok(values),
+        }
+    }
+
+    fn error(&self, fault: &Located) -> Error {
+        let line = self.text[..fault.at.start.min(self.text.len())]
+            .matches('\n')
+            .count()
+            + 1;
+        let path = self
+            .path
+            .as_ref()
+            .map_or_else(String::new, |path| path.display().to_string());
+        let profile = fault
+            .profile
+            .as_ref()
+            .map_or_else(String::new, |name| format!("{name}: "));
+        let error = Error::config(format!("{path}:{line}: {profile}{}", fault.what));
+        match (&self.untrusted, &self.path) {
+            (Some(_), Some(path)) if fault.what.contains("names a program") => error.hint(format!(
+                "run: chmod go-w {}",
+                shell_word(&path.to_string_lossy())
+            )),
+            _ => error,
+        }
+    }
+}
+
+/// What one reading of a text found.
+struct Tables {
+    defaults: Values,
+    profiles: Vec<(String, Values)>,
+}
+
+/// A fault with the table it is in.
+struct Located {
+    at: std::ops::Range<usize>,
+    what: String,
+    profile: Option<String>,
+}
+
+impl Located {
+    fn of(table: &str, fault: Fault) -> Self {
+        Self {
+            at: fault.at,
+            what: fault.what,
+            profile: Some(table.to_owned()),
+        }
+    }
+}
+
+fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fault> {
+    value.get_ref().as_table().ok_or_else(|| {
+        Fault::new(
+            value.span(),
+            format!("must be a table, not {}", keys::kind(value.get_ref())),
+        )
+    })
+}
+
+/// A profile's name becomes part of file names, messages and command lines.
+fn check_name(name: &Spanned<Cow<'_, str>>) -> Result<(), Fault> {
+    let text = name.get_ref();
+    let plain = |c: char| c.is_alphanumeric() || "-_.@+:".contains(c);
+    if text.is_empty()
+        || text.len() > 128
+        || text.starts_with(['-', '.'])
+        || !text.chars().all(plain)
+    {
+        let what = "a profile's name is made of letters, digits and -_.@+: and starts with a letter or digit";
+        return Err(Fault::new(name.span(), what));
+    }
+    Ok(())
+}
+
+/// Why a file's programs must not be run: it belongs to somebody else, or others can write it.
+#[cfg(unix)]
+fn untrusted(metadata: &std::fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = metadata.uid();
+    if owner != 0 && owner != nix::unistd::getuid().as_raw() {
+        return Some(format!("belongs to user {owner}"));
+    }
+    let mode = metadata.mode() & 0o777;
+    (mode & 0o022 != 0).then(|| format!("can be written by others (mode {mode:04o})"))
+}
+
+#[cfg(not(unix))]
+fn untrusted(_: &std::fs::Metadata) -> Option<String> {
+    None
+}

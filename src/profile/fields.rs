@@ -1,0 +1,89 @@
+//! A profile's keys put over one another, and taken out by type.
+
+use super::Grant;
+use super::keys::{self, Params, Value, Values};
+use super::secret_source::SecretSource;
+use std::time::Duration;
+
+/// Puts `upper` over `lower`; tables merge key by key.
+pub fn merge(lower: &mut Values, upper: Values) {
+    for (key, value) in upper {
+        match (lower.get_mut(key), value) {
+            (Some(Value::Params(below)), Value::Params(above)) => {
+                below.always.extend(above.always);
+                for (grant, params) in above.by_grant {
+                    below.by_grant.entry(grant).or_default().extend(params);
+                }
+            }
+            (_, value) => {
+                lower.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The values by type; `keys::check` has made sure that each key has its own.
+pub struct Fields(pub Values);
+
+impl Fields {
+    /// A string.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        match self.0.remove(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Strings; none where the key is absent.
+    pub fn texts(&mut self, key: &str) -> Vec<String> {
+        match self.0.remove(key) {
+            Some(Value::Texts(texts)) => texts,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the flag is set.
+    pub fn flag(&mut self, key: &str) -> bool {
+        matches!(self.0.remove(key), Some(Value::Flag(true)))
+    }
+
+    /// A duration.
+    pub fn duration(&mut self, key: &str) -> Option<Duration> {
+        match self.0.remove(key) {
+            Some(Value::Duration(duration)) => Some(duration),
+            _ => None,
+        }
+    }
+
+    /// A table of parameters; empty where the key is absent.
+    pub fn params(&mut self, key: &str) -> Params {
+        match self.0.remove(key) {
+            Some(Value::Params(params)) => params,
+            _ => Params::default(),
+        }
+    }
+
+    /// A secret's source.
+    pub fn secret(&mut self, key: &str) -> Option<SecretSource> {
+        match self.0.remove(key) {
+            Some(Value::Secret(source)) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The grant that is set, else the one that the endpoints suggest.
+    pub fn grant(&mut self) -> Grant {
+        let login = self.0.contains_key("authorization_endpoint") || self.0.contains_key("issuer");
+        let device = self.0.contains_key("device_authorization_endpoint");
+        match self.text("grant") {
+            Some(name) if name == "client_credentials" => Grant::ClientCredentials,
+            Some(name) => {
+                let known = keys::GRANTS.iter().find(|known| **known == name);
+                Grant::Login(known.copied().unwrap_or("refresh_token"))
+            }
+            None if login => Grant::Login("authorization_code"),
+            None if device => Grant::Login("device_code"),
+            None => Grant::ClientCredentials,
+        }
+    }
+}

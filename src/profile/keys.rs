@@ -1,0 +1,306 @@
+//! The keys of a profile: their names, what each may hold, and the check of a table against them.
+
+use super::secret_source::SecretSource;
+use crate::http::Endpoint;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a key may hold.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    Text,
+    /// An https URL, or http on loopback.
+    Endpoint,
+    /// One string, or an array of them.
+    Texts,
+    Flag,
+    /// In the words of humantime ("5m"), or whole seconds.
+    Duration,
+    Choice(&'static [&'static str]),
+    /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
+    Params,
+    Secret,
+    /// `scheme://host[:port]` each.
+    Hosts,
+}
+
+/// The grants by their names in the configuration.
+pub const GRANTS: &[&str] = &[
+    "client_credentials",
+    "refresh_token",
+    "authorization_code",
+    "device_code",
+    "jwt_bearer",
+    "token_exchange",
+];
+
+/// Every key of a profile, in the order of the manual.
+pub const KEYS: &[(&str, Shape)] = &[
+    ("preset", Shape::Text),
+    ("issuer", Shape::Endpoint),
+    ("token_endpoint", Shape::Endpoint),
+    ("authorization_endpoint", Shape::Endpoint),
+    ("device_authorization_endpoint", Shape::Endpoint),
+    ("revocation_endpoint", Shape::Endpoint),
+    ("client_id", Shape::Text),
+    ("client_secret", Shape::Secret),
+    (
+        "client_auth",
+        Shape::Choice(&[
+            "client_secret_basic",
+            "client_secret_basic_raw",
+            "client_secret_post",
+            "none",
+            "private_key_jwt",
+            "client_secret_jwt",
+            "tls_client_auth",
+        ]),
+    ),
+    ("grant", Shape::Choice(GRANTS)),
+    ("scope", Shape::Texts),
+    ("scope_separator", Shape::Text),
+    ("send_scope_on_refresh", Shape::Flag),
+    ("audience", Shape::Text),
+    ("resource", Shape::Texts),
+    ("token_params", Shape::Params),
+    ("authorization_params", Shape::Params),
+    ("headers", Shape::Params),
+    ("redirect_uri", Shape::Text),
+    ("hosts", Shape::Hosts),
+    ("username", Shape::Text),
+    ("git_auth", Shape::Choice(&["auto", "bearer", "basic"])),
+    ("authorization", Shape::Choice(&["raw", "bearer"])),
+    ("token", Shape::Choice(&["access", "id"])),
+    ("expires", Shape::Flag),
+    ("min_ttl", Shape::Duration),
+    ("assume_expires_in", Shape::Duration),
+    ("timeout", Shape::Duration),
+    ("ca_file", Shape::Text),
+    (
+        "store",
+        Shape::Choice(&["auto", "keyring", "encrypted-file", "plaintext", "none"]),
+    ),
+    ("store_key", Shape::Secret),
+    ("access_cache", Shape::Choice(&["kernel", "none"])),
+    ("response", Shape::Params),
+];
+
+/// The keys of `response`: JSON pointers to where an unusual server puts things.
+const RESPONSE_KEYS: &[&str] = &[
+    "access_token",
+    "refresh_token",
+    "expires_in",
+    "token_type",
+    "scope",
+];
+
+/// A checked value, free of the text it was read from.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Text(String),
+    Texts(Vec<String>),
+    Flag(bool),
+    Duration(Duration),
+    Params(Params),
+    Secret(SecretSource),
+}
+
+/// Extra parameters: for every request, and by grant.
+#[derive(Debug, Clone, Default)]
+pub struct Params {
+    pub always: BTreeMap<String, String>,
+    pub by_grant: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What is wrong, and where in the text.
+#[derive(Debug)]
+pub struct Fault {
+    pub at: Range<usize>,
+    pub what: String,
+}
+
+impl Fault {
+    /// A fault at a place of the text.
+    pub fn new(at: Range<usize>, what: impl Into<String>) -> Self {
+        Self {
+            at,
+            what: what.into(),
+        }
+    }
+}
+
+/// A checked table.
+pub type Values = BTreeMap<&'static str, Value>;
+
+/// Checks every key of a profile's table (or of `[defaults]`).
+pub fn check(table: &DeTable<'_>) -> Result<Values, Fault> {
+    let mut values = Values::new();
+    for (key, value) in table {
+        let Some((name, shape)) = KEYS
+            .iter()
+            .find(|(name, _)| *name == key.get_ref().as_ref())
+        else {
+            return Err(unknown(key, KEYS.iter().map(|(name, _)| *name)));
+        };
+        let read = read(*shape, name, value)
+            .map_err(|fault| Fault::new(fault.at, format!("{name}: {}", fault.what)))?;
+        values.insert(name, read);
+    }
+    Ok(values)
+}
+
+/// "unknown key", with the valid key that is nearest to it.
+pub fn unknown<'n>(
+    key: &Spanned<std::borrow::Cow<'_, str>>,
+    valid: impl Iterator<Item = &'n str>,
+) -> Fault {
+    let name = key.get_ref().as_ref();
+    let what = match nearest(name, valid) {
+        Some(near) => format!("unknown key {name:?}; the nearest valid key is {near:?}"),
+        None => format!("unknown key {name:?}"),
+    };
+    Fault::new(key.span(), what)
+}
+
+/// The candidate that a mistyped word most likely stands for.
+pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Option<String> {
+    let score = |candidate: &&str| strsim::jaro_winkler(word, candidate);
+    let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
+    // 0.6: "token_url" still finds "token_endpoint"; below that the words have little in common.
+    (score(&best) >= 0.6).then(|| best.to_owned())
+}
+
+fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, Fault> {
+    let wrong = |what: &str| {
+        Fault::new(
+            value.span(),
+            format!("{what}, not {}", kind(value.get_ref())),
+        )
+    };
+    match shape {
+        Shape::Text => Ok(Value::Text(text(value)?)),
+        Shape::Endpoint => {
+            let url = text(value)?;
+            Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;
+            Ok(Value::Text(url))
+        }
+        Shape::Texts => Ok(Value::Texts(texts(value)?)),
+        Shape::Hosts => {
+            let hosts = texts(value)?;
+            for host in &hosts {
+                Endpoint::parse_origin(host).map_err(|what| Fault::new(value.span(), what))?;
+            }
+            Ok(Value::Texts(hosts))
+        }
+        Shape::Flag => match value.get_ref().as_bool() {
+            Some(flag) => Ok(Value::Flag(flag)),
+            None => Err(wrong("must be true or false")),
+        },
+        Shape::Duration => duration(value).map(Value::Duration),
+        Shape::Choice(words) => {
+            let word = text(value)?;
+            if words.contains(&word.as_str()) {
+                return Ok(Value::Text(word));
+            }
+            let near = nearest(&word, words.iter().copied())
+                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+            let what = format!("{word:?} is none of {}{near}", words.join(", "));
+            Err(Fault::new(value.span(), what))
+        }
+        Shape::Params => params(name, value).map(Value::Params),
+        Shape::Secret => SecretSource::read(value).map(Value::Secret),
+    }
+}
+
+/// A string; an empty one says nothing and is refused.
+pub fn text(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    match value.get_ref().as_str() {
+        Some("") => Err(Fault::new(value.span(), "must not be empty")),
+        Some(text) if text.contains(char::is_control) => {
+            Err(Fault::new(value.span(), "must not hold control characters"))
+        }
+        Some(text) => Ok(text.to_owned()),
+        None => Err(Fault::new(
+            value.span(),
+            format!("must be a string, not {}", kind(value.get_ref())),
+        )),
+    }
+}
+
+fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Fault> {
+    if let Some(array) = value.get_ref().as_array() {
+        return array.iter().map(text).collect();
+    }
+    if value.get_ref().as_str() == Some("") {
+        return Ok(Vec::new());
+    }
+    text(value).map(|one| vec![one])
+}
+
+fn duration(value: &Spanned<DeValue<'_>>) -> Result<Duration, Fault> {
+    let what = "must be a duration such as \"5m\" or \"1h 30m\"";
+    if let Some(number) = value.get_ref().as_integer() {
+        let seconds = number
+            .as_str()
+            .parse()
+            .map_err(|_| Fault::new(value.span(), what))?;
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(&text(value)?)
+        .map_err(|cause| Fault::new(value.span(), format!("{what}: {cause}")))
+}
+
+fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
+    let Some(table) = value.get_ref().as_table() else {
+        let what = format!("must be a table, not {}", kind(value.get_ref()));
+        return Err(Fault::new(value.span(), what));
+    };
+    let mut params = Params::default();
+    for (key, value) in table {
+        let word = key.get_ref().to_string();
+        if name == "response" && !RESPONSE_KEYS.contains(&word.as_str()) {
+            return Err(unknown(key, RESPONSE_KEYS.iter().copied()));
+        }
+        match value.get_ref().as_table() {
+            Some(inner) if GRANTS.contains(&word.as_str()) && name == "token_params" => {
+                let inner = inner
+                    .iter()
+                    .map(|(key, value)| Ok((key.get_ref().to_string(), scalar(value)?)))
+                    .collect::<Result<_, Fault>>()?;
+                params.by_grant.insert(word, inner);
+            }
+            _ => {
+                params.always.insert(word, scalar(value)?);
+            }
+        }
+    }
+    Ok(params)
+}
+
+/// A string, number or flag, as it goes into a form.
+fn scalar(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    let inner = value.get_ref();
+    if let Some(flag) = inner.as_bool() {
+        return Ok(flag.to_string());
+    }
+    if let Some(number) = inner.as_integer() {
+        return Ok(number.as_str().to_owned());
+    }
+    text(value)
+}
+
+/// A value's type in words.
+pub fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

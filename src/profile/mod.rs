@@ -1,0 +1,359 @@
+//! A profile: what is asked of which server, by which client, merged from the file, a preset and the
+//! environment.
+
+pub mod config;
+mod fields;
+mod keys;
+mod preset;
+mod secret_source;
+mod slice;
+
+use crate::env;
+use crate::error::{Error, Kind, Result};
+use config::Config;
+use fields::{Fields, merge};
+use keys::{Params, Value, Values};
+use ring::digest::{Context, SHA256};
+pub use secret_source::{SecretSource, from_file};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic, id and secret form-encoded first (RFC 6749 section 2.3.1).
+    Basic,
+    /// HTTP Basic without that encoding, as some servers want it.
+    BasicRaw,
+    /// `client_id` and `client_secret` in the body.
+    Post,
+    /// `client_id` in the body and no secret: a public client.
+    None,
+    /// A method of RFC 7523 or RFC 8705 that this version cannot do.
+    Unsupported,
+}
+
+/// The grant that brings a profile's first token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    ClientCredentials,
+    /// One that needs a person, or a refresh token brought by `tokctl import`.
+    Login(&'static str),
+}
+
+impl Grant {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::Login(name) => name,
+        }
+    }
+}
+
+/// Where a profile's tokens are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreChoice {
+    Auto,
+    Keyring,
+    EncryptedFile,
+    Plaintext,
+    None,
+}
+
+/// Which of a grant's tokens is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum TokenKind {
+    /// The access token.
+    #[default]
+    Access,
+    /// OpenID Connect's id token.
+    Id,
+}
+
+/// One profile, ready to be used.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    pub name: String,
+    pub token_endpoint: String,
+    pub client_id: String,
+    pub client_secret: Option<SecretSource>,
+    pub client_auth: ClientAuth,
+    pub grant: Grant,
+    pub scope: Vec<String>,
+    /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
+    pub scope_on_refresh: bool,
+    pub scope_separator: String,
+    pub audience: Option<String>,
+    pub resource: Vec<String>,
+    pub token_params: Params,
+    pub headers: BTreeMap<String, String>,
+    pub kind: TokenKind,
+    pub min_ttl: Option<Duration>,
+    pub assume_expires_in: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub ca_file: Option<PathBuf>,
+    pub store: StoreChoice,
+    pub store_key: Option<SecretSource>,
+    pub kernel_cache: bool,
+    /// JSON pointers into an unusual reply, by the name of what they find.
+    pub response: BTreeMap<String, String>,
+}
+
+impl Profile {
+    /// The profile of that name.
+    pub fn load(config: &Config, name: &str) -> Result<Self> {
+        let layers = config.layers(name)?;
+        let preset_name = match layers.profile.as_ref().and_then(|keys| keys.get("preset")) {
+            Some(Value::Text(preset)) => Some(preset.clone()),
+            _ => None,
+        };
+        let preset = preset::find(preset_name.as_deref().unwrap_or(name));
+        if let (Some(preset_name), None) = (&preset_name, &preset) {
+            let near = keys::nearest(preset_name, preset::names())
+                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+            return Err(config.profile_error(name, &format!("no preset {preset_name:?}{near}")));
+        }
+        if layers.profile.is_none() && preset.is_none() {
+            return Err(config.no_such_profile(name));
+        }
+        let mut values = layers.defaults;
+        for layer in [preset, layers.profile].into_iter().flatten() {
+            merge(&mut values, layer);
+        }
+        Self::from_values(config, name, values)
+    }
+
+    fn from_values(config: &Config, name: &str, values: Values) -> Result<Self> {
+        let mut values = Fields(values);
+        let variable = env::variable_part(name);
+        let from_env = |part: &str| format!("{variable}_{part}");
+        let client_id = values
+            .text("client_id")
+            .or_else(|| env::var(&from_env("CLIENT_ID")));
+        let client_id = client_id.ok_or_else(|| {
+            let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
+            config.profile_error(name, &what)
+        })?;
+        let client_secret = values.secret("client_secret").or_else(|| {
+            let variable = from_env("CLIENT_SECRET");
+            env::var(&variable).map(|_| SecretSource::Env(variable))
+        });
+        let token_endpoint = values.text("token_endpoint").ok_or_else(|| {
+            let what = match values.text("issuer") {
+                Some(_) => "has no token_endpoint; this version does not look it up at the issuer",
+                None => "has no token_endpoint",
+            };
+            config.profile_error(name, what)
+        })?;
+        let grant = values.grant();
+        let client_auth = match values.text("client_auth").as_deref() {
+            Some("client_secret_basic") => ClientAuth::Basic,
+            Some("client_secret_basic_raw") => ClientAuth::BasicRaw,
+            Some("client_secret_post") => ClientAuth::Post,
+            Some("none") => ClientAuth::None,
+            Some(_) => ClientAuth::Unsupported,
+            None if client_secret.is_some() => ClientAuth::Basic,
+            None => ClientAuth::None,
+        };
+        let store = match values.text("store").as_deref() {
+            Some("keyring") => StoreChoice::Keyring,
+            Some("encrypted-file") => StoreChoice::EncryptedFile,
+            Some("plaintext") => StoreChoice::Plaintext,
+            Some("none") => StoreChoice::None,
+            _ => StoreChoice::Auto,
+        };
+        let kind = match values.text("token").as_deref() {
+            Some("id") => TokenKind::Id,
+            _ => TokenKind::Access,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            token_endpoint,
+            client_id,
+            client_secret,
+            client_auth,
+            grant,
+            scope: split_scope(&values.texts("scope")),
+            scope_on_refresh: values.flag("send_scope_on_refresh"),
+            scope_separator: values
+                .text("scope_separator")
+                .unwrap_or_else(|| " ".to_owned()),
+            audience: values.text("audience"),
+            resource: values.texts("resource"),
+            token_params: values.params("token_params"),
+            headers: values.params("headers").always,
+            kind,
+            min_ttl: values.duration("min_ttl"),
+            assume_expires_in: values.duration("assume_expires_in"),
+            timeout: values.duration("timeout"),
+            ca_file: values.text("ca_file").map(|path| env::expand_home(&path)),
+            store,
+            store_key: values.secret("store_key"),
+            kernel_cache: values.text("access_cache").as_deref() != Some("none"),
+            response: values.params("response").always,
+        })
+    }
+
+    /// The grant's parameters beside the standard ones, for a token request with `grant`.
+    pub fn params_for(&self, grant: &str) -> BTreeMap<&str, &str> {
+        let special = self.token_params.by_grant.get(grant);
+        let all = self
+            .token_params
+            .always
+            .iter()
+            .chain(special.into_iter().flatten());
+        all.map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
+    }
+
+    /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
+    pub fn binding(&self) -> String {
+        hash(&[
+            "binding-1",
+            &self.token_endpoint,
+            &self.client_id,
+            self.grant.name(),
+        ])
+    }
+
+    /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
+    /// are kept apart (R28).
+    pub fn variant(&self) -> String {
+        self.variant_of(self.kind)
+    }
+
+    /// The same for either of the grant's tokens.
+    pub fn variant_of(&self, kind: TokenKind) -> String {
+        let mut scope = self.scope.clone();
+        scope.sort();
+        scope.dedup();
+        let kind = if kind == TokenKind::Id {
+            "id"
+        } else {
+            "access"
+        };
+        let mut parts = vec![
+            "variant-1",
+            kind,
+            self.audience.as_deref().unwrap_or_default(),
+            "scope",
+        ];
+        parts.extend(scope.iter().map(String::as_str));
+        parts.push("resource");
+        parts.extend(self.resource.iter().map(String::as_str));
+        let always = self
+            .token_params
+            .always
+            .iter()
+            .map(|(key, value)| ("", key, value));
+        let by_grant = self
+            .token_params
+            .by_grant
+            .iter()
+            .flat_map(|(grant, params)| {
+                params
+                    .iter()
+                    .map(move |(key, value)| (grant.as_str(), key, value))
+            });
+        for (grant, key, value) in always.chain(by_grant) {
+            parts.extend(["param", grant, key, value]);
+        }
+        hash(&parts)
+    }
+
+    /// Whether a token can be asked for anew without a person.
+    pub fn is_repeatable(&self) -> bool {
+        self.grant == Grant::ClientCredentials
+    }
+
+    /// The scopes as one string for a request.
+    pub fn scope_text(&self) -> String {
+        self.scope.join(&self.scope_separator)
+    }
+
+    /// A configuration error about this profile.
+    pub fn error(&self, what: &str) -> Error {
+        Error::new(Kind::Config, format!("profile {:?}: {what}", self.name))
+    }
+}
+
+/// Scopes as separate words, whether they were written as an array or as one string.
+pub fn split_scope(words: &[String]) -> Vec<String> {
+    words
+        .iter()
+        .flat_map(|text| text.split(' '))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The first 16 bytes of SHA-256 over length-prefixed parts, in hexadecimal.
+pub fn hash(parts: &[&str]) -> String {
+    use std::fmt::Write;
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let digest = context.finish();
+    digest.as_ref()[..16]
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(text: &str) -> Profile {
+        let config = Config::from_text(text);
+        Profile::load(&config, "p").expect("a valid profile")
+    }
+
+    const BASE: &str = "[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n";
+
+    #[test]
+    fn each_key_that_shapes_a_token_gives_another_variant() {
+        let plain = profile(BASE).variant();
+        for more in [
+            "scope = \"a\"",
+            "audience = \"a\"",
+            "resource = \"https://a\"",
+            "token_params = { a = 1 }",
+            "token_params = { client_credentials = { a = 1 } }",
+            "token = \"id\"",
+        ] {
+            assert_ne!(profile(&format!("{BASE}{more}")).variant(), plain, "{more}");
+        }
+        let (one, two) = ("scope = [\"a\", \"b\"]", "scope = \"b a\"");
+        assert_eq!(
+            profile(&format!("{BASE}{one}")).variant(),
+            profile(&format!("{BASE}{two}")).variant()
+        );
+    }
+
+    #[test]
+    fn another_server_client_or_grant_gives_another_binding() {
+        let plain = profile(BASE).binding();
+        for (from, to) in [("https://s/t", "https://s/u"), ("\"c\"", "\"d\"")] {
+            assert_ne!(profile(&BASE.replace(from, to)).binding(), plain, "{to}");
+        }
+        assert_ne!(
+            profile(&format!("{BASE}grant = \"device_code\"")).binding(),
+            plain
+        );
+    }
+
+    #[test]
+    fn defaults_lie_below_the_profile() {
+        let text = format!("[defaults]\nmin_ttl = \"1m\"\ntimeout = 3\n{BASE}min_ttl = \"2m\"");
+        let profile = profile(&text);
+        assert_eq!(profile.min_ttl, Some(Duration::from_secs(120)));
+        assert_eq!(profile.timeout, Some(Duration::from_secs(3)));
+    }
+}

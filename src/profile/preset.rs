@@ -1,0 +1,62 @@
+//! The built-in presets: facts about public services that a profile starts from.
+
+use super::keys::{self, Values};
+use super::slice;
+use toml::de::DeTable;
+
+const PRESETS: &str = include_str!("presets.toml");
+
+/// What only presets have, beside the keys of a profile.
+const PRESET_KEYS: [&str; 3] = ["title", "docs", "checked"];
+
+/// The keys that a preset sets. `None` where there is no such preset.
+pub fn find(name: &str) -> Option<Values> {
+    let text =
+        slice::for_profile(PRESETS, name, "preset").expect("the presets use plain table heads");
+    let mut presets = DeTable::parse(&text)
+        .expect("the presets parse")
+        .into_inner();
+    let mut table = presets.remove("preset")?.into_inner();
+    let toml::de::DeValue::Table(all) = &mut table else {
+        return None;
+    };
+    let toml::de::DeValue::Table(mut preset) = all.remove(name)?.into_inner() else {
+        return None;
+    };
+    for key in PRESET_KEYS {
+        preset.remove(key);
+    }
+    Some(keys::check(&preset).expect("the presets have valid keys"))
+}
+
+/// The names of all presets, in the order of the file.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS
+        .lines()
+        .filter_map(|line| line.strip_prefix("[preset.")?.strip_suffix(']'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_holds_no_secret() {
+        assert!(names().count() >= 3);
+        for name in names() {
+            let values = find(name).expect("every named preset is found");
+            for forbidden in ["client_id", "client_secret", "store_key"] {
+                assert!(!values.contains_key(forbidden), "{name}: {forbidden}");
+            }
+            let own = PRESETS
+                .split(&format!("[preset.{name}]"))
+                .nth(1)
+                .expect("it has a table");
+            let own = own.split("\n[").next().expect("up to the next table");
+            for needed in PRESET_KEYS {
+                assert!(own.contains(&format!("\n{needed} = ")), "{name}: {needed}");
+            }
+        }
+        assert!(find("no-such-preset").is_none());
+    }
+}

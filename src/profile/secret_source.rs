@@ -1,0 +1,274 @@
+//! Where a secret comes from: never from the command line, and read only when a request needs it.
+
+use super::keys::{Fault, kind, text, unknown};
+use crate::clock::Deadline;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::secret::Secret;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// No secret, key or certificate password is longer, and a pipe that never ends must.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A place that a secret is read from.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A variable in a file of `NAME=value` lines; without a name, `<PROFILE>_CLIENT_SECRET`.
+    EnvFile { file: PathBuf, name: Option<String> },
+    /// A whole file.
+    File(PathBuf),
+    /// What a program prints.
+    Command(Vec<String>),
+    /// A file in systemd's `$CREDENTIALS_DIRECTORY`.
+    SystemdCredential(String),
+    /// The profile's own store, filled by `tokctl secret set`.
+    Keyring,
+    /// In the configuration itself.
+    Literal(Secret),
+}
+
+const KEYS: &[&str] = &[
+    "env",
+    "env_file",
+    "file",
+    "command",
+    "systemd_credential",
+    "keyring",
+];
+
+impl SecretSource {
+    /// From a value of the configuration.
+    pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Fault> {
+        let Some(table) = value.get_ref().as_table() else {
+            // The value may be the secret: it is not quoted in the error.
+            return match value.get_ref().as_str() {
+                Some("") => Err(Fault::new(value.span(), "must not be empty")),
+                Some(literal) => Ok(Self::Literal(Secret::from_line(literal.to_owned()))),
+                None => {
+                    let what = format!(
+                        "must be a table such as {{ env = \"NAME\" }}, not {}",
+                        kind(value.get_ref())
+                    );
+                    Err(Fault::new(value.span(), what))
+                }
+            };
+        };
+        if let Some((key, _)) = table
+            .iter()
+            .find(|(key, _)| !KEYS.contains(&key.get_ref().as_ref()))
+        {
+            return Err(unknown(key, KEYS.iter().copied()));
+        }
+        let get = |key: &str| table.get(key);
+        if let Some(file) = get("env_file") {
+            let name = get("env").map(text).transpose()?;
+            let others = table.len() - 1 - usize::from(name.is_some());
+            if others > 0 {
+                return Err(Fault::new(value.span(), "env_file goes with env alone"));
+            }
+            return Ok(Self::EnvFile {
+                file: env::expand_home(&text(file)?),
+                name,
+            });
+        }
+        if table.len() != 1 {
+            let what = format!("must name exactly one of {}", KEYS.join(", "));
+            return Err(Fault::new(value.span(), what));
+        }
+        if let Some(name) = get("env") {
+            return text(name).map(Self::Env);
+        }
+        if let Some(file) = get("file") {
+            return Ok(Self::File(env::expand_home(&text(file)?)));
+        }
+        if let Some(name) = get("systemd_credential") {
+            let plain = text(name)?;
+            if plain.contains('/') || plain.starts_with('.') {
+                return Err(Fault::new(
+                    name.span(),
+                    "systemd_credential: must be a plain name",
+                ));
+            }
+            return Ok(Self::SystemdCredential(plain));
+        }
+        if let Some(command) = get("command") {
+            return Self::read_command(command);
+        }
+        match get("keyring").and_then(|flag| flag.get_ref().as_bool()) {
+            Some(true) => Ok(Self::Keyring),
+            _ => Err(Fault::new(value.span(), "keyring: the only value is true")),
+        }
+    }
+
+    fn read_command(value: &Spanned<DeValue<'_>>) -> Result<Self, Fault> {
+        let words = value
+            .get_ref()
+            .as_array()
+            .map(|words| words.iter().map(text).collect());
+        match words {
+            Some(Ok(words)) if Vec::is_empty(&words) => {
+                Err(Fault::new(value.span(), "command: must name a program"))
+            }
+            Some(words) => words.map(Self::Command),
+            None => {
+                let what = "command: must be an array such as [\"pass\", \"show\", \"corp\"]; no shell is used";
+                Err(Fault::new(value.span(), what))
+            }
+        }
+    }
+
+    /// Whether reading it runs a program, so that whoever can write the configuration can run one.
+    pub fn runs_a_program(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+
+    /// The source in words, for messages: never the secret.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Env(name) => format!("environment variable {name}"),
+            Self::EnvFile {
+                file,
+                name: Some(name),
+            } => format!("variable {name} in {}", file.display()),
+            Self::EnvFile { file, name: None } | Self::File(file) => {
+                format!("file {}", file.display())
+            }
+            Self::Command(words) => {
+                format!("command {:?}", words.first().map_or("", String::as_str))
+            }
+            Self::SystemdCredential(name) => format!("systemd credential {name:?}"),
+            Self::Keyring => "the store".to_owned(),
+            Self::Literal(_) => "the configuration file itself".to_owned(),
+        }
+    }
+
+    /// Reads the secret; what the store holds is the caller's to look up and is `None` here.
+    ///
+    /// # Errors
+    /// [`Kind::NoSecret`] naming the source that was looked at.
+    pub fn resolve(&self, profile: &str, deadline: Deadline) -> Result<Option<Secret>> {
+        let found = match self {
+            Self::Keyring => return Ok(None),
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::Env(name) => from_env(name),
+            Self::EnvFile { file, name } => {
+                let usual = || format!("{}_CLIENT_SECRET", env::variable_part(profile));
+                from_env_file(file, &name.clone().unwrap_or_else(usual))
+            }
+            Self::File(file) => from_file(file),
+            Self::SystemdCredential(name) => match env::credentials_directory() {
+                Some(directory) => from_file(&directory.join(name)),
+                None => Err(
+                    "CREDENTIALS_DIRECTORY is not set: not started by systemd with this credential"
+                        .to_owned(),
+                ),
+            },
+            Self::Command(words) => from_command(words, deadline),
+        };
+        match found {
+            Ok(secret) if secret.is_empty() => Err(self.nothing(profile, "it is empty")),
+            Ok(secret) => Ok(Some(secret)),
+            Err(why) => Err(self.nothing(profile, &why)),
+        }
+    }
+
+    fn nothing(&self, profile: &str, why: &str) -> Error {
+        Error::new(
+            Kind::NoSecret,
+            format!(
+                "profile {profile:?}: no secret from {}: {why}",
+                self.describe()
+            ),
+        )
+    }
+}
+
+fn from_env(name: &str) -> Result<Secret, String> {
+    env::var(name)
+        .map(Secret::from_line)
+        .ok_or_else(|| "it is not set".to_owned())
+}
+
+fn from_env_file(file: &Path, name: &str) -> Result<Secret, String> {
+    // The environment wins over the file, as everywhere where .env files are used.
+    if let Ok(secret) = from_env(name) {
+        return Ok(secret);
+    }
+    let entries = dotenvy::from_path_iter(file).map_err(|cause| match cause {
+        dotenvy::Error::Io(cause) => io_cause(&cause),
+        _ => "it cannot be read".to_owned(),
+    })?;
+    // The library's error quotes the line, which may hold the secret.
+    let mut last = None;
+    for entry in entries {
+        let (key, value) = entry.map_err(|_| "a line of it cannot be read".to_owned())?;
+        if key == name {
+            last = Some(Secret::from_line(value));
+        }
+    }
+    last.ok_or_else(|| format!("it has no variable {name}"))
+}
+
+/// Reads a small text file.
+pub fn from_file(file: &Path) -> Result<Secret, String> {
+    let open = std::fs::File::open(file).map_err(|cause| io_cause(&cause))?;
+    read_bounded(open)
+}
+
+fn read_bounded(from: impl Read) -> Result<Secret, String> {
+    let mut text = zeroize::Zeroizing::new(Vec::new());
+    from.take(MAX_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(|cause| io_cause(&cause))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err("it is longer than 64 KiB".to_owned());
+    }
+    match std::str::from_utf8(&text) {
+        Ok(text) => Ok(Secret::from_line(text.to_owned())),
+        Err(_) => Err("it is not UTF-8 text".to_owned()),
+    }
+}
+
+fn from_command(words: &[String], deadline: Deadline) -> Result<Secret, String> {
+    let (program, arguments) = words.split_first().ok_or("no program is named")?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|cause| io_cause(&cause))?;
+    let output = child.stdout.take().ok_or("it has no output")?;
+    // The reading thread ends with the child: only its own copy of the pipe is waited for.
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || send.send(read_bounded(output)));
+    let result = receive.recv_timeout(deadline.left());
+    let status = finish(&mut child, deadline)?;
+    if !status.success() {
+        return Err(format!("it ended with {status}"));
+    }
+    result.map_err(|_| "it gave no answer in time".to_owned())?
+}
+
+/// Waits for the child until the deadline, then ends it.
+fn finish(child: &mut Child, deadline: Deadline) -> Result<std::process::ExitStatus, String> {
+    loop {
+        if let Some(status) = child.try_wait().map_err(|cause| io_cause(&cause))? {
+            return Ok(status);
+        }
+        if deadline.passed() {
+            child
+                .kill()
+                .and_then(|()| child.wait())
+                .map_err(|cause| io_cause(&cause))?;
+            return Err("it gave no answer in time".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,236 @@
+//! The renewal that outlives its caller: a detached child of our own spends the refresh token and
+//! saves what comes, whatever happens to the process that asked for it.
+//!
+//! The child is this program in a session of its own, with the profile's lock handed over and no
+//! terminal, so that neither kill -9 of the caller nor Ctrl-C, a closed terminal or a caller's
+//! timeout loses a rotated refresh token, not even with the request in flight (STORAGE.md).
+
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::lock::Lock;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::token::{Record, Token};
+use crate::{acquire, env, ui};
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// How a child finds the same profile again: the configuration file and what the command line set.
+#[derive(Clone, Copy)]
+pub struct Again<'a> {
+    pub config: Option<&'a Path>,
+    pub overrides: &'a [String],
+}
+
+/// What the child needs beside the profile. Goes through a pipe, never through arguments.
+#[derive(Serialize, Deserialize)]
+pub struct Job {
+    /// The profile's hash, so that a configuration that has changed meanwhile is noticed.
+    pub binding: String,
+    pub record: Record,
+    pub client_secret: Option<Secret>,
+    /// The caller's time budget.
+    pub budget: Duration,
+}
+
+/// What the child says, on the pipe that is its stdout.
+#[derive(Serialize, Deserialize)]
+struct Outcome {
+    result: std::result::Result<Token, Error>,
+    warnings: Vec<String>,
+}
+
+/// Renews in a child and waits for it until the deadline. Where no child can be made, renews here,
+/// with the signals held back.
+pub fn run(
+    profile: &Profile,
+    again: &Again<'_>,
+    job: &Job,
+    lock: Option<Lock>,
+    deadline: Deadline,
+) -> Result<Token> {
+    #[cfg(unix)]
+    match spawn(profile, again, lock.as_ref()) {
+        Ok(child) => {
+            // The child has its own copy; it is the one that frees the lock.
+            drop(lock);
+            return wait(profile, child, job, deadline);
+        }
+        Err(cause) => ui::step(&format!("no child for the renewal: {}", io_cause(&cause))),
+    }
+    let _held = (lock, hold_signals());
+    acquire::renew(profile, job)
+}
+
+#[cfg(unix)]
+fn spawn(
+    profile: &Profile,
+    again: &Again<'_>,
+    lock: Option<&Lock>,
+) -> std::io::Result<std::process::Child> {
+    use std::os::unix::process::CommandExt;
+    let config: Option<PathBuf> = again.config.map(std::path::absolute).transpose()?;
+    let mut command = Command::new(env::this_program()?);
+    command.arg0("tokctl");
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    command
+        .arg("renewal")
+        .args(again.overrides)
+        .arg("--")
+        .arg(&profile.name);
+    if let Some(lock) = lock {
+        lock.share_with_child()?;
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+/// Gives the child its job and reads its answer.
+#[cfg(unix)]
+fn wait(
+    profile: &Profile,
+    mut child: std::process::Child,
+    job: &Job,
+    deadline: Deadline,
+) -> Result<Token> {
+    let text =
+        Zeroizing::new(serde_json::to_vec(job).expect("strings and numbers always serialize"));
+    let failed = |cause: &std::io::Error| Error::io("the renewal's child", cause);
+    let mut input = child
+        .stdin
+        .take()
+        .ok_or_else(|| failed(&std::io::Error::other("it has no input")))?;
+    input.write_all(&text).map_err(|cause| failed(&cause))?;
+    drop(input);
+    let output = child
+        .stdout
+        .take()
+        .ok_or_else(|| failed(&std::io::Error::other("it has no output")))?;
+    let Some(answer) = read_until(output, deadline).map_err(|cause| failed(&cause))? else {
+        let what = format!(
+            "profile {:?}: the server has not answered in time; the renewal goes on by itself",
+            profile.name
+        );
+        return Err(Error::new(Kind::Temporary, what).hint("try again in a moment"));
+    };
+    let outcome: Outcome = serde_json::from_slice(&answer).map_err(|_| {
+        let what = format!(
+            "profile {:?}: the renewal ended without an answer",
+            profile.name
+        );
+        Error::new(Kind::Io, what)
+    })?;
+    for warning in &outcome.warnings {
+        ui::warn(warning);
+    }
+    // Its work is done; it frees the lock as it ends, and leaves no zombie to a caller that execs.
+    child.wait().map_err(|cause| failed(&cause))?;
+    outcome.result
+}
+
+/// Reads to the end, or gives up at the deadline.
+#[cfg(unix)]
+fn read_until(
+    mut from: std::process::ChildStdout,
+    deadline: Deadline,
+) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let mut all = Zeroizing::new(Vec::new());
+    let mut part = Zeroizing::new([0; 4096]);
+    loop {
+        let left = deadline.left().as_millis().min(60_000);
+        // Rounded up: a poll of 0 ms would spin through the last millisecond.
+        let left = PollTimeout::try_from(left + 1).unwrap_or(PollTimeout::MAX);
+        let ready = match poll(&mut [PollFd::new(from.as_fd(), PollFlags::POLLIN)], left) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            ready => ready?,
+        };
+        if ready == 0 {
+            if deadline.passed() {
+                return Ok(None);
+            }
+            continue;
+        }
+        match from.read(&mut *part)? {
+            0 => return Ok(Some(all)),
+            length => all.extend_from_slice(&part[..length]),
+        }
+    }
+}
+
+/// The child's side: takes the job from stdin, renews and answers on stdout.
+pub fn serve(profile: &Profile) -> Result<()> {
+    detach();
+    ui::collect();
+    let mut text = Zeroizing::new(Vec::new());
+    std::io::stdin()
+        .read_to_end(&mut text)
+        .map_err(|cause| Error::io("reading the job", &cause))?;
+    // A caller that was killed before it had written the whole job: nothing has begun.
+    let job: Job = serde_json::from_slice(&text)
+        .map_err(|_| Error::usage("this command is for tokctl itself"))?;
+    let result = if job.binding == profile.binding() {
+        acquire::renew(profile, &job)
+    } else {
+        Err(profile.error("the configuration has changed during the call"))
+    };
+    let outcome = Outcome {
+        result,
+        warnings: ui::collected(),
+    };
+    let answer = Zeroizing::new(
+        serde_json::to_string(&outcome).expect("strings and numbers always serialize"),
+    );
+    // Everything is stored: a caller that is gone needs no answer.
+    ui::answer(&Secret::new(answer.to_string()))
+}
+
+/// Leaves the caller's session, and with it its terminal and process group.
+fn detach() {
+    #[cfg(unix)]
+    {
+        // Fails only for a process that leads a group, which a child just made does not.
+        let _ = nix::unistd::setsid();
+        std::mem::forget(hold_signals());
+    }
+}
+
+/// Signals that would end the process wait until this is dropped.
+#[cfg(unix)]
+struct HeldSignals(nix::sys::signal::SigSet);
+
+#[cfg(unix)]
+fn hold_signals() -> HeldSignals {
+    use nix::sys::signal::{SigSet, Signal};
+    let signals: SigSet = [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ]
+    .into_iter()
+    .collect();
+    // Fails only for an invalid argument.
+    let _ = signals.thread_block();
+    HeldSignals(signals)
+}
+
+#[cfg(unix)]
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        let _ = self.0.thread_unblock();
+    }
+}
+
+#[cfg(not(unix))]
+fn hold_signals() {}

@@ -1,0 +1,71 @@
+//! A secret that cannot print itself and is wiped from memory when dropped.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Text that must not reach a log, an error message or a terminal.
+///
+/// The only way to the text is [`Secret::expose`]; where that may be called is checked by
+/// `tests/doors.rs`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text as it is.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// Takes a secret as editors and `echo` write it: without the CR and LF at its end.
+    pub fn from_line(text: String) -> Self {
+        let text = Zeroizing::new(text);
+        Self::new(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// The text itself, for the one place that has to send, store or print it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the text may be a token: visible ASCII only, so that it can neither end a header
+    /// line nor add a line to a credential protocol (RFC 6750 section 2.1 allows less).
+    pub fn is_token_text(&self) -> bool {
+        !self.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn the_debug_form_hides_the_text() {
+        assert_eq!(format!("{:?}", Secret::new("canary".into())), "Secret(…)");
+    }
+
+    #[test]
+    fn only_the_line_end_is_stripped() {
+        assert_eq!(Secret::from_line(" a b \r\n".into()).expose(), " a b ");
+    }
+
+    #[test]
+    fn token_text_is_visible_ascii() {
+        for bad in ["", "a b", "a\nb", "a\u{7f}", "é", "a\tb"] {
+            assert!(!Secret::new(bad.into()).is_token_text(), "{bad:?}");
+        }
+        assert!(Secret::new("eyJ.a-b_c~+/=".into()).is_token_text());
+    }
+}

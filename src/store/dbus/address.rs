@@ -1,0 +1,156 @@
+//! Where a bus listens: the addresses of the D-Bus specification, section "Server Addresses".
+
+use std::path::PathBuf;
+
+use nix::sys::socket::UnixAddr;
+use nix::sys::stat::{SFlag, stat};
+use nix::unistd::Uid;
+
+/// One place to connect to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    Path(PathBuf),
+    Abstract(Vec<u8>),
+}
+
+/// The places in a `;` list, each other kind of address as the reason for which it is left out.
+pub fn parse(list: &str) -> Vec<Result<Place, String>> {
+    list.split(';')
+        .filter(|address| !address.is_empty())
+        .map(one)
+        .collect()
+}
+
+fn one(address: &str) -> Result<Place, String> {
+    let (transport, pairs) = address
+        .split_once(':')
+        .ok_or_else(|| format!("`{}` is not a bus address", shown(address)))?;
+    if transport != "unix" {
+        return Err(format!("`{}:` is not a local socket", shown(transport)));
+    }
+    for pair in pairs.split(',') {
+        match pair.split_once('=') {
+            Some(("path", value)) => {
+                return Ok(Place::Path(PathBuf::from(os_string(unescape(value)?))));
+            }
+            Some(("abstract", value)) => return Ok(Place::Abstract(unescape(value)?)),
+            _ => {}
+        }
+    }
+    Err(format!("`{}` names no path", shown(address)))
+}
+
+fn os_string(bytes: Vec<u8>) -> std::ffi::OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}
+
+/// Undoes `%xx`.
+fn unescape(value: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = rest
+            .get(..2)
+            .and_then(|d| str::from_utf8(d).ok())
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok());
+        bytes.push(byte.ok_or_else(|| format!("`{}` has a wrong escape", shown(value)))?);
+        rest = &rest[2..];
+    }
+    Ok(bytes)
+}
+
+/// An environment variable's text, fit for one line of an error message.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+impl Place {
+    /// The socket's address, if the socket is there and belongs to us or to root.
+    ///
+    /// An abstract name has no owner to look at before connecting; see [`trusted`].
+    pub fn socket(&self) -> Result<UnixAddr, String> {
+        match self {
+            Self::Path(path) => {
+                let about = stat(path).map_err(|e| format!("{self}: {}", e.desc()))?;
+                if about.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFSOCK.bits() {
+                    return Err(format!("{self}: not a socket"));
+                }
+                trusted(about.st_uid).map_err(|e| format!("{self}: {e}"))?;
+                UnixAddr::new(path)
+            }
+            Self::Abstract(name) => UnixAddr::new_abstract(name),
+        }
+        .map_err(|e| format!("{self}: {}", e.desc()))
+    }
+}
+
+/// Whether a user may serve the bus to which we would hand a secret.
+pub fn trusted(uid: u32) -> Result<(), String> {
+    if uid == 0 || uid == Uid::effective().as_raw() {
+        Ok(())
+    } else {
+        Err(format!("belongs to user {uid}"))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(&shown(&path.to_string_lossy())),
+            Self::Abstract(name) => write!(f, "@{}", shown(&String::from_utf8_lossy(name))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_addresses_is_taken_apart() {
+        let places = parse(
+            "unix:path=/run/user/1000/bus,guid=0a;tcp:host=localhost;unix:abstract=/tmp/dbus-%58y;",
+        );
+        assert_eq!(places.len(), 3);
+        assert_eq!(places[0], Ok(Place::Path("/run/user/1000/bus".into())));
+        assert_eq!(places[1], Err("`tcp:` is not a local socket".into()));
+        assert_eq!(places[2], Ok(Place::Abstract(b"/tmp/dbus-Xy".to_vec())));
+        assert_eq!(
+            parse("unix:guid=1,path=/a%2cb%20c"),
+            [Ok(Place::Path("/a,b c".into()))]
+        );
+    }
+
+    #[test]
+    fn nonsense_gives_a_reason() {
+        for text in [
+            "disabled:",
+            "unix:",
+            "unix:path=%",
+            "unix:path=%4",
+            "unix:path=%+1",
+            "unix:tmpdir=/tmp",
+            "\u{1b}[31m",
+        ] {
+            let places = parse(text);
+            assert!(
+                matches!(&places[..], [Err(reason)] if !reason.contains('\u{1b}')),
+                "{text}: {places:?}"
+            );
+        }
+        assert!(parse("").is_empty());
+    }
+
+    #[test]
+    fn another_users_socket_is_refused() {
+        assert!(trusted(Uid::effective().as_raw()).is_ok());
+        assert!(trusted(0).is_ok());
+        assert!(trusted(Uid::effective().as_raw() + 1).is_err());
+    }
+}

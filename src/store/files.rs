@@ -1,0 +1,206 @@
+//! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Records are a few kilobytes, and 1 MiB of reply is the most that is ever stored.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Leftovers of writers that were killed begin with this.
+const TEMPORARY: &str = ".tmp-";
+
+/// Creates a directory for the user alone, with its parents, and refuses one that is a symbolic
+/// link, somebody else's or open to others' writing.
+pub fn ensure_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    let metadata = dir.symlink_metadata()?;
+    if !metadata.is_dir() {
+        return Err(refused("it is not a directory of its own but a link"));
+    }
+    check_owner(&metadata)
+}
+
+/// Reads a private file; `None` where there is none.
+pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    no_follow(&mut options);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) if path.is_symlink() => return Err(refused_link(&cause)),
+        Err(cause) => return Err(cause),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(refused("it is not a regular file"));
+    }
+    check_owner(&metadata)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len()).unwrap_or(0),
+    ));
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Replaces a file in one step: a reader sees the old or the new whole, also after a power cut.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path
+        .parent()
+        .ok_or_else(|| refused("it has no directory"))?;
+    ensure_dir(dir)?;
+    replace(path, bytes)
+}
+
+/// The same in a directory that is the caller's choice.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
+        Some(dir) => dir,
+        None => return Err(refused("it has no directory")),
+    };
+    // tempfile creates with O_EXCL and 0600, and removes what is not persisted.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(dir)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|failed| failed.error)?;
+    sync_dir(dir)
+}
+
+/// Removes a file; whether there was one.
+pub fn remove(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Removes what killed writers left in a directory, once it is an hour old.
+pub fn sweep(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let stale = entry.metadata().and_then(|metadata| metadata.modified());
+        let stale = stale.is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 3600));
+        if stale && entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            // Somebody else may have been quicker, and then there is nothing left to do.
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Makes a rename itself durable.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(dir)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+/// Opens without following a symbolic link at the end of the path.
+pub fn no_follow(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        use nix::fcntl::OFlag;
+        use std::os::unix::fs::OpenOptionsExt;
+        // O_NONBLOCK: opening a FIFO that somebody put there must not wait for its writer.
+        options
+            .mode(0o600)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+#[cfg(unix)]
+fn check_owner(metadata: &std::fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if metadata.uid() != nix::unistd::getuid().as_raw() {
+        return Err(refused("it belongs to another user"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(refused("others can write it"));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
+fn check_owner(_: &std::fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether only the user can read and write a file, as a key file must be.
+#[cfg(unix)]
+pub fn is_private(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let open_to_others = path.symlink_metadata()?.mode() & 0o077;
+    Ok(open_to_others == 0)
+}
+
+/// Elsewhere the user's profile directory is private by its access list.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
+pub fn is_private(_: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
+}
+
+fn refused_link(_: &io::Error) -> io::Error {
+    refused("it is a symbolic link")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_written_file_is_private_and_read_back() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let path = home.path().join("a/b/record");
+        write(&path, b"one").expect("written");
+        write(&path, b"two").expect("replaced");
+        assert_eq!(
+            read(&path).expect("read").as_deref().map(Vec::as_slice),
+            Some(&b"two"[..])
+        );
+        let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&path), mode(&home.path().join("a/b"))),
+            (0o600, 0o700)
+        );
+        assert!(remove(&path).expect("removed") && !remove(&path).expect("gone"));
+        assert!(read(&path).expect("absent").is_none());
+    }
+
+    #[test]
+    fn links_and_files_open_to_others_are_refused() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let (path, link) = (home.path().join("record"), home.path().join("link"));
+        write(&path, b"x").expect("written");
+        symlink(&path, &link).expect("linked");
+        assert!(read(&link).is_err());
+        let file = File::options().write(true).open(&path).expect("opened");
+        file.set_permissions(PermissionsExt::from_mode(0o622))
+            .expect("opened to others");
+        assert!(read(&path).is_err());
+        let dir = home.path().join("dir");
+        symlink(home.path(), &dir).expect("linked");
+        assert!(write(&dir.join("x"), b"x").is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! The Linux kernel's keyring as a cache of access tokens: one system call instead of a daemon.
+//!
+//! Keys live in the user keyring `@u` under its special id and are given to the uid, so that they
+//! are found without possession too: cron, at and sudo have no session keyring (STORAGE.md). They
+//! are never on disk and the kernel forgets them by itself. Where there is no such keyring (a
+//! container's seccomp filter, another system) or no quota (20,000 bytes a user), nothing is kept.
+
+use crate::clock::Epoch;
+use zeroize::Zeroizing;
+
+/// Keeps `bytes` under a name for `seconds`. Whether the kernel took them.
+pub fn put(name: &str, bytes: &[u8], seconds: Epoch) -> bool {
+    platform::put(name, bytes, seconds).is_some()
+}
+
+/// What is kept under a name.
+pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    platform::get(name)
+}
+
+/// Forgets a name; whether there was one.
+pub fn forget(name: &str) -> bool {
+    platform::forget(name).is_some()
+}
+
+#[cfg(target_os = "linux")]
+mod platform {
+    use super::{Epoch, Zeroizing};
+    use linux_keyutils::{KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
+
+    /// The largest payload of a `user` key (keyrings(7)).
+    const MAX_PAYLOAD: usize = 32_767;
+
+    fn ring() -> Option<KeyRing> {
+        KeyRing::from_special_id(KeyRingIdentifier::User, false).ok()
+    }
+
+    pub fn put(name: &str, bytes: &[u8], seconds: Epoch) -> Option<()> {
+        let seconds = usize::try_from(seconds)
+            .ok()
+            .filter(|seconds| *seconds > 0)?;
+        if bytes.len() > MAX_PAYLOAD {
+            return None;
+        }
+        let key = ring()?.add_key(name, bytes).ok()?;
+        // SETATTR for the user: a later process without possession renews the timeout.
+        let permissions = KeyPermissionsBuilder::builder()
+            .posessor(Permission::ALL)
+            .user(Permission::ALL)
+            .build();
+        if key
+            .set_perms(permissions)
+            .and_then(|()| key.set_timeout(seconds))
+            .is_err()
+        {
+            // A key that cannot be given an end must not stay.
+            key.invalidate().ok()?;
+            return None;
+        }
+        Some(())
+    }
+
+    pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let key = ring()?.search(name).ok()?;
+        let mut bytes = Zeroizing::new(vec![0; MAX_PAYLOAD]);
+        let length = key.read(&mut *bytes).ok()?;
+        bytes.truncate(length);
+        Some(bytes)
+    }
+
+    pub fn forget(name: &str) -> Option<()> {
+        ring()?.search(name).ok()?.invalidate().ok()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod platform {
+    use super::{Epoch, Zeroizing};
+
+    pub fn put(_: &str, _: &[u8], _: Epoch) -> Option<()> {
+        None
+    }
+
+    pub fn get(_: &str) -> Option<Zeroizing<Vec<u8>>> {
+        None
+    }
+
+    pub fn forget(_: &str) -> Option<()> {
+        None
+    }
+}

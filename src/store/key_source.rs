@@ -1,0 +1,198 @@
+//! Where the encrypted file's key comes from, best place first.
+//!
+//! A source that holds the base64 of 32 bytes is the key itself; any other text is a passphrase, from
+//! which Argon2id makes the key.
+
+use super::cipher::{self, Key};
+use super::{files, kernel};
+use crate::clock::Deadline;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::profile::{Profile, SecretSource, from_file, hash};
+use crate::secret::Secret;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The name that systemd's `LoadCredential` and `LoadCredentialEncrypted` give the key.
+const CREDENTIAL: &str = "tokctl-store-key";
+
+/// Where a key was found, in words for `status`.
+pub struct Found {
+    pub key: Key,
+    pub place: String,
+}
+
+/// The places to look at for one profile.
+pub struct KeySource<'a> {
+    pub profile: &'a str,
+    pub configured: Option<&'a SecretSource>,
+    pub state: &'a Path,
+}
+
+impl<'a> KeySource<'a> {
+    /// The places that a profile's settings allow.
+    pub fn new(profile: &'a Profile, state: &'a Path) -> Self {
+        Self {
+            profile: &profile.name,
+            configured: profile.store_key.as_ref(),
+            state,
+        }
+    }
+
+    /// The key, if any source has one.
+    ///
+    /// # Errors
+    /// [`Kind::StoreLocked`] where a passphrase is in use and not there, [`Kind::StoreUnavailable`]
+    /// where a source is configured and gives nothing.
+    pub fn find(&self, deadline: Deadline) -> Result<Option<Found>> {
+        if let Some(file) = env::credentials_directory().map(|dir| dir.join(CREDENTIAL))
+            && file.exists()
+        {
+            let text =
+                from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
+            return self.found(&text, format!("systemd credential {CREDENTIAL}"));
+        }
+        if let Some(source) = self.configured {
+            let text = source
+                .resolve(self.profile, deadline)
+                .map_err(|mut error| {
+                    error.kind = Kind::StoreUnavailable;
+                    error
+                })?;
+            let text = text.ok_or_else(|| {
+                Error::config(format!(
+                    "profile {:?}: store_key cannot be kept in the store that it opens",
+                    self.profile
+                ))
+            })?;
+            if let SecretSource::File(file) = source {
+                check_key_file(file)?;
+            }
+            return self.found(&text, source.describe());
+        }
+        if let Some(found) = self.key_file_key()? {
+            return Ok(Some(found));
+        }
+        if let Some(key) =
+            kernel::get(&self.unlocked_name()).and_then(|key| key.as_slice().try_into().ok())
+        {
+            let place = "passphrase, unlocked in the kernel keyring".to_owned();
+            return Ok(Some(Found {
+                key: Zeroizing::new(key),
+                place,
+            }));
+        }
+        if let Some(text) = env::store_key() {
+            return self.found(&text, "environment variable TOKCTL_STORE_KEY".to_owned());
+        }
+        if self.salt_file().exists() {
+            return Err(Error::new(
+                Kind::StoreLocked,
+                format!("profile {:?}: the encrypted file is locked", self.profile),
+            )
+            .hint("run: tokctl unlock"));
+        }
+        Ok(None)
+    }
+
+    /// The key, making a key file where there is no source at all.
+    pub fn find_or_create(&self, deadline: Deadline) -> Result<Found> {
+        if let Some(found) = self.find(deadline)? {
+            return Ok(found);
+        }
+        let file = key_file()?;
+        let text = cipher::key_to_text(&cipher::random_key());
+        files::write(&file, text.expose().as_bytes())
+            .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
+        // Read back: of two processes that did this at once, the file has the last one's.
+        self.key_file_key()?
+            .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))
+    }
+
+    fn key_file_key(&self) -> Result<Option<Found>> {
+        let file = key_file()?;
+        if !file.exists() && !file.is_symlink() {
+            return Ok(None);
+        }
+        check_key_file(&file)?;
+        let text = from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
+        self.found(&text, format!("key file {}", file.display()))
+    }
+
+    fn found(&self, text: &Secret, place: String) -> Result<Option<Found>> {
+        let key = match cipher::key_from_text(text) {
+            Some(key) => key,
+            None => self.derive(text)?,
+        };
+        Ok(Some(Found { key, place }))
+    }
+
+    /// Makes the key from a passphrase (Argon2id, RFC 9106, the library's recommended cost).
+    pub fn derive(&self, passphrase: &Secret) -> Result<Key> {
+        let salt = self.salt()?;
+        let mut key = Key::default();
+        argon2::Argon2::default()
+            .hash_password_into(passphrase.expose().as_bytes(), &salt, &mut *key)
+            .map_err(|cause| unusable("the passphrase", &cause.to_string()))?;
+        Ok(key)
+    }
+
+    /// Keeps a passphrase's key in the kernel keyring. Whether the kernel took it.
+    pub fn keep_unlocked(&self, key: &Key, for_: Duration) -> bool {
+        kernel::put(
+            &self.unlocked_name(),
+            &**key,
+            i64::try_from(for_.as_secs()).unwrap_or(i64::MAX),
+        )
+    }
+
+    fn unlocked_name(&self) -> String {
+        let state = self.state.to_string_lossy();
+        format!("tokctl:store-key:{}", hash(&["store-key-1", &state]))
+    }
+
+    /// Where the salt is, which also tells that a passphrase is in use.
+    pub fn salt_file(&self) -> PathBuf {
+        self.state.join("store.salt")
+    }
+
+    fn salt(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let file = self.salt_file();
+        let failed =
+            |cause: &std::io::Error| unusable(&file.display().to_string(), &io_cause(cause));
+        if let Some(salt) = files::read(&file).map_err(|cause| failed(&cause))? {
+            return Ok(salt);
+        }
+        let fresh = cipher::random_key();
+        files::write(&file, &fresh[..16]).map_err(|cause| failed(&cause))?;
+        files::read(&file)
+            .map_err(|cause| failed(&cause))?
+            .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))
+    }
+}
+
+/// The key file that is made where nothing else is set.
+pub fn key_file() -> Result<PathBuf> {
+    let dir =
+        env::config_dir().ok_or_else(|| unusable("the key file", "there is no home directory"))?;
+    Ok(dir.join("store.key"))
+}
+
+fn check_key_file(file: &Path) -> Result<()> {
+    let name = file.display().to_string();
+    let failed = |cause: std::io::Error| unusable(&name, &io_cause(&cause));
+    files::read(file).map_err(failed)?;
+    if files::is_private(file).map_err(failed)? {
+        return Ok(());
+    }
+    let error = unusable(&name, "others can read it");
+    Err(error.hint(format!("run: chmod 600 {}", shell_word(&name))))
+}
+
+fn unusable(what: &str, why: &str) -> Error {
+    Error::new(
+        Kind::StoreUnavailable,
+        format!("the encrypted file's key, {what}: {why}"),
+    )
+}

@@ -1,0 +1,315 @@
+//! Where records are kept: one face over the keyring, the encrypted file, the plain file and nothing.
+
+pub mod cipher;
+#[cfg(target_os = "linux")]
+mod dbus;
+pub mod files;
+pub mod kernel;
+pub mod key_source;
+mod keyring;
+#[cfg(target_os = "linux")]
+mod secret_service;
+
+use crate::clock::Deadline;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::profile::{Profile, StoreChoice, hash};
+use crate::ui;
+use cipher::Key;
+use key_source::KeySource;
+pub use keyring::Interaction;
+use keyring::{Keyring, KeyringError};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// What `store` comes down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    Keyring,
+    EncryptedFile,
+    Plaintext,
+    /// Nothing but the kernel's cache of access tokens, until the next start of the machine.
+    Kernel,
+    None,
+}
+
+impl Backend {
+    /// As the configuration and `status` name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::EncryptedFile => "encrypted-file",
+            Self::Plaintext => "plaintext",
+            Self::Kernel => "kernel",
+            Self::None => "none",
+        }
+    }
+}
+
+/// An opened store.
+pub struct Store {
+    opened: Opened,
+    state: PathBuf,
+}
+
+enum Opened {
+    Keyring(Box<Keyring>),
+    EncryptedFile { key: Key, place: String },
+    Plaintext,
+    Nothing(Backend),
+}
+
+/// What opening a store needs to know.
+pub struct Opening<'a> {
+    pub profile: &'a Profile,
+    pub state: &'a Path,
+    pub deadline: Deadline,
+    pub interaction: Interaction,
+}
+
+impl Opening<'_> {
+    /// Opens the store that the profile names, or that `auto` was resolved to before.
+    pub fn open(&self, remembered: Option<Backend>) -> Result<Store> {
+        let backend = match (self.profile.store, remembered) {
+            (StoreChoice::Keyring, _) | (StoreChoice::Auto, Some(Backend::Keyring)) => {
+                Backend::Keyring
+            }
+            (StoreChoice::EncryptedFile, _) | (StoreChoice::Auto, Some(Backend::EncryptedFile)) => {
+                Backend::EncryptedFile
+            }
+            (StoreChoice::Plaintext, _) => Backend::Plaintext,
+            (StoreChoice::None, _) => Backend::None,
+            (StoreChoice::Auto, _) => return self.resolve(),
+        };
+        self.open_backend(backend)
+    }
+
+    /// Finds out what `auto` means here: the keyring if it works, else an encrypted file if a key is
+    /// at hand, else, for grants that need no person to repeat, the kernel's cache.
+    fn resolve(&self) -> Result<Store> {
+        let mut keyring = self.keyring();
+        let trouble = match keyring.ready_to_write() {
+            Ok(()) => return Ok(self.store(Opened::Keyring(Box::new(keyring)))),
+            Err(trouble) => trouble,
+        };
+        let source = KeySource::new(self.profile, self.state);
+        if let Some(found) = source.find(self.deadline)? {
+            return Ok(self.store(Opened::EncryptedFile {
+                key: found.key,
+                place: found.place,
+            }));
+        }
+        if self.profile.is_repeatable() {
+            return Ok(self.store(Opened::Nothing(Backend::Kernel)));
+        }
+        Err(keyring_error(&self.profile.name, &trouble))
+    }
+
+    fn open_backend(&self, backend: Backend) -> Result<Store> {
+        Ok(self.store(match backend {
+            Backend::Keyring => Opened::Keyring(Box::new(self.keyring())),
+            Backend::EncryptedFile => {
+                let found =
+                    KeySource::new(self.profile, self.state).find_or_create(self.deadline)?;
+                Opened::EncryptedFile {
+                    key: found.key,
+                    place: found.place,
+                }
+            }
+            Backend::Plaintext => Opened::Plaintext,
+            Backend::Kernel | Backend::None => Opened::Nothing(backend),
+        }))
+    }
+
+    fn keyring(&self) -> Keyring {
+        Keyring::new(
+            env::session_bus(),
+            self.deadline.instant(),
+            self.interaction,
+        )
+    }
+
+    fn store(&self, opened: Opened) -> Store {
+        Store {
+            opened,
+            state: self.state.to_owned(),
+        }
+    }
+}
+
+impl Store {
+    /// Which it is.
+    pub fn backend(&self) -> Backend {
+        match &self.opened {
+            Opened::Keyring(_) => Backend::Keyring,
+            Opened::EncryptedFile { .. } => Backend::EncryptedFile,
+            Opened::Plaintext => Backend::Plaintext,
+            Opened::Nothing(backend) => *backend,
+        }
+    }
+
+    /// What it is in words, with its path.
+    pub fn describe(&self) -> String {
+        match &self.opened {
+            Opened::Keyring(keyring) => keyring.describe().to_owned(),
+            Opened::EncryptedFile { place, .. } => {
+                format!("{}, key from {place}", self.state.join("records").display())
+            }
+            Opened::Plaintext => {
+                format!("{}, in clear text", self.state.join("plaintext").display())
+            }
+            Opened::Nothing(Backend::Kernel) => {
+                "kernel keyring, until the machine restarts".to_owned()
+            }
+            Opened::Nothing(_) => "nothing is kept".to_owned(),
+        }
+    }
+
+    /// What is kept for an account; `None` only where there is nothing.
+    pub fn load(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        match &mut self.opened {
+            Opened::Keyring(keyring) => {
+                let found = keyring
+                    .read(account)
+                    .map_err(|trouble| keyring_error(account, &trouble))?;
+                if keyring.duplicates() {
+                    ui::warn(&format!(
+                        "{account}: the keyring has several entries, of which the newest counts; tokctl logout removes them all"
+                    ));
+                }
+                Ok(found)
+            }
+            Opened::EncryptedFile { key, .. } => {
+                let path = file(&self.state, "records", account);
+                let Some(sealed) = read(&path)? else {
+                    return Ok(None);
+                };
+                match cipher::open(key, &purpose(account), &sealed) {
+                    Some(plain) => Ok(Some(plain)),
+                    None => Err(unavailable(format!(
+                        "{}: it was not written with this key, or it is damaged",
+                        path.display()
+                    ))),
+                }
+            }
+            Opened::Plaintext => read(&file(&self.state, "plaintext", account)),
+            Opened::Nothing(_) => Ok(None),
+        }
+    }
+
+    /// Replaces what is kept for an account.
+    pub fn save(&mut self, account: &str, record: &[u8]) -> Result<()> {
+        match &mut self.opened {
+            Opened::Keyring(keyring) => keyring
+                .write(account, record)
+                .map_err(|trouble| keyring_error(account, &trouble)),
+            Opened::EncryptedFile { key, .. } => {
+                let sealed = cipher::seal(key, &purpose(account), record);
+                write(&file(&self.state, "records", account), &sealed)
+            }
+            Opened::Plaintext => write(&file(&self.state, "plaintext", account), record),
+            Opened::Nothing(_) => Ok(()),
+        }
+    }
+
+    /// Removes what is kept for an account; whether there was anything.
+    pub fn erase(&mut self, account: &str) -> Result<bool> {
+        let folder = match &mut self.opened {
+            Opened::Keyring(keyring) => {
+                return keyring
+                    .erase(account)
+                    .map_err(|trouble| keyring_error(account, &trouble));
+            }
+            Opened::EncryptedFile { .. } => "records",
+            Opened::Plaintext => "plaintext",
+            Opened::Nothing(_) => return Ok(false),
+        };
+        let path = file(&self.state, folder, account);
+        files::remove(&path)
+            .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
+    }
+
+    /// Makes sure that a write will work, before a refresh token is spent.
+    pub fn ready(&mut self, account: &str) -> Result<()> {
+        match &mut self.opened {
+            Opened::Keyring(keyring) => keyring
+                .ready_to_write()
+                .map_err(|trouble| keyring_error(account, &trouble)),
+            Opened::EncryptedFile { .. } => folder_ready(&self.state.join("records")),
+            Opened::Plaintext => folder_ready(&self.state.join("plaintext")),
+            Opened::Nothing(_) => Ok(()),
+        }
+    }
+}
+
+/// Which file holds an account's record.
+fn file(state: &Path, folder: &str, account: &str) -> PathBuf {
+    let ending = if folder == "plaintext" {
+        "json"
+    } else {
+        "sealed"
+    };
+    state
+        .join(folder)
+        .join(format!("{}.{ending}", hash(&["account-1", account])))
+}
+
+fn purpose(account: &str) -> String {
+    format!("record {account}")
+}
+
+fn folder_ready(folder: &Path) -> Result<()> {
+    files::sweep(folder);
+    files::ensure_dir(folder)
+        .map_err(|cause| unavailable(format!("{}: {}", folder.display(), io_cause(&cause))))
+}
+
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    files::read(path)
+        .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::write(path, bytes).map_err(|cause| {
+        unavailable(format!(
+            "{} cannot be written: {}",
+            path.display(),
+            io_cause(&cause)
+        ))
+    })
+}
+
+fn unavailable(what: impl Into<String>) -> Error {
+    Error::new(Kind::StoreUnavailable, what)
+}
+
+/// A keyring's trouble with the remedy for it.
+fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
+    let choose =
+        "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration";
+    let (kind, hint) = match trouble {
+        KeyringError::Locked | KeyringError::Dismissed => (
+            Kind::StoreLocked,
+            "unlock the keyring (on a desktop: log in or open its password manager), or choose \
+             store = \"encrypted-file\"",
+        ),
+        KeyringError::NoCollection => (
+            Kind::StoreUnavailable,
+            "create a default keyring in the password manager, or choose store = \"encrypted-file\"",
+        ),
+        KeyringError::Timeout(_) => (
+            Kind::StoreUnavailable,
+            "the keyring's service hangs: restart it, or choose store = \"encrypted-file\"",
+        ),
+        _ => (Kind::StoreUnavailable, choose),
+    };
+    // The client secret's account is the profile's with a prefix.
+    let profile = account.rsplit('/').next().unwrap_or(account);
+    Error::new(
+        kind,
+        format!("profile {profile:?}: the keyring cannot be used: {trouble}"),
+    )
+    .hint(hint)
+}

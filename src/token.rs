@@ -1,0 +1,187 @@
+//! A token with its times, and the record in which a profile's tokens are kept together.
+
+use crate::clock::Epoch;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The clock may go back this far before a token counts as from the future, in seconds.
+const CLOCK_STEP: Epoch = 60;
+
+/// A token is renewed ahead of its end by at most this, in seconds (CONTRACT: 5 minutes).
+const MIN_TTL: Epoch = 300;
+
+/// Tokens kept for other scopes, audiences or resources of one profile; the oldest go first.
+/// A record must fit into a keyring item, and callers rarely ask for more than a handful.
+const MAX_VARIANTS: usize = 8;
+
+/// An access token (or id token) and what is known of it.
+#[expect(
+    clippy::struct_field_names,
+    reason = "token_type is the name in RFC 6749"
+)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Token {
+    /// The token itself.
+    #[serde(rename = "access")]
+    pub text: Secret,
+    /// `token_type` as the server wrote it.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    /// The granted scope, as the server gave it or as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The clock at the start of the request that brought it.
+    pub obtained: Epoch,
+    /// When it ends; absent when nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Epoch>,
+}
+
+impl Token {
+    /// Whether the token can be handed out at `now` with at least `min_ttl` to go; without
+    /// `min_ttl`, the smaller of 5 minutes and 10 % of its lifetime.
+    pub fn is_fresh(&self, now: Epoch, min_ttl: Option<Duration>) -> bool {
+        let Some(expires) = self.expires else {
+            return self.is_alive(now);
+        };
+        let margin = match min_ttl {
+            Some(asked) => Epoch::try_from(asked.as_secs()).unwrap_or(Epoch::MAX),
+            None => MIN_TTL.min(expires.saturating_sub(self.obtained) / 10),
+        };
+        self.is_alive(now) && expires.saturating_sub(now) >= margin
+    }
+
+    /// Whether the token has any time left at `now`.
+    pub fn is_alive(&self, now: Epoch) -> bool {
+        // A clock that went back by more than a minute says nothing about the time left.
+        now >= self.obtained.saturating_sub(CLOCK_STEP) && self.expires.is_none_or(|end| end > now)
+    }
+}
+
+/// Everything that is kept for one profile, in one item, written at once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The form of the record, for a later version to tell.
+    pub version: u8,
+    /// Grows by one with each write; of two records the higher one is the newer.
+    pub generation: u64,
+    /// The hash of the keys that the tokens belong to (`Profile::binding`).
+    pub binding: String,
+    /// The refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<Secret>,
+    /// Tokens by variant (`Profile::variant`).
+    #[serde(default)]
+    pub tokens: BTreeMap<String, Token>,
+    /// Encrypts the spool file of this profile, so that a token which cannot be stored is never
+    /// written in clear text.
+    pub spool_key: Secret,
+}
+
+impl Record {
+    /// An empty record of the present form.
+    pub fn new(binding: String, spool_key: Secret) -> Self {
+        Self {
+            version: 1,
+            generation: 0,
+            binding,
+            refresh: None,
+            tokens: BTreeMap::new(),
+            spool_key,
+        }
+    }
+
+    /// Puts a token in, and drops what is expired or too much.
+    pub fn put(&mut self, variant: &str, token: Token, now: Epoch) {
+        self.tokens.retain(|_, kept| kept.is_alive(now));
+        self.tokens.insert(variant.to_owned(), token);
+        while self.tokens.len() > MAX_VARIANTS {
+            let oldest = self
+                .tokens
+                .iter()
+                .filter(|(name, _)| name.as_str() != variant)
+                .min_by_key(|(_, kept)| kept.obtained)
+                .map(|(name, _)| name.clone());
+            let Some(oldest) = oldest else { break };
+            self.tokens.remove(&oldest);
+        }
+    }
+
+    /// As one line of JSON: an inner newline makes a passwordless gnome keyring unreadable
+    /// after its restart (STORAGE.md).
+    pub fn to_line(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(serde_json::to_vec(self).expect("strings and numbers always serialize"))
+    }
+
+    /// From what a store gave back.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line)
+            .ok()
+            .filter(|record: &Self| record.version == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(obtained: Epoch, expires: Option<Epoch>) -> Token {
+        Token {
+            text: Secret::new("t".into()),
+            token_type: None,
+            scope: None,
+            obtained,
+            expires,
+        }
+    }
+
+    #[test]
+    fn an_hour_long_token_is_fresh_until_five_minutes_before_its_end() {
+        let token = token(1000, Some(4600));
+        assert!(token.is_fresh(4300, None));
+        assert!(!token.is_fresh(4301, None));
+        assert!(token.is_fresh(4599, Some(Duration::from_secs(1))));
+        assert!(!token.is_fresh(4600, Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_short_token_is_fresh_for_nine_tenths_of_its_life() {
+        let token = token(1000, Some(1060));
+        assert!(token.is_fresh(1054, None));
+        assert!(!token.is_fresh(1055, None));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_makes_a_token_stale() {
+        let token = token(10_000, Some(13_600));
+        assert!(token.is_alive(9_940));
+        assert!(!token.is_alive(9_939));
+    }
+
+    #[test]
+    fn a_record_keeps_the_newest_variants() {
+        let mut record = Record::new("b".into(), Secret::new("k".into()));
+        for n in 0..20 {
+            record.put(&format!("v{n}"), token(n, Some(1000)), 30);
+        }
+        assert_eq!(record.tokens.len(), MAX_VARIANTS);
+        assert!(record.tokens.contains_key("v19") && !record.tokens.contains_key("v0"));
+        record.put("late", token(2000, Some(3000)), 2000);
+        assert_eq!(record.tokens.keys().collect::<Vec<_>>(), ["late"]);
+    }
+
+    #[test]
+    fn a_record_survives_its_stored_form() {
+        let mut record = Record::new("b".into(), Secret::new("k".into()));
+        record.refresh = Some(Secret::new("r".into()));
+        record.put("", token(1, None), 1);
+        let line = record.to_line();
+        assert!(!line.contains(&b'\n'));
+        let back = Record::from_line(&line).expect("what was written can be read");
+        assert_eq!(back.refresh.expect("kept").expose(), "r");
+        assert!(Record::from_line(b"{\"version\":2}").is_none());
+    }
+}

@@ -1,0 +1,120 @@
+//! All words to the person: notices on stderr, and a secret asked for on the terminal.
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use std::io::{IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// 0 quiet, 1 usual, 2 verbose.
+static LEVEL: AtomicU8 = AtomicU8::new(1);
+
+/// Warnings of a process without a stderr, for the one that reads its answer.
+static COLLECTED: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// From now on warnings are collected instead of written.
+pub fn collect() {
+    *COLLECTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// The warnings since [`collect`].
+pub fn collected() -> Vec<String> {
+    COLLECTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+        .unwrap_or_default()
+}
+
+/// Sets how much is said.
+pub fn set_level(quiet: bool, verbose: u8) {
+    LEVEL.store(
+        if quiet { 0 } else { 1 + verbose.min(1) },
+        Ordering::Relaxed,
+    );
+}
+
+/// Something that did not go as it should, though the answer is there.
+pub fn warn(text: &str) {
+    if let Some(collected) = COLLECTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_mut()
+    {
+        collected.push(text.to_owned());
+        return;
+    }
+    if LEVEL.load(Ordering::Relaxed) > 0 {
+        line("warning: ", text);
+    }
+}
+
+/// Something a person is glad to know, and a script does not read.
+pub fn notice(text: &str) {
+    if LEVEL.load(Ordering::Relaxed) > 0 {
+        line("", text);
+    }
+}
+
+/// A step on the way, with `-v`.
+pub fn step(text: &str) {
+    if LEVEL.load(Ordering::Relaxed) > 1 {
+        line("", text);
+    }
+}
+
+/// One line on stderr. Nobody can be told that stderr is gone, so that is not an error.
+fn line(kind: &str, text: &str) {
+    drop(std::io::stderr().write_all(format!("tokctl: {kind}{text}\n").as_bytes()));
+}
+
+/// An error, in words or as the JSON object that `--json` promises.
+pub fn error(error: &Error, json: bool) {
+    if json {
+        let object = serde_json::json!({
+            "code": error.kind.code(),
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.kind.exit_code(),
+            "oauth_error": error.oauth_code,
+            "http_status": error.http_status,
+        });
+        drop(std::io::stderr().write_all(format!("{object}\n").as_bytes()));
+        return;
+    }
+    line("", &error.message);
+    if let Some(hint) = &error.hint {
+        line("hint: ", hint);
+    }
+}
+
+/// A secret from the terminal without echo, else the whole of stdin, at most 1 MiB.
+pub fn read_secret(prompt: &str) -> Result<Secret> {
+    if std::io::stdin().is_terminal() {
+        let typed = rpassword::prompt_password(format!("{prompt}: "))
+            .map_err(|cause| Error::io("reading from the terminal", &cause))?;
+        return Ok(Secret::from_line(typed));
+    }
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    std::io::stdin()
+        .take(1024 * 1024)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| Error::io("reading stdin", &cause))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::usage("stdin is not UTF-8 text"))?;
+    Ok(Secret::from_line(text.to_owned()))
+}
+
+/// Writes the whole answer to stdout at once. A reader that has gone away is no error: it has what
+/// it wanted.
+pub fn answer(text: &Secret) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.expose().as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("writing to stdout", &cause))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,22 @@
+//! What the integration tests stand on: a fresh home, a scripted server, an OpenID provider, a
+//! session bus with a keyring.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test file takes what it needs"
+)]
+
+pub mod http;
+pub mod keyring;
+pub mod oidc;
+pub mod run;
+pub mod sandbox;
+pub mod server;
+pub mod tokens;
+
+pub use keyring::{GnomeKeyring, SessionBus};
+pub use oidc::OidcProvider;
+pub use run::{Run, Running};
+pub use sandbox::Sandbox;
+pub use server::{Reply, Request, Server};
+pub use tokens::Tokens;
