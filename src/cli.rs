@@ -4,7 +4,6 @@
     reason = "the comments are help texts, which show no backticks"
 )]
 
-use crate::profile::TokenKind;
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,17 +27,19 @@ Exit codes: 0 the answer is on stdout; 1 I/O or internal error; 2 wrong usage; 3
 profile; 4 a person must log in; 5 refused by the server; 6 temporary, try again later; 7 the store is locked
 or cannot be used.";
 
+const GLOBAL: &str = "Options of every command";
+
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
     /// Say on stderr what is being done; never a secret
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
     /// Errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
 }
 
@@ -97,7 +98,7 @@ pub struct Get {
 pub struct Wanted {
     /// Which of the grant's tokens [default: the profile's `token`, else access]
     #[arg(long, value_enum, value_name = "KIND")]
-    pub token: Option<TokenKind>,
+    pub token: Option<Kind>,
     /// Scopes instead of the profile's, separated by spaces; may be repeated
     #[arg(long, value_name = "SCOPE")]
     pub scope: Vec<String>,
@@ -107,6 +108,15 @@ pub struct Wanted {
     /// Resource (RFC 8707) instead of the profile's; may be repeated
     #[arg(long, value_name = "URI")]
     pub resource: Vec<String>,
+}
+
+/// The tokens of a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The access token
+    Access,
+    /// OpenID Connect's id token
+    Id,
 }
 
 /// The forms of an answer.
@@ -192,14 +202,7 @@ impl Wanted {
         let mut args = Vec::new();
         let mut flag = |name: &str, value: &str| args.push(format!("--{name}={value}"));
         if let Some(kind) = self.token {
-            flag(
-                "token",
-                if kind == TokenKind::Id {
-                    "id"
-                } else {
-                    "access"
-                },
-            );
+            flag("token", if kind == Kind::Id { "id" } else { "access" });
         }
         self.scope.iter().for_each(|scope| flag("scope", scope));
         self.audience

@@ -7,10 +7,10 @@ mod secret;
 mod status;
 mod unlock;
 
-use crate::cli::{Cli, Command, Global, Renewal, Wanted};
+use crate::cli::{Cli, Command, Global, Kind, Renewal, Wanted};
 use crate::error::Result;
 use crate::profile::config::Config;
-use crate::profile::{Profile, split_scope};
+use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
 
 /// Runs what the command line asks for.
@@ -34,7 +34,10 @@ fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
     let config = Config::load(global.config.as_deref())?;
     let mut profile = Profile::load(&config, name)?;
     if let Some(kind) = wanted.token {
-        profile.kind = kind;
+        profile.kind = match kind {
+            Kind::Access => TokenKind::Access,
+            Kind::Id => TokenKind::Id,
+        };
     }
     if !wanted.scope.is_empty() {
         profile.scope = split_scope(&wanted.scope);

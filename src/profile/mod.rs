@@ -63,10 +63,9 @@ pub enum StoreChoice {
 }
 
 /// Which of a grant's tokens is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// The access token.
-    #[default]
     Access,
     /// OpenID Connect's id token.
     Id,

@@ -1,0 +1,106 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_tokctl_global_optspecs
+    string join \n config= v/verbose q/quiet h/help V/version
+end
+
+function __fish_tokctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_tokctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_tokctl_using_subcommand
+    set -l cmd (__fish_tokctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c tokctl -n "__fish_tokctl_needs_command" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_needs_command" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_needs_command" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_needs_command" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_needs_command" -s V -l version -d 'Print version'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "logout" -d 'Erase what is stored for a profile'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l token -d 'Which of the grant\'s tokens [default: the profile\'s `token`, else access]' -r -f -a "access\t'The access token'
+id\t'OpenID Connect\'s id token'"
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l scope -d 'Scopes instead of the profile\'s, separated by spaces; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l audience -d 'Audience instead of the profile\'s' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l resource -d 'Resource (RFC 8707) instead of the profile\'s; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l format -d 'What to print' -r -f -a "token\t'The token alone'
+bearer\t'Bearer TOKEN'
+header\t'Authorization: Bearer TOKEN, for curl -H @-'
+headers-json\t'{"Authorization":"Bearer TOKEN"}'
+curl\t'header = "Authorization: Bearer TOKEN", for curl --config -'
+json\t'The token with its type, expiry and scope'"
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l min-ttl -d 'How long the token must still be good [default: the smaller of 5 minutes and a tenth of its life]' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l timeout -d 'The time for everything together: lock, store and network [default: 30s]' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l out -d 'Write to a file (mode 0600, replaced in one step, without a newline) instead of stdout' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l json -d 'Short for --format json; errors are JSON on stderr too'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l force -d 'Renew even if the stored token is good'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l offline -d 'Only what is stored: make no request'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l no-newline -d 'Print no newline at the end'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tokctl -n "__fish_tokctl_using_subcommand status" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand status" -l json -d 'As JSON'
+complete -c tokctl -n "__fish_tokctl_using_subcommand status" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand status" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand import" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand import" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand import" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand import" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand logout" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand logout" -l all -d 'Every profile of the configuration'
+complete -c tokctl -n "__fish_tokctl_using_subcommand logout" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand logout" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -f -a "set" -d 'Take it from the terminal without echo, or from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -f -a "rm" -d 'Remove it'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and not __fish_seen_subcommand_from set rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from rm" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from help" -f -a "set" -d 'Take it from the terminal without echo, or from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove it'
+complete -c tokctl -n "__fish_tokctl_using_subcommand secret; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand unlock" -l for -d 'How long the key is kept' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand unlock" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand unlock" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand unlock" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand unlock" -s h -l help -d 'Print help'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "logout" -d 'Erase what is stored for a profile'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get status import logout secret unlock help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "set" -d 'Take it from the terminal without echo, or from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "rm" -d 'Remove it'
