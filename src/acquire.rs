@@ -46,6 +46,17 @@ impl Ask<'_> {
         self.min_ttl.or(self.profile.min_ttl)
     }
 
+    /// Whether a token that is found after waiting will do: with `--force` only one that was obtained
+    /// since `started`, in milliseconds.
+    fn is_news(&self, token: &Token, started: u128) -> bool {
+        let since = u128::try_from(token.obtained).unwrap_or(0) * 1000 > started;
+        if self.force {
+            since && token.is_alive(clock::now())
+        } else {
+            self.is_fresh(token)
+        }
+    }
+
     fn is_fresh(&self, token: &Token) -> bool {
         token.is_fresh(clock::now(), self.min_ttl())
     }
@@ -85,7 +96,10 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
     let alive = stored.filter(|token| !ask.force && token.is_alive(clock::now()));
     let renewed = wait_for_turn(ask, &state, &cache).and_then(|turn| match turn {
         Turn::Come(token) => Ok(token),
-        Turn::Ours(lock) => renew_locked(ask, &mut holdings, before.as_ref(), lock, started),
+        Turn::Ours(lock) => match cache.get().filter(|token| ask.is_news(token, started)) {
+            Some(token) => Ok(token),
+            None => renew_locked(ask, &mut holdings, before.as_ref(), lock, started),
+        },
     });
     match (renewed, alive) {
         // What the server has not refused for good leaves a token with time left as good as it was.

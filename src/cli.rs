@@ -219,7 +219,7 @@ impl Wanted {
 /// commands would cost a fifth of what an empty process costs.
 pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     if args.get(1).is_some_and(|word| word == "get") {
-        let command = Get::augment_args(Global::augment_args(clap::Command::new("tokctl-get")))
+        let command = Get::augment_args(Global::augment_args(clap::Command::new("tokctl")))
             .bin_name("tokctl get")
             .version(env!("CARGO_PKG_VERSION"));
         let matches = command.try_get_matches_from(&args[1..])?;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A variable that is set and not empty. `None` also for a value that is not UTF-8.
 pub fn var(name: &str) -> Option<String> {
@@ -29,11 +29,12 @@ pub fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }
 
-/// A leading `~/` of a configured path stands for the home directory.
-pub fn expand_home(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), home()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(path),
+/// A path from a configuration file in `dir`: a leading `~/` stands for the home directory, and what
+/// is relative begins at the file's directory, never at the current one.
+pub fn configured_path(path: &Path, dir: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => dir.join(path),
     }
 }
 
@@ -80,7 +81,9 @@ pub fn state_dir() -> Result<PathBuf> {
 /// The token that `TOKCTL_TOKEN_<PROFILE>` holds for a profile: letters in upper case, everything
 /// else but digits as `_`.
 pub fn token_override(profile: &str) -> Option<Secret> {
-    let token = Secret::new(var(&token_variable(profile))?.trim().to_owned());
+    // What is not UTF-8 is kept too, to be refused by whoever looks at it.
+    let value = std::env::var_os(token_variable(profile))?;
+    let token = Secret::new(value.to_string_lossy().trim().to_owned());
     Some(token).filter(|token| !token.is_empty())
 }
 

@@ -35,7 +35,8 @@ pub fn exchange(
     };
     let endpoint = Endpoint::parse(&profile.token_endpoint)
         .map_err(|why| setup(profile.error(&format!("token_endpoint: {why}"))))?;
-    let http = Http::new(&endpoint, profile.ca_file.as_deref()).map_err(setup)?;
+    let http = Http::new(&endpoint, profile.ca_file.as_deref())
+        .map_err(|error| setup(profile.error(&error.message)))?;
     let mut pause = FIRST_PAUSE;
     let mut replayed = false;
     for attempt in 1.. {

@@ -71,12 +71,10 @@ impl Lock {
         }
     }
 
-    /// Lets a child that is started now hold the lock too, until it ends.
+    /// A copy that a child can hold until it ends, whatever happens here.
     #[cfg(unix)]
-    pub fn share_with_child(&self) -> io::Result<()> {
-        use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-        fcntl(&self.0, FcntlArg::F_SETFD(FdFlag::empty()))?;
-        Ok(())
+    pub fn for_child(&self) -> io::Result<File> {
+        self.0.try_clone()
     }
 }
 

@@ -57,10 +57,10 @@ impl Note {
         })
     }
 
-    /// Replaces the profile's note.
+    /// Replaces the profile's note. After a power cut an older one will do.
     pub fn save(&self, state: &Path) -> io::Result<()> {
         let bytes = serde_json::to_vec(self).expect("strings and numbers always serialize");
-        files::write(&path(state, &self.profile), &bytes)
+        files::write_unsynced(&path(state, &self.profile), &bytes)
     }
 
     /// Forgets the profile.

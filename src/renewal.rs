@@ -13,9 +13,16 @@ use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::{acquire, env, ui};
 use serde::{Deserialize, Serialize};
+#[cfg(unix)]
 use std::io::{Read, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -26,7 +33,7 @@ pub struct Again<'a> {
     pub overrides: &'a [String],
 }
 
-/// What the child needs beside the profile. Goes through a pipe, never through arguments.
+/// What the child needs beside the profile. Goes through a socket, never through arguments.
 #[derive(Serialize, Deserialize)]
 pub struct Job {
     /// The profile's hash, so that a configuration that has changed meanwhile is noticed.
@@ -37,7 +44,7 @@ pub struct Job {
     pub budget: Duration,
 }
 
-/// What the child says, on the pipe that is its stdout.
+/// What the child answers.
 #[derive(Serialize, Deserialize)]
 struct Outcome {
     result: std::result::Result<Token, Error>,
@@ -66,13 +73,14 @@ pub fn run(
     acquire::renew(profile, job)
 }
 
+/// Starts the child: its stdin is the lock, which its own children then do not get; its stdout is a
+/// socket, on which the job goes in and the outcome comes back.
 #[cfg(unix)]
 fn spawn(
     profile: &Profile,
     again: &Again<'_>,
     lock: Option<&Lock>,
-) -> std::io::Result<std::process::Child> {
-    use std::os::unix::process::CommandExt;
+) -> std::io::Result<(Child, UnixStream)> {
     let config: Option<PathBuf> = again.config.map(std::path::absolute).transpose()?;
     let mut command = Command::new(env::this_program()?);
     command.arg0("tokctl");
@@ -84,38 +92,31 @@ fn spawn(
         .args(again.overrides)
         .arg("--")
         .arg(&profile.name);
-    if let Some(lock) = lock {
-        lock.share_with_child()?;
-    }
+    let (ours, theirs) = UnixStream::pair()?;
+    let lock = lock.map_or(Ok(Stdio::null()), |lock| lock.for_child().map(Stdio::from))?;
     command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+        .stdin(lock)
+        .stdout(OwnedFd::from(theirs))
+        .stderr(Stdio::null());
+    Ok((command.spawn()?, ours))
 }
 
 /// Gives the child its job and reads its answer.
 #[cfg(unix)]
 fn wait(
     profile: &Profile,
-    mut child: std::process::Child,
+    (mut child, mut stream): (Child, UnixStream),
     job: &Job,
     deadline: Deadline,
 ) -> Result<Token> {
     let text =
         Zeroizing::new(serde_json::to_vec(job).expect("strings and numbers always serialize"));
     let failed = |cause: &std::io::Error| Error::io("the renewal's child", cause);
-    let mut input = child
-        .stdin
-        .take()
-        .ok_or_else(|| failed(&std::io::Error::other("it has no input")))?;
-    input.write_all(&text).map_err(|cause| failed(&cause))?;
-    drop(input);
-    let output = child
-        .stdout
-        .take()
-        .ok_or_else(|| failed(&std::io::Error::other("it has no output")))?;
-    let Some(answer) = read_until(output, deadline).map_err(|cause| failed(&cause))? else {
+    stream
+        .write_all(&text)
+        .and_then(|()| stream.shutdown(std::net::Shutdown::Write))
+        .map_err(|cause| failed(&cause))?;
+    let Some(answer) = read_until(stream, deadline).map_err(|cause| failed(&cause))? else {
         let what = format!(
             "profile {:?}: the server has not answered in time; the renewal goes on by itself",
             profile.name
@@ -140,11 +141,10 @@ fn wait(
 /// Reads to the end, or gives up at the deadline.
 #[cfg(unix)]
 fn read_until(
-    mut from: std::process::ChildStdout,
+    mut from: UnixStream,
     deadline: Deadline,
 ) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd;
     let mut all = Zeroizing::new(Vec::new());
     let mut part = Zeroizing::new([0; 4096]);
     loop {
@@ -168,41 +168,68 @@ fn read_until(
     }
 }
 
-/// The child's side: takes the job from stdin, renews and answers on stdout.
-pub fn serve(profile: &Profile) -> Result<()> {
-    detach();
+/// The child's side: leaves its caller, takes the job, renews and answers.
+#[cfg(unix)]
+pub fn serve(load: impl FnOnce() -> Result<Profile>) -> Result<()> {
+    let _held = detach();
     ui::collect();
+    let socket = std::io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map(UnixStream::from);
+    let mut socket = socket.map_err(|cause| Error::io("the caller's socket", &cause))?;
     let mut text = Zeroizing::new(Vec::new());
-    std::io::stdin()
-        .read_to_end(&mut text)
-        .map_err(|cause| Error::io("reading the job", &cause))?;
-    // A caller that was killed before it had written the whole job: nothing has begun.
-    let job: Job = serde_json::from_slice(&text)
-        .map_err(|_| Error::usage("this command is for tokctl itself"))?;
-    let result = if job.binding == profile.binding() {
-        acquire::renew(profile, &job)
-    } else {
-        Err(profile.error("the configuration has changed during the call"))
+    let job: Option<Job> = match socket.read_to_end(&mut text) {
+        Ok(_) => serde_json::from_slice(&text).ok(),
+        Err(_) => None,
     };
+    // A caller that was killed before it had written the whole job: nothing has begun.
+    let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
+    let result = load().and_then(|profile| {
+        if job.binding == profile.binding() {
+            acquire::renew(&profile, &job)
+        } else {
+            Err(profile.error("the configuration has changed during the call"))
+        }
+    });
     let outcome = Outcome {
         result,
         warnings: ui::collected(),
     };
-    let answer = Zeroizing::new(
-        serde_json::to_string(&outcome).expect("strings and numbers always serialize"),
-    );
+    let answer = serde_json::to_vec(&outcome).expect("strings and numbers always serialize");
     // Everything is stored: a caller that is gone needs no answer.
-    ui::answer(&Secret::new(answer.to_string()))
+    drop(socket.write_all(&Zeroizing::new(answer)));
+    Ok(())
 }
 
-/// Leaves the caller's session, and with it its terminal and process group.
-fn detach() {
-    #[cfg(unix)]
-    {
-        // Fails only for a process that leads a group, which a child just made does not.
-        let _ = nix::unistd::setsid();
-        std::mem::forget(hold_signals());
+/// Without processes to detach there is no child.
+#[cfg(not(unix))]
+pub fn serve(_: impl FnOnce() -> Result<Profile>) -> Result<()> {
+    Err(Error::usage("this command is for tokctl itself"))
+}
+
+/// Leaves the caller's session, and with it its terminal and process group; lets go of what else the
+/// caller had open; and lets no signal end the process before its work is done.
+#[cfg(unix)]
+fn detach() -> HeldSignals {
+    // Fails only for a process that leads a group, which a child just made does not.
+    let _ = nix::unistd::setsid();
+    let held = hold_signals();
+    // A test runner or a make that waits for its pipes to close must not wait for a renewal.
+    let numbers: Vec<i32> = std::fs::read_dir("/dev/fd").map_or_else(
+        |_| Vec::new(),
+        |entries| {
+            entries
+                .flatten()
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                .collect()
+        },
+    );
+    for number in numbers.into_iter().filter(|number| *number > 2) {
+        // One of them was the directory's own, which is closed already.
+        let _ = nix::unistd::close(number);
     }
+    held
 }
 
 /// Signals that would end the process wait until this is dropped.

@@ -24,7 +24,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Unlock(unlock) => unlock::run(&unlock),
         Command::Renewal(Renewal { wanted, profile }) => {
-            renewal::serve(&load(&global, &profile, &wanted)?)
+            renewal::serve(|| load(&global, &profile, &wanted))
         }
     }
 }
@@ -43,11 +43,17 @@ fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
         profile.scope = split_scope(&wanted.scope);
         profile.scope_on_refresh = true;
     }
-    if wanted.audience.is_some() {
-        profile.audience.clone_from(&wanted.audience);
+    // An empty one takes the profile's away.
+    if let Some(audience) = &wanted.audience {
+        profile.audience = Some(audience.clone()).filter(|audience| !audience.is_empty());
     }
     if !wanted.resource.is_empty() {
-        profile.resource.clone_from(&wanted.resource);
+        profile.resource = wanted
+            .resource
+            .iter()
+            .filter(|uri| !uri.is_empty())
+            .cloned()
+            .collect();
     }
     Ok(profile)
 }

@@ -3,15 +3,9 @@
 use crate::cli::Unlock;
 use crate::clock::words;
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
-use crate::store::cipher::{self, Key};
-use crate::store::files;
+use crate::error::{Error, Kind, Result};
 use crate::store::key_source::KeySource;
 use crate::ui;
-use std::path::Path;
-
-/// What is sealed under the key to tell a right passphrase from a wrong one.
-const CHECK: &str = "store key check";
 
 /// Asks for the passphrase; the first time, that sets it.
 pub fn run(unlock: &Unlock) -> Result<()> {
@@ -31,7 +25,6 @@ pub fn run(unlock: &Unlock) -> Result<()> {
         return Err(Error::usage("the passphrase is empty"));
     }
     let key = source.derive(&passphrase)?;
-    check(&state, &key)?;
     if !source.keep_unlocked(&key, unlock.for_) {
         return Err(Error::new(
             Kind::StoreUnavailable,
@@ -46,20 +39,4 @@ pub fn run(unlock: &Unlock) -> Result<()> {
         words(seconds)
     ));
     Ok(())
-}
-
-/// Compares with the key that was used first, which this sets where there was none.
-fn check(state: &Path, key: &Key) -> Result<()> {
-    let path = state.join("store.check");
-    let failed = |cause: std::io::Error| Error::io(path.display(), &cause);
-    match files::read(&path).map_err(failed)? {
-        Some(sealed) if cipher::open(key, CHECK, &sealed).is_some() => Ok(()),
-        Some(_) => Err(Error::new(Kind::StoreLocked, "wrong passphrase")),
-        None => files::write(&path, &cipher::seal(key, CHECK, b"")).map_err(|cause| {
-            Error::new(
-                Kind::StoreUnavailable,
-                format!("{}: {}", path.display(), io_cause(&cause)),
-            )
-        }),
-    }
 }

@@ -3,6 +3,7 @@
 
 use super::bad_setting;
 use crate::error::{Result, io_cause};
+use crate::store::files;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -282,8 +283,9 @@ impl ServerCertVerifier for Roots {
 /// Trusts every certificate of a PEM file.
 fn trust_file(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
     let refuse = |why: String| bad_setting(format!("ca_file {}: {why}", file.display()));
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let open = files::open_regular(file).map_err(|cause| refuse(io_cause(&cause)))?;
+    let certificates = CertificateDer::pem_reader_iter(open)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|cause| match cause {
             rustls::pki_types::pem::Error::Io(cause) => refuse(io_cause(&cause)),
             _ => refuse("it is not in PEM form".to_owned()),

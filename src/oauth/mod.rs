@@ -86,7 +86,10 @@ pub fn request(
     );
     match read {
         Reading::Granted(granted) => Ok((granted, reply.sent_at)),
-        Reading::Refused(refusal) => Err(refused(profile, endpoint, what, &reply, &refusal)),
+        Reading::Refused(refusal) => {
+            let words = refusal_words(&reply, &refusal, &secrets);
+            Err(refused(profile, endpoint, what, &reply, &refusal, &words))
+        }
     }
 }
 
@@ -128,17 +131,15 @@ fn refused(
     what: TokenRequest<'_>,
     reply: &http::Reply,
     refusal: &Refusal,
+    words: &str,
 ) -> Refused {
     let code = refusal.error.as_deref().unwrap_or_default();
     let cause = cause(what, reply, code);
-    let status = reply.status;
-    let mut message = format!("profile {:?}: {} answered ", profile.name, endpoint.host());
-    match (&refusal.error, &refusal.description) {
-        (Some(code), Some(words)) => message.push_str(&format!("{code}: {words} (HTTP {status})")),
-        (Some(code), None) => message.push_str(&format!("{code} (HTTP {status})")),
-        (None, Some(words)) => message.push_str(&format!("HTTP {status}: {words}")),
-        (None, None) => message.push_str(&unexplained(reply)),
-    }
+    let message = format!(
+        "profile {:?}: {} answered {words}",
+        profile.name,
+        endpoint.host()
+    );
     let kind = match cause {
         Cause::GrantEnded => Kind::LoginRequired,
         Cause::Permanent => Kind::Refused,
@@ -147,19 +148,25 @@ fn refused(
     let mut error = Error::new(kind, message);
     error.hint = hint(code, reply);
     error.oauth_code.clone_from(&refusal.error);
-    error.http_status = Some(status);
+    error.http_status = Some(reply.status);
     Refused { cause, error }
 }
 
-/// What an answer without the server's own words was.
-fn unexplained(reply: &http::Reply) -> String {
+/// The server's words with the status, or what its answer was instead.
+fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) -> String {
     let status = reply.status;
+    match (&refusal.error, &refusal.description) {
+        (Some(code), Some(words)) => return format!("{code}: {words} (HTTP {status})"),
+        (Some(code), None) => return format!("{code} (HTTP {status})"),
+        (None, Some(words)) => return format!("HTTP {status}: {words}"),
+        (None, None) => {}
+    }
     if let (300..400, Some(location)) = (status, &reply.location) {
-        let host = reply::clean(&http::redirect_host(location), 100, &[]);
+        let host = reply::clean(&http::redirect_host(location), 100, secrets);
         return format!("HTTP {status}, a redirect to {host}, which is not followed");
     }
     let kind = reply.content_type.split(';').next().unwrap_or_default();
-    let kind = reply::clean(kind, 64, &[]);
+    let kind = reply::clean(kind, 64, secrets);
     let about = if kind.is_empty() {
         "without a content type".to_owned()
     } else {

@@ -3,7 +3,12 @@
 
 use crate::clock::Epoch;
 use crate::secret::Secret;
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Ten years in seconds; a server that says more means something else (R15).
@@ -107,7 +112,7 @@ fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
 fn parse(content_type: &str, body: &[u8]) -> Value {
     let text = zeroize::Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let text = text.trim_start_matches('\u{feff}').trim();
-    if let Ok(value @ Value::Object(_)) = serde_json::from_str(text) {
+    if let Some(value) = lenient_json(text) {
         return value;
     }
     let html = content_type.contains("html") || text.starts_with('<');
@@ -120,6 +125,58 @@ fn parse(content_type: &str, body: &[u8]) -> Value {
             .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
             .collect(),
     )
+}
+
+/// An object of which each member is read by itself: one that no parser can take (half a surrogate
+/// pair, a number beyond all bounds, a thousand levels) costs itself and not the token.
+fn lenient_json(text: &str) -> Option<Value> {
+    let quoted;
+    let members: BTreeMap<String, &RawValue> = match serde_json::from_str(text) {
+        Ok(members) => members,
+        Err(_) if text.starts_with('{') => {
+            quoted = zeroize::Zeroizing::new(quote_nan(text));
+            serde_json::from_str(&quoted).ok()?
+        }
+        Err(_) => return None,
+    };
+    let read = |raw: &RawValue| {
+        let number = raw
+            .get()
+            .starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        serde_json::from_str(raw.get()).unwrap_or(if number {
+            Value::String(raw.get().to_owned())
+        } else {
+            Value::Null
+        })
+    };
+    Some(Value::Object(
+        members
+            .into_iter()
+            .map(|(name, raw)| (name, read(raw)))
+            .collect(),
+    ))
+}
+
+/// Puts quotes around `NaN` and `Infinity`, which Python writes and JSON does not have.
+fn quote_nan(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let (mut in_string, mut escaped) = (false, false);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let word = ["NaN", "-Infinity", "Infinity"]
+            .into_iter()
+            .find(|word| rest.starts_with(word));
+        if let (false, Some(word)) = (in_string, word) {
+            out.extend(['"', 'N', 'a', 'N', '"']);
+            rest = &rest[word.len()..];
+            continue;
+        }
+        in_string ^= c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
+        out.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    out
 }
 
 fn find<'v>(value: &'v Value, name: &str, pointers: &BTreeMap<String, String>) -> &'v Value {
@@ -227,14 +284,13 @@ fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
 }
 
 /// A server's text as one line without what could repaint a terminal or turn its direction, cut
-/// at `limit` characters, with every one of `secrets` taken out.
+/// at `limit` characters; none of it where it repeats one of `secrets`.
 pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let encoded = super::client_auth::form_encode(secret.expose());
-        text = text
-            .replace(secret.expose(), "[removed]")
-            .replace(&*encoded, "[removed]");
+    if secrets
+        .iter()
+        .any(|secret| !secret.is_empty() && repeats(text, secret.expose()))
+    {
+        return "[not shown: it repeats a secret of the request]".to_owned();
     }
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let mut line = String::new();
@@ -252,6 +308,36 @@ pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
     }
     line
 }
+
+/// Whether a text holds a secret: as it is, percent-encoded in any spelling, or in base64.
+fn repeats(text: &str, secret: &str) -> bool {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let plain = [
+        text.to_owned(),
+        decoded(text),
+        decoded(&text.replace('+', " ")),
+    ];
+    if plain.iter().any(|text| text.contains(secret)) {
+        return true;
+    }
+    let base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    let engine = GeneralPurpose::new(&alphabet::STANDARD, PAD);
+    plain[1]
+        .split(|c| !base64(c))
+        .filter(|run| run.len() >= 4)
+        .any(|run| {
+            let bytes = engine
+                .decode(run.replace('-', "+").replace('_', "/"))
+                .unwrap_or_default();
+            let inner = String::from_utf8_lossy(&bytes);
+            inner.contains(secret) || decoded(&inner).contains(secret)
+        })
+}
+
+/// Servers quote base64 with and without its padding, and cut anywhere.
+const PAD: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 
 /// Characters that show nothing themselves but change what is shown: zero-width, bidirectional
 /// controls (UAX 9), variation selectors, tags and private use.
@@ -326,9 +412,37 @@ mod tests {
         assert_eq!(clean(dirty, 99, &[]), "a [31mb cde f g");
         assert_eq!(clean("abcdef", 3, &[]), "abc…");
         let secret = Secret::new("s/3".into());
-        assert_eq!(
-            clean("bad s/3 and s%2F3", 99, &[&secret]),
-            "bad [removed] and [removed]"
-        );
+        for echo in [
+            "bad s/3",
+            "s%2F3",
+            "s%2f3",
+            "Basic aWQ6cy8z",
+            "aWQ6cyUyRjM=",
+        ] {
+            assert!(
+                clean(echo, 99, &[&secret]).starts_with("[not shown"),
+                "{echo}"
+            );
+        }
+        let secret = Secret::new("s3 cr+t".into());
+        for echo in ["s3+cr%2Bt", "s3%20cr%2bt", "aWQ6czMlMjBjciUyQnQ"] {
+            assert!(
+                clean(echo, 99, &[&secret]).starts_with("[not shown"),
+                "{echo}"
+            );
+        }
+        let words = "the client is not known";
+        assert_eq!(clean(words, 99, &[&secret]), words);
+    }
+
+    #[test]
+    fn a_member_that_cannot_be_read_costs_only_itself() {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        for strange in ["1e999", r#""\ud800""#, "NaN", "-Infinity", deep.as_str()] {
+            let text = r#"{"access_token":"a\"NaN","x":X,"expires_in":X}"#.replace('X', strange);
+            let value = lenient_json(&text).unwrap_or_default();
+            assert_eq!(value["access_token"], json!("a\"NaN"), "{strange:.20}");
+        }
+        assert!(lenient_json("[1]").is_none() && lenient_json("{\"a\":").is_none());
     }
 }

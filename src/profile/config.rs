@@ -17,7 +17,8 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// The configuration file's text, or none where there is no file.
 pub struct Config {
     path: Option<PathBuf>,
-    text: String,
+    /// As it was read: of a long file only what is needed is looked at.
+    text: Vec<u8>,
     /// Why a configuration that runs programs is not trusted, if it is not.
     untrusted: Option<String>,
 }
@@ -36,7 +37,7 @@ impl Config {
         let Some(path) = named.map(Path::to_owned).or_else(env::config_file) else {
             return Ok(Self {
                 path: None,
-                text: String::new(),
+                text: Vec::new(),
                 untrusted: None,
             });
         };
@@ -47,7 +48,7 @@ impl Config {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && absent_is_fine => {
                 return Ok(Self {
                     path: Some(path),
-                    text: String::new(),
+                    text: Vec::new(),
                     untrusted: None,
                 });
             }
@@ -65,12 +66,10 @@ impl Config {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(refuse("it is larger than 16 MiB".to_owned()));
         }
-        let text =
-            String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
         Ok(Self {
             untrusted: untrusted(&metadata),
             path: Some(path),
-            text,
+            text: bytes,
         })
     }
 
@@ -79,7 +78,7 @@ impl Config {
     pub fn from_text(text: &str) -> Self {
         Self {
             path: None,
-            text: text.to_owned(),
+            text: text.as_bytes().to_owned(),
             untrusted: None,
         }
     }
@@ -92,7 +91,7 @@ impl Config {
         let read = match quick {
             Some(read) => read,
             None => self
-                .read(&self.text, Some(name))
+                .read(self.whole()?, Some(name))
                 .map_err(|fault| self.error(&fault))?,
         };
         let profile = read.profiles.into_iter().next().map(|(_, keys)| keys);
@@ -105,7 +104,7 @@ impl Config {
     /// Every profile's name, in the order of the file.
     pub fn names(&self) -> Result<Vec<String>> {
         let all = self
-            .read(&self.text, None)
+            .read(self.whole()?, None)
             .map_err(|fault| self.error(&fault))?;
         Ok(all.profiles.into_iter().map(|(name, _)| name).collect())
     }
@@ -206,7 +205,7 @@ impl Config {
             .collect())
     }
 
-    /// Refuses a program named in a file that others could have written.
+    /// Refuses a program named in a file that others could have written, and names files in full.
     fn check_trust(&self, at: &Spanned<Cow<'_, str>>, values: Values) -> Result<Values, Fault> {
         let runs =
             |value: &Value| matches!(value, Value::Secret(source) if source.runs_a_program());
@@ -215,15 +214,32 @@ impl Config {
                 at.span(),
                 format!("names a program to run, but the file {why}"),
             )),
-            _ => Ok(values),
+            _ => Ok(keys::based_on(values, self.dir())),
         }
     }
 
+    fn whole(&self) -> Result<&str> {
+        std::str::from_utf8(&self.text).map_err(|cause| {
+            let what = "the file is not UTF-8 text".to_owned();
+            self.error(&Located {
+                at: cause.valid_up_to()..0,
+                what,
+                profile: None,
+            })
+        })
+    }
+
+    /// Where relative paths begin.
+    fn dir(&self) -> &Path {
+        self.path
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new("/"))
+    }
+
     fn error(&self, fault: &Located) -> Error {
-        let line = self.text[..fault.at.start.min(self.text.len())]
-            .matches('\n')
-            .count()
-            + 1;
+        let before = &self.text[..fault.at.start.min(self.text.len())];
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let path = self
             .path
             .as_ref()

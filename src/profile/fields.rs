@@ -3,6 +3,7 @@
 use super::Grant;
 use super::keys::{self, Params, Value, Values};
 use super::secret_source::SecretSource;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Puts `upper` over `lower`; tables merge key by key.
@@ -30,6 +31,14 @@ impl Fields {
     pub fn text(&mut self, key: &str) -> Option<String> {
         match self.0.remove(key) {
             Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A path.
+    pub fn path(&mut self, key: &str) -> Option<PathBuf> {
+        match self.0.remove(key) {
+            Some(Value::Path(path)) => Some(path),
             _ => None,
         }
     }

@@ -1,9 +1,11 @@
 //! The keys of a profile: their names, what each may hold, and the check of a table against them.
 
 use super::secret_source::SecretSource;
+use crate::env;
 use crate::http::Endpoint;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -12,6 +14,8 @@ use toml::de::{DeTable, DeValue};
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     Text,
+    /// A file; relative to the configuration file's directory.
+    Path,
     /// An https URL, or http on loopback.
     Endpoint,
     /// One string, or an array of them.
@@ -78,7 +82,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("min_ttl", Shape::Duration),
     ("assume_expires_in", Shape::Duration),
     ("timeout", Shape::Duration),
-    ("ca_file", Shape::Text),
+    ("ca_file", Shape::Path),
     (
         "store",
         Shape::Choice(&["auto", "keyring", "encrypted-file", "plaintext", "none"]),
@@ -101,6 +105,7 @@ const RESPONSE_KEYS: &[&str] = &[
 #[derive(Debug, Clone)]
 pub enum Value {
     Text(String),
+    Path(PathBuf),
     Texts(Vec<String>),
     Flag(bool),
     Duration(Duration),
@@ -152,6 +157,19 @@ pub fn check(table: &DeTable<'_>) -> Result<Values, Fault> {
     Ok(values)
 }
 
+/// Names every file from the configuration's directory.
+pub fn based_on(values: Values, dir: &Path) -> Values {
+    let based = |value| match value {
+        Value::Path(path) => Value::Path(env::configured_path(&path, dir)),
+        Value::Secret(source) => Value::Secret(source.based_on(dir)),
+        other => other,
+    };
+    values
+        .into_iter()
+        .map(|(key, value)| (key, based(value)))
+        .collect()
+}
+
 /// "unknown key", with the valid key that is nearest to it.
 pub fn unknown<'n>(
     key: &Spanned<std::borrow::Cow<'_, str>>,
@@ -182,6 +200,7 @@ fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value,
     };
     match shape {
         Shape::Text => Ok(Value::Text(text(value)?)),
+        Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
         Shape::Endpoint => {
             let url = text(value)?;
             Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;

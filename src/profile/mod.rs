@@ -187,7 +187,7 @@ impl Profile {
             min_ttl: values.duration("min_ttl"),
             assume_expires_in: values.duration("assume_expires_in"),
             timeout: values.duration("timeout"),
-            ca_file: values.text("ca_file").map(|path| env::expand_home(&path)),
+            ca_file: values.path("ca_file"),
             store,
             store_key: values.secret("store_key"),
             kernel_cache: values.text("access_cache").as_deref() != Some("none"),

@@ -11,8 +11,8 @@ const PRESET_KEYS: [&str; 3] = ["title", "docs", "checked"];
 
 /// The keys that a preset sets. `None` where there is no such preset.
 pub fn find(name: &str) -> Option<Values> {
-    let text =
-        slice::for_profile(PRESETS, name, "preset").expect("the presets use plain table heads");
+    let text = slice::for_profile(PRESETS.as_bytes(), name, "preset")
+        .expect("the presets use plain table heads");
     let mut presets = DeTable::parse(&text)
         .expect("the presets parse")
         .into_inner();

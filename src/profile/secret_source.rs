@@ -5,9 +5,11 @@ use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::secret::Secret;
+use crate::store::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -33,6 +35,9 @@ pub enum SecretSource {
     /// In the configuration itself.
     Literal(Secret),
 }
+
+/// How long output is awaited that a program's children may still write.
+const AFTER_THE_END: Duration = Duration::from_millis(100);
 
 const KEYS: &[&str] = &[
     "env",
@@ -74,7 +79,7 @@ impl SecretSource {
                 return Err(Fault::new(value.span(), "env_file goes with env alone"));
             }
             return Ok(Self::EnvFile {
-                file: env::expand_home(&text(file)?),
+                file: PathBuf::from(text(file)?),
                 name,
             });
         }
@@ -86,7 +91,7 @@ impl SecretSource {
             return text(name).map(Self::Env);
         }
         if let Some(file) = get("file") {
-            return Ok(Self::File(env::expand_home(&text(file)?)));
+            return Ok(Self::File(PathBuf::from(text(file)?)));
         }
         if let Some(name) = get("systemd_credential") {
             let plain = text(name)?;
@@ -122,6 +127,14 @@ impl SecretSource {
                 Err(Fault::new(value.span(), what))
             }
         }
+    }
+
+    /// The same with its file named from the configuration's directory.
+    pub(super) fn based_on(mut self, dir: &Path) -> Self {
+        if let Self::File(file) | Self::EnvFile { file, .. } = &mut self {
+            *file = env::configured_path(file, dir);
+        }
+        self
     }
 
     /// Whether reading it runs a program, so that whoever can write the configuration can run one.
@@ -196,30 +209,37 @@ fn from_env(name: &str) -> Result<Secret, String> {
         .ok_or_else(|| "it is not set".to_owned())
 }
 
+/// Reads a file of `NAME=value` lines as systemd and docker do: nothing in a value is interpreted, only
+/// one pair of quotes around the whole of it is taken off.
 fn from_env_file(file: &Path, name: &str) -> Result<Secret, String> {
     // The environment wins over the file, as everywhere where .env files are used.
     if let Ok(secret) = from_env(name) {
         return Ok(secret);
     }
-    let entries = dotenvy::from_path_iter(file).map_err(|cause| match cause {
-        dotenvy::Error::Io(cause) => io_cause(&cause),
-        _ => "it cannot be read".to_owned(),
-    })?;
-    // The library's error quotes the line, which may hold the secret.
-    let mut last = None;
-    for entry in entries {
-        let (key, value) = entry.map_err(|_| "a line of it cannot be read".to_owned())?;
-        if key == name {
-            last = Some(Secret::from_line(value));
-        }
-    }
-    last.ok_or_else(|| format!("it has no variable {name}"))
+    let text = from_file(file)?;
+    let value = text.expose().lines().rev().find_map(|line| {
+        let line = line.trim();
+        let (key, value) = line
+            .strip_prefix("export ")
+            .unwrap_or(line)
+            .split_once('=')?;
+        (key.trim() == name).then_some(value.trim())
+    });
+    let value = value.ok_or_else(|| format!("it has no variable {name}"))?;
+    let quoted = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    Ok(Secret::new(
+        quoted('"')
+            .or_else(|| quoted('\''))
+            .unwrap_or(value)
+            .to_owned(),
+    ))
 }
 
 /// Reads a small text file.
 pub fn from_file(file: &Path) -> Result<Secret, String> {
-    let open = std::fs::File::open(file).map_err(|cause| io_cause(&cause))?;
-    read_bounded(open)
+    files::open_regular(file)
+        .map_err(|cause| io_cause(&cause))
+        .and_then(read_bounded)
 }
 
 fn read_bounded(from: impl Read) -> Result<Secret, String> {
@@ -245,15 +265,40 @@ fn from_command(words: &[String], deadline: Deadline) -> Result<Secret, String> 
         .spawn()
         .map_err(|cause| io_cause(&cause))?;
     let output = child.stdout.take().ok_or("it has no output")?;
-    // The reading thread ends with the child: only its own copy of the pipe is waited for.
     let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || send.send(read_bounded(output)));
-    let result = receive.recv_timeout(deadline.left());
+    std::thread::spawn(move || read_parts(output, &send));
     let status = finish(&mut child, deadline)?;
+    let mut text = zeroize::Zeroizing::new(Vec::new());
+    // A program that leaves an agent behind leaves it its stdout too: what came until shortly after
+    // the program's end is all there is.
+    while let Ok(part) = receive.recv_timeout(AFTER_THE_END.min(deadline.left())) {
+        text.extend_from_slice(&part);
+    }
+    if text.len() as u64 > MAX_BYTES {
+        return Err("it is longer than 64 KiB".to_owned());
+    }
     if !status.success() {
         return Err(format!("it ended with {status}"));
     }
-    result.map_err(|_| "it gave no answer in time".to_owned())?
+    read_bounded(text.as_slice())
+}
+
+/// Hands on what is read, part by part, until the end or until it is too much.
+fn read_parts(mut from: impl Read, to: &Sender<zeroize::Zeroizing<Vec<u8>>>) {
+    let mut length = 0;
+    while length as u64 <= MAX_BYTES {
+        let mut part = zeroize::Zeroizing::new(vec![0; 4096]);
+        match from.read(&mut part) {
+            Ok(read) if read > 0 => {
+                part.truncate(read);
+                length += read;
+                if to.send(part).is_err() {
+                    return;
+                }
+            }
+            _ => return,
+        }
+    }
 }
 
 /// Waits for the child until the deadline, then ends it.

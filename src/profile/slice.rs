@@ -1,32 +1,46 @@
 //! The part of a configuration text that one profile needs, so that a file with a thousand profiles
 //! costs a cached `get` next to nothing.
 
+use memchr::{memchr, memmem};
+
 /// The lines that matter for `profile`: what stands before the first table, `[defaults]`,
 /// `[profile]` itself and the profile's own tables. `None` where the text uses a form that this
 /// quick reading cannot be sure of; then the whole text has to be parsed.
 ///
 /// A table that is left out is not checked either: an error in one profile does not take the
 /// others away. `tokctl status` reads everything.
-pub fn for_profile(text: &str, profile: &str, table: &str) -> Option<String> {
-    // In a multi-line string a line may look like a table's head.
-    if text.contains("\"\"\"") || text.contains("'''") {
+pub fn for_profile(text: &[u8], profile: &str, table: &str) -> Option<String> {
+    // In a multi-line string a line may look like a table's head; an indented head is rare.
+    let odd: [&[u8]; 4] = [b"\"\"\"", b"\'\'\'", b"\n [", b"\n\t["];
+    if odd.iter().any(|odd| memmem::find(text, odd).is_some()) {
         return None;
     }
-    let mut kept = String::new();
-    let mut keep = true;
-    for line in text.split_inclusive('\n') {
-        if let Some(head) = line.trim_start_matches([' ', '\t']).strip_prefix('[') {
-            keep = match belongs(head, profile, table) {
-                Belongs::Yes => true,
-                Belongs::No => false,
-                Belongs::Unsure => return None,
-            };
-        }
+    let mut kept = Vec::new();
+    let first = usize::from(text.first() == Some(&b'['));
+    let heads = memmem::find_iter(text, b"\n[").map(|newline| newline + 1);
+    let mut start = 0;
+    let mut keep = first == 0 || belongs_at(text, 0, profile, table)?;
+    for head in heads {
         if keep {
-            kept.push_str(line);
+            kept.extend_from_slice(&text[start..head]);
         }
+        (start, keep) = (head, belongs_at(text, head, profile, table)?);
     }
-    Some(kept)
+    if keep {
+        kept.extend_from_slice(&text[start..]);
+    }
+    String::from_utf8(kept).ok()
+}
+
+/// Whether the table whose head begins here matters; `None` where that cannot be told quickly.
+fn belongs_at(text: &[u8], head: usize, profile: &str, table: &str) -> Option<bool> {
+    let rest = &text[head + 1..];
+    let head = std::str::from_utf8(&rest[..memchr(b'\n', rest).unwrap_or(rest.len())]).ok()?;
+    match belongs(head, profile, table) {
+        Belongs::Yes => Some(true),
+        Belongs::No => Some(false),
+        Belongs::Unsure => None,
+    }
 }
 
 enum Belongs {
@@ -65,18 +79,29 @@ fn belongs(head: &str, profile: &str, table: &str) -> Belongs {
 mod tests {
     use super::for_profile;
 
+    #[test]
+    fn a_text_that_begins_with_a_head_is_cut_alike() {
+        let kept = for_profile(
+            b"[profile.x]\na = 1\n[profile.one]\nb = 1",
+            "one",
+            "profile",
+        );
+        assert_eq!(kept.as_deref(), Some("[profile.one]\nb = 1"));
+        assert_eq!(for_profile(b"", "one", "profile").as_deref(), Some(""));
+    }
+
     const TEXT: &str = "top = 1\n[defaults]\na = 1\n[profile.one]\nb = [\n  \"x\",\n]\n[profile.one.headers]\nc = 1\n\
                         [profile.\"two.x\"]\nd = 1\n[profile.onerous]\ne = 1\n";
 
     #[test]
     fn only_the_profile_s_own_tables_are_kept() {
-        let kept = for_profile(TEXT, "one", "profile").expect("a plain text");
+        let kept = for_profile(TEXT.as_bytes(), "one", "profile").expect("a plain text");
         assert!(
             kept.contains("top") && kept.contains("a = 1") && kept.contains("c = 1"),
             "{kept}"
         );
         assert!(!kept.contains("d = 1") && !kept.contains("e = 1"), "{kept}");
-        let kept = for_profile(TEXT, "two.x", "profile").expect("a plain text");
+        let kept = for_profile(TEXT.as_bytes(), "two.x", "profile").expect("a plain text");
         assert!(kept.contains("d = 1") && !kept.contains("c = 1"), "{kept}");
     }
 
@@ -88,7 +113,10 @@ mod tests {
             "a = '''\n[profile.x]\n'''\n",
             "a = [\n[\"b\"],\n]\n",
         ] {
-            assert!(for_profile(odd, "one", "profile").is_none(), "{odd}");
+            assert!(
+                for_profile(odd.as_bytes(), "one", "profile").is_none(),
+                "{odd}"
+            );
         }
     }
 }

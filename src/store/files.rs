@@ -49,6 +49,24 @@ pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     Ok(Some(bytes))
 }
 
+/// Opens a file of the user's choice, which may be a link or somebody else's, but must be a file: a
+/// pipe without a writer would never open.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        nix::fcntl::OFlag::O_NONBLOCK.bits(),
+    );
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(refused("it is not a regular file"))
+    }
+}
+
 /// Replaces a file in one step: a reader sees the old or the new whole, also after a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path
@@ -58,7 +76,41 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes)
 }
 
-/// The same in a directory that is the caller's choice.
+/// The same without waiting for the disk: after a power cut the old one may be back, or none.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path
+        .parent()
+        .ok_or_else(|| refused("it has no directory"))?;
+    ensure_dir(dir)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(dir)?;
+    temporary.write_all(bytes)?;
+    temporary
+        .persist(path)
+        .map(drop)
+        .map_err(|failed| failed.error)
+}
+
+/// Creates a file, whole or not at all, and leaves one that is there already as it is: of processes
+/// that do this at once, all go on with the first one's.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path
+        .parent()
+        .ok_or_else(|| refused("it has no directory"))?;
+    ensure_dir(dir)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .tempfile_in(dir)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    match temporary.persist_noclobber(path) {
+        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
+        _ => sync_dir(dir),
+    }
+}
+
+/// The same as [`write`] in a directory that is the caller's choice.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = match path.parent() {
         Some(dir) if dir.as_os_str().is_empty() => Path::new("."),

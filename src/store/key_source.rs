@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 /// The name that systemd's `LoadCredential` and `LoadCredentialEncrypted` give the key.
 const CREDENTIAL: &str = "tokctl-store-key";
 
+/// What is sealed under the key to tell a right passphrase from a wrong one.
+const CHECK: &str = "store key check";
+
 /// Where a key was found, in words for `status`.
 pub struct Found {
     pub key: Key,
@@ -103,9 +106,9 @@ impl<'a> KeySource<'a> {
         }
         let file = key_file()?;
         let text = cipher::key_to_text(&cipher::random_key());
-        files::write(&file, text.expose().as_bytes())
+        files::create(&file, text.expose().as_bytes())
             .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
-        // Read back: of two processes that did this at once, the file has the last one's.
+        // Read back: of processes that did this at once, the file has the first one's.
         self.key_file_key()?
             .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))
     }
@@ -135,7 +138,27 @@ impl<'a> KeySource<'a> {
         argon2::Argon2::default()
             .hash_password_into(passphrase.expose().as_bytes(), &salt, &mut *key)
             .map_err(|cause| unusable("the passphrase", &cause.to_string()))?;
+        self.check(&key)?;
         Ok(key)
+    }
+
+    /// Compares with the key that a passphrase made first, which this sets where there was none: a
+    /// mistyped one must not seal a record.
+    fn check(&self, key: &Key) -> Result<()> {
+        let path = self.state.join("store.check");
+        let failed =
+            |cause: std::io::Error| unusable(&path.display().to_string(), &io_cause(&cause));
+        if files::read(&path).map_err(failed)?.is_none() {
+            files::create(&path, &cipher::seal(key, CHECK, b"")).map_err(failed)?;
+        }
+        let sealed = files::read(&path).map_err(failed)?.unwrap_or_default();
+        match cipher::open(key, CHECK, &sealed) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Kind::StoreLocked,
+                "the encrypted file's passphrase is wrong",
+            )),
+        }
     }
 
     /// Keeps a passphrase's key in the kernel keyring. Whether the kernel took it.
@@ -165,7 +188,7 @@ impl<'a> KeySource<'a> {
             return Ok(salt);
         }
         let fresh = cipher::random_key();
-        files::write(&file, &fresh[..16]).map_err(|cause| failed(&cause))?;
+        files::create(&file, &fresh[..16]).map_err(|cause| failed(&cause))?;
         files::read(&file)
             .map_err(|cause| failed(&cause))?
             .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))

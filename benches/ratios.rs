@@ -1,0 +1,238 @@
+//! What a call costs, as ratios in one run: `benches/run`.
+//!
+//! Every row's commands are run in turn, round after round, so that a busy machine slows all of them;
+//! each row gives the median and its ratio to the first command of the row.
+
+#[path = "../tests/support/mod.rs"]
+#[allow(dead_code, reason = "a part of the harness is enough")]
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::*;
+
+const ROUNDS: usize = 300;
+
+fn main() {
+    // `cargo bench` says --bench; `cargo test --benches` runs this too and wants no figures.
+    if !std::env::args().any(|word| word == "--bench") {
+        return;
+    }
+    let programs = std::env::var("TOKCTL_BENCH_PROGRAMS").expect("run by benches/run");
+    let programs = Path::new(&programs);
+    let empty = programs.join("empty");
+    let minimal = programs.join("minimal");
+    let provider = OidcProvider::start(&[]);
+    let tls = OidcProvider::start_tls("server", &[]);
+
+    let mut sandbox = Sandbox::new();
+    sandbox.env("SECRET", "cc-post-secret");
+    sandbox.config(&config(&provider.at("/token"), &tls.at("/token"), 0));
+    let bus = SessionBus::start(&sandbox.runtime_dir());
+    let _keyring = GnomeKeyring::start(&bus, sandbox.home(), Some("password"));
+    sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+    for profile in ["kernel", "keyring", "file", "plain"] {
+        sandbox.run(["get", profile]);
+    }
+
+    heading("cached get, against an empty Rust program");
+    let secret_tool = || {
+        let mut command = bus.command("secret-tool");
+        command.args(["lookup", "service", "tokctl", "account", "keyring"]);
+        command
+    };
+    compare(
+        ROUNDS,
+        &[
+            ("empty program", &|| Command::new(&empty)),
+            ("keyring, kernel cache in front", &|| {
+                sandbox.command(["get", "kernel"])
+            }),
+            ("encrypted file alone", &|| sandbox.command(["get", "file"])),
+            ("plain file alone", &|| sandbox.command(["get", "plain"])),
+            ("Secret Service alone", &|| {
+                sandbox.command(["get", "keyring"])
+            }),
+            ("secret-tool lookup", &secret_tool),
+        ],
+    );
+
+    heading("cached get, by the number of profiles in the configuration");
+    let mut many = Sandbox::new();
+    many.env("SECRET", "cc-post-secret");
+    many.config(&config(&provider.at("/token"), &tls.at("/token"), 1000));
+    many.run(["get", "kernel"]);
+    compare(
+        ROUNDS,
+        &[
+            ("empty program", &|| Command::new(&empty)),
+            ("5 profiles", &|| sandbox.command(["get", "kernel"])),
+            ("1,005 profiles", &|| many.command(["get", "kernel"])),
+        ],
+    );
+
+    heading("cold get of client credentials, against a minimal ureq program");
+    compare(
+        ROUNDS / 3,
+        &[
+            ("minimal program, http", &|| {
+                call(&minimal, &[&provider.at("/token")])
+            }),
+            ("tokctl, http", &|| sandbox.command(["get", "none"])),
+        ],
+    );
+    let ca = OidcProvider::ca_file();
+    let ca = ca.to_str().expect("a plain path");
+    compare(
+        ROUNDS / 3,
+        &[
+            ("minimal program, https", &|| {
+                call(&minimal, &[&tls.at("/token"), ca])
+            }),
+            ("tokctl, https", &|| sandbox.command(["get", "tls"])),
+        ],
+    );
+
+    heading("refresh with rotation, against a minimal ureq program's POST");
+    let tokens = provider.login("pkce").to_string();
+    sandbox.run_with_stdin(["import", "refresh"], tokens.as_bytes());
+    compare(
+        ROUNDS / 3,
+        &[
+            ("minimal program, http", &|| {
+                call(&minimal, &[&provider.at("/token")])
+            }),
+            ("tokctl get --force", &|| {
+                sandbox.command(["get", "refresh", "--force"])
+            }),
+        ],
+    );
+
+    heading("200 at once");
+    let cached = crowd(&sandbox, &["get", "kernel"]);
+    let slow = Server::start(|request| {
+        assert_eq!(request.path, "/token");
+        Reply::json(
+            200,
+            r#"{"access_token":"new","refresh_token":"next","expires_in":3600}"#,
+        )
+        .after(Duration::from_millis(500))
+    });
+    let expired = r#"{"access_token":"old","refresh_token":"first","expires_in":1}"#;
+    sandbox.config(&format!(
+        "[profile.crowd]\ntoken_endpoint = \"{}\"\nclient_id = \"c\"\ngrant = \"refresh_token\"\nstore = \"keyring\"\n",
+        slow.url("/token")
+    ));
+    sandbox.run_with_stdin(["import", "crowd"], expired.as_bytes());
+    std::thread::sleep(Duration::from_millis(1100));
+    let renewing = crowd(&sandbox, &["get", "crowd"]);
+    println!("{:<40}{:>9.1} ms", "cached", millis(cached));
+    println!(
+        "{:<40}{:>9.1} ms   {} request(s), the server takes 500 ms",
+        "expired, rotating",
+        millis(renewing),
+        slow.hits()
+    );
+    println!(
+        "{:<40}{:>9.2} x",
+        "without the server's 500 ms",
+        (millis(renewing) - 500.0) / millis(cached)
+    );
+
+    heading("size");
+    let binary = Path::new(env!("CARGO_BIN_EXE_tokctl"));
+    let bytes = binary.metadata().expect("the binary is there").len();
+    println!("{:<40}{:>9.2} MB", "binary", bytes as f64 / 1e6);
+}
+
+fn config(token: &str, tls: &str, more: usize) -> String {
+    let profile = |name: &str, endpoint: &str, rest: &str| {
+        format!(
+            "[profile.{name}]\ntoken_endpoint = \"{endpoint}\"\nclient_id = \"cc-post\"\nclient_auth = \"client_secret_post\"\n\
+             client_secret = {{ env = \"SECRET\" }}\n{rest}\n"
+        )
+    };
+    let mut text = [
+        profile("kernel", token, ""),
+        profile("keyring", token, "store = \"keyring\"\naccess_cache = \"none\""),
+        profile("file", token, "store = \"encrypted-file\"\naccess_cache = \"none\""),
+        profile("plain", token, "store = \"plaintext\"\naccess_cache = \"none\""),
+        profile("none", token, "store = \"none\""),
+        profile("tls", tls, &format!("store = \"none\"\nca_file = {:?}", OidcProvider::ca_file())),
+        format!("[profile.refresh]\ntoken_endpoint = \"{token}\"\nclient_id = \"pkce\"\ngrant = \"refresh_token\"\n"),
+    ]
+    .concat();
+    for n in 0..more {
+        text.push_str(&profile(
+            &format!("more-{n}"),
+            token,
+            "scope = [\"read\", \"write\"]",
+        ));
+    }
+    text
+}
+
+fn call(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}
+
+fn heading(text: &str) {
+    println!("\n{text}");
+}
+
+type Make<'a> = &'a dyn Fn() -> Command;
+
+/// Runs the commands in turn and prints each one's median and its ratio to the first.
+fn compare(rounds: usize, commands: &[(&str, Make<'_>)]) {
+    let mut times = vec![Vec::with_capacity(rounds); commands.len()];
+    for round in 0..rounds + 10 {
+        for ((name, make), times) in commands.iter().zip(&mut times) {
+            let mut command = make();
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            let start = Instant::now();
+            let status = command.status().expect("the program starts");
+            let took = start.elapsed();
+            assert!(status.success(), "{name}: {status}");
+            // The first rounds warm the caches.
+            if round >= 10 {
+                times.push(took);
+            }
+        }
+    }
+    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    for ((name, _), median) in commands.iter().zip(&medians) {
+        println!("{name:<40}{median:>9.2} ms {:>7.2} x", median / medians[0]);
+    }
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    millis(times[times.len() / 2])
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Starts 200 calls and waits for all: the wall time.
+fn crowd(sandbox: &Sandbox, args: &[&str]) -> Duration {
+    let start = Instant::now();
+    let children: Vec<_> = (0..200)
+        .map(|_| {
+            let mut command = sandbox.command(args);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            command.spawn().expect("the program starts")
+        })
+        .collect();
+    for mut child in children {
+        let status = child.wait().expect("the child ends");
+        assert!(status.success(), "{status}");
+    }
+    start.elapsed()
+}
