@@ -64,25 +64,43 @@ impl Ask<'_> {
 
 /// The token: from the cache, the store or the server.
 pub fn token(ask: &Ask<'_>) -> Result<Token> {
-    let profile = ask.profile;
     let Ok(state) = env::state_dir() else {
         return without_state(ask);
     };
-    let cache = Cache::of(profile, &state);
-    if !ask.force
-        && let Some(token) = cache.get().filter(|token| ask.is_fresh(token))
-    {
+    let cache = Cache::of(ask.profile, &state);
+    let cached = cache.get().filter(|_| !ask.force);
+    if let Some(token) = cached.as_ref().filter(|token| ask.is_fresh(token)) {
         ui::step("the token comes from the kernel keyring");
-        return Ok(token);
+        return Ok(token.clone());
     }
+    let mut alive = cached;
+    match stored_or_renewed(ask, &state, &cache, &mut alive) {
+        // What the server has not refused for good leaves a token with time left as good as it was.
+        Err(error)
+            if matches!(
+                error.kind,
+                Kind::Temporary | Kind::StoreLocked | Kind::StoreUnavailable
+            ) =>
+        {
+            stale_or(alive, error, ask)
+        }
+        result => result,
+    }
+}
+
+/// From the store, else renewed in turn; `alive` becomes the token that the store has.
+fn stored_or_renewed(
+    ask: &Ask<'_>,
+    state: &Path,
+    cache: &Cache,
+    alive: &mut Option<Token>,
+) -> Result<Token> {
+    let profile = ask.profile;
     let started = clock::now_millis();
     let mut holdings = Holdings::open(profile, ask.deadline, Interaction::Never)?;
     let before = holdings.record(profile)?;
-    let stored = token_of(profile, before.as_ref());
-    if let Some(token) = stored
-        .as_ref()
-        .filter(|token| !ask.force && ask.is_fresh(token))
-    {
+    let stored = token_of(profile, before.as_ref()).filter(|_| !ask.force);
+    if let Some(token) = stored.as_ref().filter(|token| ask.is_fresh(token)) {
         ui::step(&format!(
             "the token comes from the store: {}",
             holdings.store.describe()
@@ -90,28 +108,23 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
         cache.put(token, clock::now());
         return Ok(token.clone());
     }
-    if ask.offline {
-        return offline(profile, stored);
+    if stored.is_some() {
+        *alive = stored;
     }
-    let alive = stored.filter(|token| !ask.force && token.is_alive(clock::now()));
-    let renewed = wait_for_turn(ask, &state, &cache).and_then(|turn| match turn {
+    if ask.offline {
+        let what = "no stored token is good, and --offline allows no request";
+        let error = Error::new(
+            Kind::Temporary,
+            format!("profile {:?}: {what}", profile.name),
+        );
+        return Err(error.hint("run the same without --offline"));
+    }
+    match wait_for_turn(ask, state, cache)? {
         Turn::Come(token) => Ok(token),
         Turn::Ours(lock) => match cache.get().filter(|token| ask.is_news(token, started)) {
             Some(token) => Ok(token),
             None => renew_locked(ask, &mut holdings, before.as_ref(), lock, started),
         },
-    });
-    match (renewed, alive) {
-        // What the server has not refused for good leaves a token with time left as good as it was.
-        (Err(error), Some(token))
-            if matches!(
-                error.kind,
-                Kind::Temporary | Kind::StoreLocked | Kind::StoreUnavailable
-            ) =>
-        {
-            stale_or(token, error, profile)
-        }
-        (renewed, _) => renewed,
     }
 }
 
@@ -248,8 +261,11 @@ fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Res
 
 /// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
 fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, token: &Token) {
-    let cached = Cache::of(profile, &holdings.state).put(token, clock::now());
     let backend = holdings.store.backend();
+    if backend == Backend::None {
+        return;
+    }
+    let cached = Cache::of(profile, &holdings.state).put(token, clock::now());
     match holdings.save(profile, record) {
         Ok(()) if backend == Backend::Kernel && !cached => ui::warn(&format!(
             "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
@@ -375,17 +391,18 @@ fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
 }
 
 /// A stored token with time left is better than none while the server or the store is away.
-fn stale_or(token: Token, error: Error, profile: &Profile) -> Result<Token> {
-    if !token.is_alive(clock::now()) {
+fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
+    let now = clock::now();
+    let Some(token) = alive.filter(|token| token.is_alive(now)) else {
         return Err(error);
+    };
+    if ask.offline {
+        return Ok(token);
     }
     let left = token.expires.map_or_else(String::new, |end| {
-        format!(
-            ", which is good for another {}",
-            clock::words(end - clock::now())
-        )
+        format!(", which is good for another {}", clock::words(end - now))
     });
-    let name = &profile.name;
+    let name = &ask.profile.name;
     let words = error
         .message
         .strip_prefix(&format!("profile {name:?}: "))
@@ -394,17 +411,6 @@ fn stale_or(token: Token, error: Error, profile: &Profile) -> Result<Token> {
         "profile {name:?}: not renewed, here is the stored token{left}: {words}"
     ));
     Ok(token)
-}
-
-fn offline(profile: &Profile, stored: Option<Token>) -> Result<Token> {
-    if let Some(token) = stored.filter(|token| token.is_alive(clock::now())) {
-        return Ok(token);
-    }
-    let what = format!(
-        "profile {:?}: no stored token is good, and --offline allows no request",
-        profile.name
-    );
-    Err(Error::new(Kind::Temporary, what).hint("run the same without --offline"))
 }
 
 /// No place for any state (no home directory): what can be had without is had.

@@ -3,9 +3,9 @@
 
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::note::Note;
-use crate::profile::{Profile, StoreChoice, hash};
+use crate::profile::{Profile, SecretSource, StoreChoice, hash};
 use crate::secret::Secret;
 use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel};
 use crate::token::{Record, Token};
@@ -95,18 +95,23 @@ impl Holdings {
     /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
     /// brought: its tokens are not to be used, but its generation counts on.
     pub fn record(&mut self, profile: &Profile) -> Result<Option<Record>> {
-        let Some(line) = self.store.load(&profile.name)? else {
+        let rank = |line: &[u8]| Record::from_line(line).map_or(0, |record| record.generation + 1);
+        let Some(line) = self.store.load_newest(&profile.name, rank)? else {
             return Ok(None);
         };
         let Some(record) = Record::from_line(&line) else {
-            return Err(Error::new(
-                Kind::StoreUnavailable,
-                format!(
-                    "profile {:?}: what is stored cannot be read by this version",
-                    profile.name
-                ),
-            )
-            .hint("import or log in again to replace it"));
+            let what = format!(
+                "profile {:?}: what is stored cannot be read by this version",
+                profile.name
+            );
+            if profile.is_repeatable() {
+                ui::warn(&format!("{what}; it is replaced"));
+                return Ok(None);
+            }
+            return Err(Error::new(Kind::StoreUnavailable, what).hint(format!(
+                "to replace it, run: tokctl import {}",
+                shell_word(&profile.name)
+            )));
         };
         Ok(Some(self.spooled(profile, &record).unwrap_or(record)))
     }
@@ -171,7 +176,8 @@ impl Holdings {
 
     /// Erases everything that is held; whether there was anything.
     pub fn erase(&mut self, profile: &Profile) -> Result<bool> {
-        let io = |cause: std::io::Error| Error::io(self.state.display(), &cause);
+        let state = self.state.clone();
+        let io = |cause: std::io::Error| Error::io(state.display(), &cause);
         // Of a record that cannot be read, the default variant at least.
         let record = self.store.load(&profile.name).ok().flatten();
         let record = record.and_then(|line| Record::from_line(&line));
@@ -181,8 +187,20 @@ impl Holdings {
         }
         let stored = self.store.erase(&profile.name)?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
-        let noted = Note::erase(&self.state, &profile.name).map_err(io)?;
-        Ok(stored || spooled || (noted && self.note.has_token))
+        let noted = self.note.has_token;
+        // A client secret that is kept in the store stays, and with it the store is still settled.
+        let secret_stays = matches!(profile.client_secret, Some(SecretSource::Keyring));
+        if let Some(store) = self.note.store.filter(|_| secret_stays) {
+            self.note = Note {
+                profile: profile.name.clone(),
+                store: Some(store),
+                ..Note::default()
+            };
+            self.note.save(&self.state).map_err(io)?;
+        } else {
+            Note::erase(&self.state, &profile.name).map_err(io)?;
+        }
+        Ok(stored || spooled || noted)
     }
 }
 

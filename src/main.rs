@@ -34,8 +34,15 @@ fn main() -> ExitCode {
     };
     ui::set_level(cli.global.quiet, cli.global.verbose);
     let json = cli.wants_json();
+    if json {
+        // An error is to be one JSON object on stderr, and nothing beside it.
+        ui::collect();
+    }
     match command::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            ui::collected().iter().for_each(|warning| ui::warn(warning));
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             ui::error(&error, json);
             ExitCode::from(error.kind.exit_code())

@@ -12,7 +12,7 @@ static LEVEL: AtomicU8 = AtomicU8::new(1);
 /// Warnings of a process without a stderr, for the one that reads its answer.
 static COLLECTED: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
-/// From now on warnings are collected instead of written.
+/// From now on warnings are collected instead of written, and nothing else is said.
 pub fn collect() {
     *COLLECTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
 }
@@ -51,6 +51,9 @@ pub fn warn(text: &str) {
 
 /// Something a person is glad to know, and a script does not read.
 pub fn notice(text: &str) {
+    if is_collecting() {
+        return;
+    }
     if LEVEL.load(Ordering::Relaxed) > 0 {
         line("", text);
     }
@@ -58,9 +61,19 @@ pub fn notice(text: &str) {
 
 /// A step on the way, with `-v`.
 pub fn step(text: &str) {
+    if is_collecting() {
+        return;
+    }
     if LEVEL.load(Ordering::Relaxed) > 1 {
         line("", text);
     }
+}
+
+fn is_collecting() -> bool {
+    COLLECTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some()
 }
 
 /// One line on stderr. Nobody can be told that stderr is gone, so that is not an error.
@@ -78,6 +91,7 @@ pub fn error(error: &Error, json: bool) {
             "exit_code": error.kind.exit_code(),
             "oauth_error": error.oauth_code,
             "http_status": error.http_status,
+            "warnings": collected(),
         });
         drop(std::io::stderr().write_all(format!("{object}\n").as_bytes()));
         return;

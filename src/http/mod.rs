@@ -1,16 +1,17 @@
 //! The one door to the network: bounded in time and size, https unless loopback, no redirects.
 
 mod proxy;
+mod resolver;
 mod tls;
 
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Result, io_cause};
 use crate::secret::Secret;
+use resolver::LiteralFirst;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, SocksConnector, TcpConnector,
 };
@@ -22,6 +23,10 @@ const MAX_BODY: u64 = 1024 * 1024;
 /// Finding the host and connecting to it may take this long: a host that drops packets must not
 /// use up the time that a second try could need.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// A reply's header must fit into the first, a request's into the second.
+const INPUT_BUFFER: usize = 32 * 1024;
+const OUTPUT_BUFFER: usize = 16 * 1024;
 
 /// A URL that secrets may be sent to: https, or http on loopback.
 #[derive(Debug, Clone)]
@@ -140,6 +145,8 @@ impl Http {
             .accept_encoding("identity")
             .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
             .max_idle_connections(0)
             .proxy(proxy)
             .build();
@@ -149,9 +156,9 @@ impl Http {
                 .chain(TcpConnector::default());
         let agent = if endpoint.0.scheme_str() == Some("https") {
             let tls = tls::TlsConnector::new(ca_file)?;
-            ureq::Agent::with_parts(config, chain.chain(tls), DefaultResolver::default())
+            ureq::Agent::with_parts(config, chain.chain(tls), LiteralFirst::default())
         } else {
-            ureq::Agent::with_parts(config, chain, DefaultResolver::default())
+            ureq::Agent::with_parts(config, chain, LiteralFirst::default())
         };
         Ok(Self { agent })
     }

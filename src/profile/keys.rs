@@ -183,11 +183,36 @@ pub fn unknown<'n>(
     Fault::new(key.span(), what)
 }
 
+/// What other tools call some of the keys.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("token_url", "token_endpoint"),
+    ("token_uri", "token_endpoint"),
+    ("auth_url", "authorization_endpoint"),
+    ("auth_uri", "authorization_endpoint"),
+    ("authorize_url", "authorization_endpoint"),
+    ("authorization_url", "authorization_endpoint"),
+    ("device_url", "device_authorization_endpoint"),
+    ("revoke_url", "revocation_endpoint"),
+    ("redirect_url", "redirect_uri"),
+    ("id", "client_id"),
+    ("secret", "client_secret"),
+    ("scopes", "scope"),
+    ("grant_type", "grant"),
+    ("token_endpoint_auth_method", "client_auth"),
+];
+
 /// The candidate that a mistyped word most likely stands for.
 pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Option<String> {
-    let score = |candidate: &&str| strsim::jaro_winkler(word, candidate);
+    let meant = ELSEWHERE
+        .iter()
+        .find(|(other, _)| *other == word)
+        .map(|(_, ours)| *ours);
+    let score = |candidate: &&str| match meant {
+        Some(ours) if *candidate == ours => 2.0,
+        _ => strsim::jaro_winkler(word, candidate),
+    };
     let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
-    // 0.6: "token_url" still finds "token_endpoint"; below that the words have little in common.
+    // Below 0.6 the words have little in common.
     (score(&best) >= 0.6).then(|| best.to_owned())
 }
 
@@ -292,11 +317,43 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
                 params.by_grant.insert(word, inner);
             }
             _ => {
-                params.always.insert(word, scalar(value)?);
+                let text = scalar(value)?;
+                match name {
+                    "headers" => check_header(&word, &text),
+                    "response" if !text.starts_with('/') => {
+                        Err("must be a JSON pointer such as \"/data/token\"")
+                    }
+                    _ => Ok(()),
+                }
+                .map_err(|what| Fault::new(value.span(), format!("{word}: {what}")))?;
+                params.always.insert(word, text);
             }
         }
     }
     Ok(params)
+}
+
+/// What can be sent as a header (RFC 9110 section 5), and is not the request's own.
+fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(token) {
+        return Err("is no header's name");
+    }
+    let own = [
+        "authorization",
+        "content-type",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "connection",
+    ];
+    if own.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err("is set by the request itself");
+    }
+    if value.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
+        return Err("has characters that a header cannot have");
+    }
+    Ok(())
 }
 
 /// A string, number or flag, as it goes into a form.

@@ -99,11 +99,8 @@ impl<'a> KeySource<'a> {
         Ok(None)
     }
 
-    /// The key, making a key file where there is no source at all.
-    pub fn find_or_create(&self, deadline: Deadline) -> Result<Found> {
-        if let Some(found) = self.find(deadline)? {
-            return Ok(found);
-        }
+    /// Makes a key file, for where no source has a key.
+    pub fn create(&self) -> Result<Found> {
         let file = key_file()?;
         let text = cipher::key_to_text(&cipher::random_key());
         files::create(&file, text.expose().as_bytes())

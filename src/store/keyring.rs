@@ -118,6 +118,16 @@ impl Keyring {
         self.platform.duplicates()
     }
 
+    /// The secrets of all of them.
+    pub fn read_all(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyringError> {
+        Ok(self
+            .platform
+            .all(account)?
+            .into_iter()
+            .map(Zeroizing::new)
+            .collect())
+    }
+
     /// The name by which a person knows it.
     #[expect(
         clippy::unused_self,

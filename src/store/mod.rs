@@ -52,6 +52,8 @@ impl Backend {
 pub struct Store {
     opened: Opened,
     state: PathBuf,
+    /// Whether the person has been told of several entries.
+    warned: bool,
 }
 
 enum Opened {
@@ -110,16 +112,29 @@ impl Opening<'_> {
     fn open_backend(&self, backend: Backend) -> Result<Store> {
         Ok(self.store(match backend {
             Backend::Keyring => Opened::Keyring(Box::new(self.keyring())),
-            Backend::EncryptedFile => {
-                let found =
-                    KeySource::new(self.profile, self.state).find_or_create(self.deadline)?;
-                Opened::EncryptedFile {
-                    key: found.key,
-                    place: found.place,
-                }
-            }
+            Backend::EncryptedFile => return self.open_encrypted_file(),
             Backend::Plaintext => Opened::Plaintext,
             Backend::Kernel | Backend::None => Opened::Nothing(backend),
+        }))
+    }
+
+    fn open_encrypted_file(&self) -> Result<Store> {
+        let source = KeySource::new(self.profile, self.state);
+        let found = match source.find(self.deadline)? {
+            Some(found) => found,
+            None => match source.create() {
+                Ok(found) => found,
+                // A token is not withheld because there is nowhere to write the first key.
+                Err(error) if self.profile.is_repeatable() => {
+                    ui::warn(&format!("the token is not stored: {error}"));
+                    return Ok(self.store(Opened::Nothing(Backend::None)));
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(self.store(Opened::EncryptedFile {
+            key: found.key,
+            place: found.place,
         }))
     }
 
@@ -135,6 +150,7 @@ impl Opening<'_> {
         Store {
             opened,
             state: self.state.to_owned(),
+            warned: false,
         }
     }
 }
@@ -170,17 +186,9 @@ impl Store {
     /// What is kept for an account; `None` only where there is nothing.
     pub fn load(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
         match &mut self.opened {
-            Opened::Keyring(keyring) => {
-                let found = keyring
-                    .read(account)
-                    .map_err(|trouble| keyring_error(account, &trouble))?;
-                if keyring.duplicates() {
-                    ui::warn(&format!(
-                        "{account}: the keyring has several entries, of which the newest counts; tokctl logout removes them all"
-                    ));
-                }
-                Ok(found)
-            }
+            Opened::Keyring(keyring) => keyring
+                .read(account)
+                .map_err(|trouble| keyring_error(account, &trouble)),
             Opened::EncryptedFile { key, .. } => {
                 let path = file(&self.state, "records", account);
                 let Some(sealed) = read(&path)? else {
@@ -197,6 +205,32 @@ impl Store {
             Opened::Plaintext => read(&file(&self.state, "plaintext", account)),
             Opened::Nothing(_) => Ok(None),
         }
+    }
+
+    /// The same where `rank` tells which of several entries is the newest: a copy that a backup or a
+    /// password manager brought back must not win over what was written after it.
+    pub fn load_newest(
+        &mut self,
+        account: &str,
+        rank: impl Fn(&[u8]) -> u64,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let first = self.load(account)?;
+        let Opened::Keyring(keyring) = &mut self.opened else {
+            return Ok(first);
+        };
+        if !keyring.duplicates() {
+            return Ok(first);
+        }
+        if !std::mem::replace(&mut self.warned, true) {
+            ui::warn(&format!(
+                "profile {account:?}: the keyring has several entries, of which the newest is used; \
+                 tokctl logout removes them all"
+            ));
+        }
+        let all = keyring
+            .read_all(account)
+            .map_err(|trouble| keyring_error(account, &trouble))?;
+        Ok(all.into_iter().max_by_key(|record| rank(record)).or(first))
     }
 
     /// Replaces what is kept for an account.

@@ -66,6 +66,11 @@ impl SecretService {
         self.link().duplicates
     }
 
+    /// The secrets of every item of an account: of several, their content tells which counts.
+    pub fn all(&self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
+        self.link().run(|link| link.all(account))
+    }
+
     /// Makes sure that a write would find an unlocked place.
     pub fn ready(&self) -> Result<(), KeyringError> {
         self.link().run(Link::ready)
@@ -215,6 +220,14 @@ impl Link {
             self.open = None;
         }
         Err(restless())
+    }
+
+    fn all(&mut self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
+        let mut secrets = Vec::new();
+        for item in self.find(account, Locked::Pass)? {
+            secrets.extend(self.session()?.secret(&item)?);
+        }
+        Ok(secrets)
     }
 
     fn write(&mut self, account: &str, secret: &[u8]) -> Result<(), KeyringError> {

@@ -26,6 +26,10 @@ impl Platform {
     pub fn duplicates(&self) -> bool {
         self.0.duplicates()
     }
+
+    pub fn all(&self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
+        self.0.all(account)
+    }
 }
 
 pub fn explain(cause: &PlatformError) -> KeyringError {
