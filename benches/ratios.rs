@@ -3,16 +3,19 @@
 //! Every row's commands are run in turn, round after round, so that a busy machine slows all of them;
 //! each row gives the median and its ratio to the first command of the row.
 
+#![expect(clippy::print_stdout, reason = "the table is what this is for")]
+
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, reason = "a part of the harness is enough")]
 mod support;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::*;
+use support::{GnomeKeyring, OidcProvider, Reply, Sandbox, Server, SessionBus};
 
 const ROUNDS: usize = 300;
+const SERVER_TAKES: Duration = Duration::from_millis(500);
 
 fn main() {
     // `cargo bench` says --bench; `cargo test --benches` runs this too and wants no figures.
@@ -26,16 +29,61 @@ fn main() {
     let provider = OidcProvider::start(&[]);
     let tls = OidcProvider::start_tls("server", &[]);
 
+    let (token, tls_token) = (provider.at("/token"), tls.at("/token"));
+
     let mut sandbox = Sandbox::new();
     sandbox.env("SECRET", "cc-post-secret");
-    sandbox.config(&config(&provider.at("/token"), &tls.at("/token"), 0));
+    sandbox.config(&config(&token, &tls_token, 0));
+    resident_memory(&sandbox);
     let bus = SessionBus::start(&sandbox.runtime_dir());
     let _keyring = GnomeKeyring::start(&bus, sandbox.home(), Some("password"));
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+    cached(&sandbox, &bus, &empty);
+    many_profiles(&sandbox, &empty, &config(&token, &tls_token, 1000));
+    cold(&sandbox, &minimal, &token, &tls_token);
+
+    heading("refresh with rotation, against a minimal ureq program's POST");
+    let tokens = provider.login("pkce").to_string();
+    sandbox.run_with_stdin(["import", "refresh"], tokens.as_bytes());
+    compare(
+        ROUNDS / 3,
+        &[
+            ("minimal program, http", &|| call(&minimal, &[&token])),
+            ("tokctl get --force", &|| {
+                sandbox.command(["get", "refresh", "--force"])
+            }),
+        ],
+    );
+    crowds(&sandbox);
+
+    heading("size");
+    let binary = Path::new(env!("CARGO_BIN_EXE_tokctl"));
+    let bytes = binary.metadata().expect("the binary is there").len();
+    println!("{:<40}{:>9} KB", "binary", bytes / 1000);
+}
+
+/// The largest resident set of the children so far: measured before anything larger has run.
+fn resident_memory(sandbox: &Sandbox) {
+    heading("resident memory");
+    let row = |name: &str| {
+        let most = getrusage(UsageWho::RUSAGE_CHILDREN)
+            .expect("it is counted")
+            .max_rss();
+        println!("{name:<40}{most:>9} KB");
+    };
+    sandbox.run(["status"]);
+    row("status");
+    sandbox.run(["get", "file"]);
+    sandbox.run(["get", "file"]);
+    row("get over http, then from the store");
+    sandbox.run(["get", "tls"]);
+    row("get over https");
+}
+
+fn cached(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
     for profile in ["kernel", "keyring", "file", "plain"] {
         sandbox.run(["get", profile]);
     }
-
     heading("cached get, against an empty Rust program");
     let secret_tool = || {
         let mut command = bus.command("secret-tool");
@@ -45,7 +93,7 @@ fn main() {
     compare(
         ROUNDS,
         &[
-            ("empty program", &|| Command::new(&empty)),
+            ("empty program", &|| Command::new(empty)),
             ("keyring, kernel cache in front", &|| {
                 sandbox.command(["get", "kernel"])
             }),
@@ -57,28 +105,30 @@ fn main() {
             ("secret-tool lookup", &secret_tool),
         ],
     );
+}
 
+fn many_profiles(sandbox: &Sandbox, empty: &Path, config: &str) {
     heading("cached get, by the number of profiles in the configuration");
     let mut many = Sandbox::new();
     many.env("SECRET", "cc-post-secret");
-    many.config(&config(&provider.at("/token"), &tls.at("/token"), 1000));
+    many.config(config);
     many.run(["get", "kernel"]);
     compare(
         ROUNDS,
         &[
-            ("empty program", &|| Command::new(&empty)),
-            ("5 profiles", &|| sandbox.command(["get", "kernel"])),
-            ("1,005 profiles", &|| many.command(["get", "kernel"])),
+            ("empty program", &|| Command::new(empty)),
+            ("7 profiles", &|| sandbox.command(["get", "kernel"])),
+            ("1,007 profiles", &|| many.command(["get", "kernel"])),
         ],
     );
+}
 
+fn cold(sandbox: &Sandbox, minimal: &Path, token: &str, tls_token: &str) {
     heading("cold get of client credentials, against a minimal ureq program");
     compare(
         ROUNDS / 3,
         &[
-            ("minimal program, http", &|| {
-                call(&minimal, &[&provider.at("/token")])
-            }),
+            ("minimal program, http", &|| call(minimal, &[token])),
             ("tokctl, http", &|| sandbox.command(["get", "none"])),
         ],
     );
@@ -88,62 +138,45 @@ fn main() {
         ROUNDS / 3,
         &[
             ("minimal program, https", &|| {
-                call(&minimal, &[&tls.at("/token"), ca])
+                call(minimal, &[tls_token, ca])
             }),
             ("tokctl, https", &|| sandbox.command(["get", "tls"])),
         ],
     );
+}
 
-    heading("refresh with rotation, against a minimal ureq program's POST");
-    let tokens = provider.login("pkce").to_string();
-    sandbox.run_with_stdin(["import", "refresh"], tokens.as_bytes());
-    compare(
-        ROUNDS / 3,
-        &[
-            ("minimal program, http", &|| {
-                call(&minimal, &[&provider.at("/token")])
-            }),
-            ("tokctl get --force", &|| {
-                sandbox.command(["get", "refresh", "--force"])
-            }),
-        ],
-    );
-
+/// 200 calls on a cached token, and 200 on an expired one whose refresh token rotates.
+fn crowds(sandbox: &Sandbox) {
     heading("200 at once");
-    let cached = crowd(&sandbox, &["get", "kernel"]);
-    let slow = Server::start(|request| {
-        assert_eq!(request.path, "/token");
+    let cached = crowd(sandbox, &["get", "kernel"]);
+    let slow = Server::start(|_| {
         Reply::json(
             200,
             r#"{"access_token":"new","refresh_token":"next","expires_in":3600}"#,
         )
-        .after(Duration::from_millis(500))
+        .after(SERVER_TAKES)
     });
-    let expired = r#"{"access_token":"old","refresh_token":"first","expires_in":1}"#;
     sandbox.config(&format!(
-        "[profile.crowd]\ntoken_endpoint = \"{}\"\nclient_id = \"c\"\ngrant = \"refresh_token\"\nstore = \"keyring\"\n",
+        "[profile.crowd]\ntoken_endpoint = \"{}\"\nclient_id = \"c\"\ngrant = \"refresh_token\"\n",
         slow.url("/token")
     ));
-    sandbox.run_with_stdin(["import", "crowd"], expired.as_bytes());
-    std::thread::sleep(Duration::from_millis(1100));
-    let renewing = crowd(&sandbox, &["get", "crowd"]);
+    // Expired from the start: a lifetime of 0 is not kept.
+    let expired = br#"{"access_token":"old","refresh_token":"first","expires_in":0}"#;
+    sandbox.run_with_stdin(["import", "crowd"], expired);
+    let renewing = crowd(sandbox, &["get", "crowd"]);
+    let requests = slow.hits();
     println!("{:<40}{:>9.1} ms", "cached", millis(cached));
     println!(
-        "{:<40}{:>9.1} ms   {} request(s), the server takes 500 ms",
-        "expired, rotating",
-        millis(renewing),
-        slow.hits()
+        "{:<40}{:>9.1} ms   requests: {requests}",
+        "expired, the server takes 500 ms",
+        millis(renewing)
     );
+    let without = millis(renewing) - millis(SERVER_TAKES);
     println!(
         "{:<40}{:>9.2} x",
-        "without the server's 500 ms",
-        (millis(renewing) - 500.0) / millis(cached)
+        "without the server's time, to cached",
+        without / millis(cached)
     );
-
-    heading("size");
-    let binary = Path::new(env!("CARGO_BIN_EXE_tokctl"));
-    let bytes = binary.metadata().expect("the binary is there").len();
-    println!("{:<40}{:>9.2} MB", "binary", bytes as f64 / 1e6);
 }
 
 fn config(token: &str, tls: &str, more: usize) -> String {
@@ -159,7 +192,7 @@ fn config(token: &str, tls: &str, more: usize) -> String {
         profile("file", token, "store = \"encrypted-file\"\naccess_cache = \"none\""),
         profile("plain", token, "store = \"plaintext\"\naccess_cache = \"none\""),
         profile("none", token, "store = \"none\""),
-        profile("tls", tls, &format!("store = \"none\"\nca_file = {:?}", OidcProvider::ca_file())),
+        profile("tls", tls, &format!("store = \"none\"\nca_file = \"{}\"", OidcProvider::ca_file().display())),
         format!("[profile.refresh]\ntoken_endpoint = \"{token}\"\nclient_id = \"pkce\"\ngrant = \"refresh_token\"\n"),
     ]
     .concat();

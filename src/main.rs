@@ -40,7 +40,9 @@ fn main() -> ExitCode {
     }
     match command::run(cli) {
         Ok(()) => {
-            ui::collected().iter().for_each(|warning| ui::warn(warning));
+            for warning in ui::collected() {
+                ui::warn(&warning);
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -258,12 +258,15 @@ fn read_bounded(from: impl Read) -> Result<Secret, String> {
 
 fn from_command(words: &[String], deadline: Deadline) -> Result<Secret, String> {
     let (program, arguments) = words.split_first().ok_or("no program is named")?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|cause| io_cause(&cause))?;
+        .stdout(Stdio::piped());
+    // A group of its own, so that what it starts can be ended with it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(|cause| io_cause(&cause))?;
     let output = child.stdout.take().ok_or("it has no output")?;
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || read_parts(output, &send));
@@ -308,12 +311,23 @@ fn finish(child: &mut Child, deadline: Deadline) -> Result<std::process::ExitSta
             return Ok(status);
         }
         if deadline.passed() {
-            child
-                .kill()
-                .and_then(|()| child.wait())
-                .map_err(|cause| io_cause(&cause))?;
+            end(child).map_err(|cause| io_cause(&cause))?;
             return Err("it gave no answer in time".to_owned());
         }
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Ends a program with everything that it has started.
+fn end(child: &mut Child) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use nix::sys::signal::{Signal, killpg};
+        use nix::unistd::Pid;
+        let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+        // Without a group there is still the program itself.
+        let _ = killpg(group, Signal::SIGKILL);
+    }
+    child.kill()?;
+    child.wait().map(drop)
 }
