@@ -226,6 +226,8 @@ impl Spool {
             Ok(file)
         };
         let file = reserve().map_err(|cause: std::io::Error| {
+            // Half of it would eat the last of the disk, and be taken for a record.
+            drop(files::remove(&path));
             Error::new(
                 Kind::StoreUnavailable,
                 format!(

@@ -4,7 +4,7 @@ use crate::cli::Unlock;
 use crate::clock::words;
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::store::key_source::KeySource;
+use crate::store::key_source::{KeySource, TYPED};
 use crate::ui;
 
 /// Asks for the passphrase; the first time, that sets it.
@@ -24,7 +24,7 @@ pub fn run(unlock: &Unlock) -> Result<()> {
     if passphrase.is_empty() {
         return Err(Error::usage("the passphrase is empty"));
     }
-    let key = source.derive(&passphrase)?;
+    let key = source.derive(&passphrase, TYPED)?;
     if !source.keep_unlocked(&key, unlock.for_) {
         return Err(Error::new(
             Kind::StoreUnavailable,

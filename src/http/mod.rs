@@ -98,6 +98,8 @@ fn is_loopback(host: &str) -> bool {
 pub struct Reply {
     pub status: u16,
     pub content_type: String,
+    /// A compression, which was not asked for.
+    pub content_encoding: Option<String>,
     /// `Retry-After` as it was sent: seconds or a date (RFC 9110 section 10.2.3).
     pub retry_after: Option<String>,
     /// Where a redirect, which is not followed, would have led.
@@ -198,6 +200,7 @@ impl Http {
         };
         let (content_type, retry_after) = (text("content-type"), text("retry-after"));
         let location = text("location");
+        let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
         let status = response.status().as_u16();
         let body = response
             .body_mut()
@@ -207,6 +210,7 @@ impl Http {
         Ok(Reply {
             status,
             content_type: content_type.unwrap_or_default(),
+            content_encoding,
             retry_after,
             location,
             body: Zeroizing::new(body.map_err(|cause| failure(&cause, endpoint))?),

@@ -112,15 +112,19 @@ fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
 
 fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
     let message = format!("profile {:?}: {}", profile.name, failure.what);
-    let mut error = Error::new(Kind::Temporary, message);
-    error.hint = failure.hint;
-    Refused {
-        cause: Cause::NoAnswer {
+    // An answer that was too large would be so again; a certificate may be mended any time.
+    let (kind, cause) = if failure.sent && !failure.retry {
+        (Kind::Refused, Cause::Permanent)
+    } else {
+        let cause = Cause::NoAnswer {
             sent: failure.sent,
             retry: failure.retry,
-        },
-        error,
-    }
+        };
+        (Kind::Temporary, cause)
+    };
+    let mut error = Error::new(kind, message);
+    error.hint = failure.hint;
+    Refused { cause, error }
 }
 
 /// Turns a refusal into the message that names profile, host, status, the server's words and the
@@ -171,6 +175,13 @@ fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) ->
         "without a content type".to_owned()
     } else {
         kind
+    };
+    let about = match &reply.content_encoding {
+        Some(coding) => format!(
+            "{about}, compressed as {}",
+            reply::clean(coding, 32, secrets)
+        ),
+        None => about,
     };
     match status {
         200..300 => format!("HTTP {status} without a token ({about})"),
@@ -243,6 +254,7 @@ mod tests {
         http::Reply {
             status,
             content_type: String::new(),
+            content_encoding: None,
             retry_after: retry_after.map(str::to_owned),
             location: None,
             body: zeroize::Zeroizing::new(Vec::new()),

@@ -20,6 +20,10 @@ const CREDENTIAL: &str = "tokctl-store-key";
 /// What is sealed under the key to tell a right passphrase from a wrong one.
 const CHECK: &str = "store key check";
 
+/// The passphrase that `tokctl unlock` and `TOKCTL_STORE_KEY` stand for: one for the whole store. A
+/// configured source has its own.
+pub const TYPED: &str = "";
+
 /// Where a key was found, in words for `status`.
 pub struct Found {
     pub key: Key,
@@ -123,26 +127,32 @@ impl<'a> KeySource<'a> {
     fn found(&self, text: &Secret, place: String) -> Result<Option<Found>> {
         let key = match cipher::key_from_text(text) {
             Some(key) => key,
-            None => self.derive(text)?,
+            None if place.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
+            None => self.derive(text, &place)?,
         };
         Ok(Some(Found { key, place }))
     }
 
-    /// Makes the key from a passphrase (Argon2id, RFC 9106, the library's recommended cost).
-    pub fn derive(&self, passphrase: &Secret) -> Result<Key> {
+    /// Makes the key from `source`'s passphrase (Argon2id, RFC 9106, the library's recommended cost).
+    pub fn derive(&self, passphrase: &Secret, source: &str) -> Result<Key> {
         let salt = self.salt()?;
         let mut key = Key::default();
         argon2::Argon2::default()
             .hash_password_into(passphrase.expose().as_bytes(), &salt, &mut *key)
             .map_err(|cause| unusable("the passphrase", &cause.to_string()))?;
-        self.check(&key)?;
+        self.check(&key, source)?;
         Ok(key)
     }
 
     /// Compares with the key that a passphrase made first, which this sets where there was none: a
     /// mistyped one must not seal a record.
-    fn check(&self, key: &Key) -> Result<()> {
-        let path = self.state.join("store.check");
+    fn check(&self, key: &Key, source: &str) -> Result<()> {
+        let path = match source {
+            TYPED => self.state.join("store.check"),
+            _ => self
+                .state
+                .join(format!("store-{}.check", hash(&["check-1", source]))),
+        };
         let failed =
             |cause: std::io::Error| unusable(&path.display().to_string(), &io_cause(&cause));
         if files::read(&path).map_err(failed)?.is_none() {
@@ -151,10 +161,21 @@ impl<'a> KeySource<'a> {
         let sealed = files::read(&path).map_err(failed)?.unwrap_or_default();
         match cipher::open(key, CHECK, &sealed) {
             Some(_) => Ok(()),
-            None => Err(Error::new(
-                Kind::StoreLocked,
-                "the encrypted file's passphrase is wrong",
-            )),
+            None => {
+                let profile = if self.profile.is_empty() {
+                    String::new()
+                } else {
+                    format!("profile {:?}: ", self.profile)
+                };
+                let what = format!(
+                    "{profile}this is not the passphrase that the encrypted file was made with"
+                );
+                let error = Error::new(Kind::StoreLocked, what);
+                Err(error.hint(match source {
+                    TYPED => "give the passphrase of the first tokctl unlock",
+                    _ => "give the passphrase that this store_key had at first",
+                }))
+            }
         }
     }
 

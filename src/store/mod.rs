@@ -312,6 +312,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             path.display(),
             io_cause(&cause)
         ))
+        .hint("make the directory writable, or free some disk space")
     })
 }
 
