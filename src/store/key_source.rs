@@ -159,24 +159,19 @@ impl<'a> KeySource<'a> {
             files::create(&path, &cipher::seal(key, CHECK, b"")).map_err(failed)?;
         }
         let sealed = files::read(&path).map_err(failed)?.unwrap_or_default();
-        match cipher::open(key, CHECK, &sealed) {
-            Some(_) => Ok(()),
-            None => {
-                let profile = if self.profile.is_empty() {
-                    String::new()
-                } else {
-                    format!("profile {:?}: ", self.profile)
-                };
-                let what = format!(
-                    "{profile}this is not the passphrase that the encrypted file was made with"
-                );
-                let error = Error::new(Kind::StoreLocked, what);
-                Err(error.hint(match source {
-                    TYPED => "give the passphrase of the first tokctl unlock",
-                    _ => "give the passphrase that this store_key had at first",
-                }))
-            }
+        if cipher::open(key, CHECK, &sealed).is_some() {
+            return Ok(());
         }
+        let profile = match self.profile {
+            "" => String::new(),
+            name => format!("profile {name:?}: "),
+        };
+        let what =
+            format!("{profile}this is not the passphrase that the encrypted file was made with");
+        Err(Error::new(Kind::StoreLocked, what).hint(match source {
+            TYPED => "give the passphrase of the first tokctl unlock",
+            _ => "give the passphrase that this store_key had at first",
+        }))
     }
 
     /// Keeps a passphrase's key in the kernel keyring. Whether the kernel took it.
