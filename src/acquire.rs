@@ -27,6 +27,9 @@ use std::time::Duration;
 /// may hold a rotated refresh token.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A child has answered this long before its caller stops listening.
+const ANSWERING: Duration = Duration::from_millis(100);
+
 /// What a caller wants.
 pub struct Ask<'a> {
     pub profile: &'a Profile,
@@ -67,7 +70,8 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
     let Ok(state) = env::state_dir() else {
         return without_state(ask);
     };
-    let cache = Cache::of(ask.profile, &state);
+    let note = Note::load(&state, &ask.profile.name);
+    let cache = Cache::of(ask.profile, &state, &note);
     let cached = cache.get().filter(|_| !ask.force);
     if let Some(token) = cached.as_ref().filter(|token| ask.is_fresh(token)) {
         ui::step("the token comes from the kernel keyring");
@@ -230,10 +234,11 @@ fn renew_locked(
         return Err(grant_ended(profile));
     }
     let job = Job {
-        binding: profile.binding(),
+        config: ask.again.config.excerpt(&profile.name),
         record,
         client_secret: client_secret::find(profile, holdings, ask.deadline)?,
-        budget: ask.deadline.left(),
+        // A little less than the caller's, which listens until then.
+        budget: ask.deadline.left().saturating_sub(ANSWERING),
     };
     renewal::run(profile, &ask.again, &job, lock, ask.deadline)
 }
@@ -251,7 +256,7 @@ fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Res
         Duration::ZERO,
     );
     let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
-    let merged = Merged::new(profile, old, granted, sent_at);
+    let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;
     if merged.kept {
         keep_repeatable(profile, holdings, &merged.record, &token);
@@ -265,7 +270,7 @@ fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, 
     if backend == Backend::None {
         return;
     }
-    let cached = Cache::of(profile, &holdings.state).put(token, clock::now());
+    let cached = holdings.cache(profile).put(token, clock::now());
     match holdings.save(profile, record) {
         Ok(()) if backend == Backend::Kernel && !cached => ui::warn(&format!(
             "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
@@ -283,32 +288,59 @@ pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
     let deadline = Deadline::after(job.budget);
     let patient = Deadline::after(job.budget.max(PATIENCE));
     let mut holdings = Holdings::open(profile, patient, Interaction::Never)?;
-    let Some(refresh) = &job.record.refresh else {
-        return Err(nothing_to_renew(profile, &holdings));
+    match spend(
+        profile,
+        &mut holdings,
+        &job.record,
+        job.client_secret.as_ref(),
+        deadline,
+    )? {
+        Spent::Token(token) => Ok(token),
+        // Somebody else has stored another refresh token meanwhile; it is tried once.
+        Spent::Replaced(record) => {
+            let secret = job.client_secret.as_ref();
+            match spend(profile, &mut holdings, &record, secret, deadline)? {
+                Spent::Token(token) => Ok(token),
+                Spent::Replaced(_) => Err(grant_ended(profile)),
+            }
+        }
+    }
+}
+
+/// What became of a refresh token.
+enum Spent {
+    Token(Token),
+    /// It was refused, and this record has another one.
+    Replaced(Box<Record>),
+}
+
+fn spend(
+    profile: &Profile,
+    holdings: &mut Holdings,
+    record: &Record,
+    client_secret: Option<&Secret>,
+    deadline: Deadline,
+) -> Result<Spent> {
+    let Some(refresh) = &record.refresh else {
+        return Err(nothing_to_renew(profile, holdings));
     };
     // Everything that can fail without the server fails now, before the refresh token is spent.
     holdings.store.ready(&profile.name)?;
     let spool = Spool::reserve(&holdings.state, profile)?;
     let request = TokenRequest::RefreshToken(refresh);
-    match exchange(
-        profile,
-        job.client_secret.as_ref(),
-        request,
-        deadline,
-        PATIENCE,
-    ) {
+    match exchange(profile, client_secret, request, deadline, PATIENCE) {
         Ok((granted, sent_at)) => {
-            let merged = Merged::new(profile, Some(&job.record), granted, sent_at);
-            keep_renewed(profile, &mut holdings, &merged, spool)?;
-            merged.wanted(profile)
+            let merged = Merged::renewed(profile, Some(record), granted, sent_at);
+            keep_renewed(profile, holdings, &merged, spool)?;
+            merged.wanted(profile).map(Spent::Token)
         }
         Err(refused) if refused.cause == Cause::GrantEnded => {
             spool.discard();
-            after_invalid_grant(profile, &mut holdings, refresh, refused.error)
+            after_invalid_grant(profile, holdings, refresh, refused.error)
         }
         Err(refused) => {
             spool.discard();
-            Err(remember(&mut holdings, refused))
+            Err(remember(holdings, refused))
         }
     }
 }
@@ -337,8 +369,8 @@ fn keep_renewed(
     }
     let token = merged.record.tokens.get(&profile.variant());
     match token {
-        Some(token) => drop(Cache::of(profile, &holdings.state).put(token, clock::now())),
-        None => Cache::of(profile, &holdings.state).forget(),
+        Some(token) => drop(holdings.cache(profile).put(token, clock::now())),
+        None => holdings.cache(profile).forget(),
     }
     holdings.note_written(&merged.record, token);
     Ok(())
@@ -351,24 +383,24 @@ fn after_invalid_grant(
     holdings: &mut Holdings,
     sent: &Secret,
     refusal: Error,
-) -> Result<Token> {
-    let record = holdings.record(profile)?;
+) -> Result<Spent> {
     let other = |record: &Record| {
         record
             .refresh
             .as_ref()
             .is_some_and(|stored| stored.expose() != sent.expose())
     };
-    if let Some(record) = record.filter(other)
-        && let Some(token) =
-            token_of(profile, Some(&record)).filter(|token| token.is_alive(clock::now()))
-    {
-        return Ok(token);
+    if let Some(record) = holdings.record(profile)?.filter(other) {
+        let token = token_of(profile, Some(&record));
+        return Ok(match token.filter(|token| token.is_alive(clock::now())) {
+            Some(token) => Spent::Token(token),
+            None => Spent::Replaced(Box::new(record)),
+        });
     }
     holdings.note.ended = Some(fingerprint(sent));
     holdings.note.failure = None;
     holdings.save_note();
-    Cache::of(profile, &holdings.state).forget();
+    holdings.cache(profile).forget();
     let mut error = grant_ended(profile);
     error.message = format!("{} ({})", error.message, server_words(&refusal));
     error.oauth_code = refusal.oauth_code;
@@ -436,7 +468,7 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
         Duration::ZERO,
     );
     let (granted, sent_at) = result.map_err(|refused| refused.error)?;
-    Merged::new(profile, None, granted, sent_at).wanted(profile)
+    Merged::renewed(profile, None, granted, sent_at).wanted(profile)
 }
 
 fn nothing_to_renew(profile: &Profile, holdings: &Holdings) -> Error {

@@ -27,22 +27,20 @@ pub struct Cache {
 
 impl Cache {
     /// The cache of a profile's present variant; of none, where it is switched off.
-    pub fn of(profile: &Profile, state: &Path) -> Self {
-        Self::named(profile, state, &profile.variant())
-    }
-
-    fn named(profile: &Profile, state: &Path, variant: &str) -> Self {
+    pub fn of(profile: &Profile, state: &Path, note: &Note) -> Self {
         let kept = profile.kernel_cache && profile.store != StoreChoice::None;
         let store = format!("{:?}", profile.store);
         // The user keyring is the whole account's: the name binds a token to everything that it
         // depends on, so that another configuration never finds it.
+        let epoch = note.epoch.to_string();
         let parts = [
-            "cache-1",
+            "cache-2",
             &state.to_string_lossy(),
             &profile.name,
             &store,
             &profile.binding(),
-            variant,
+            &epoch,
+            &profile.variant(),
         ];
         Self {
             name: kept.then(|| format!("tokctl:{}", hash(&parts))),
@@ -90,6 +88,11 @@ impl Holdings {
         };
         let store = opening.open(note.store)?;
         Ok(Self { state, note, store })
+    }
+
+    /// The profile's place in the kernel's cache.
+    pub fn cache(&self, profile: &Profile) -> Cache {
+        Cache::of(profile, &self.state, &self.note)
     }
 
     /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
@@ -178,28 +181,20 @@ impl Holdings {
     pub fn erase(&mut self, profile: &Profile) -> Result<bool> {
         let state = self.state.clone();
         let io = |cause: std::io::Error| Error::io(state.display(), &cause);
-        // Of a record that cannot be read, the default variant at least.
-        let record = self.store.load(&profile.name).ok().flatten();
-        let record = record.and_then(|line| Record::from_line(&line));
-        Cache::of(profile, &self.state).forget();
-        for variant in record.iter().flat_map(|record| record.tokens.keys()) {
-            Cache::named(profile, &self.state, variant).forget();
-        }
+        self.cache(profile).forget();
         let stored = self.store.erase(&profile.name)?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.has_token;
-        // A client secret that is kept in the store stays, and with it the store is still settled.
+        // A client secret that is kept in the store stays, and with it the store is still settled. The
+        // note stays for its epoch, without which cached tokens would be found again.
         let secret_stays = matches!(profile.client_secret, Some(SecretSource::Keyring));
-        if let Some(store) = self.note.store.filter(|_| secret_stays) {
-            self.note = Note {
-                profile: profile.name.clone(),
-                store: Some(store),
-                ..Note::default()
-            };
-            self.note.save(&self.state).map_err(io)?;
-        } else {
-            Note::erase(&self.state, &profile.name).map_err(io)?;
-        }
+        self.note = Note {
+            profile: profile.name.clone(),
+            store: self.note.store.filter(|_| secret_stays),
+            ..Note::default()
+        };
+        self.note.begin_epoch();
+        self.note.save(&self.state).map_err(io)?;
         Ok(stored || spooled || noted)
     }
 }

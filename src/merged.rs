@@ -25,13 +25,36 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Merges: no refresh token in the reply keeps the old one, the generation grows by one.
-    pub fn new(profile: &Profile, old: Option<&Record>, granted: Granted, sent_at: Epoch) -> Self {
+    /// Of a renewal: no refresh token in the reply keeps the old one, and other tokens stay.
+    pub fn renewed(
+        profile: &Profile,
+        old: Option<&Record>,
+        granted: Granted,
+        sent_at: Epoch,
+    ) -> Self {
+        let base = old.filter(|old| old.binding == profile.binding()).cloned();
+        Self::on(base, profile, old, granted, sent_at)
+    }
+
+    /// Of a new grant, perhaps another person's: nothing of the old one stays but the count.
+    pub fn new_grant(
+        profile: &Profile,
+        old: Option<&Record>,
+        granted: Granted,
+        sent_at: Epoch,
+    ) -> Self {
+        Self::on(None, profile, old, granted, sent_at)
+    }
+
+    fn on(
+        base: Option<Record>,
+        profile: &Profile,
+        old: Option<&Record>,
+        granted: Granted,
+        sent_at: Epoch,
+    ) -> Self {
         let now = clock::now();
-        let mut record = match old.filter(|old| old.binding == profile.binding()) {
-            Some(old) => old.clone(),
-            None => Record::new(profile.binding(), new_spool_key()),
-        };
+        let mut record = base.unwrap_or_else(|| Record::new(profile.binding(), new_spool_key()));
         record.generation = old.map_or(0, |old| old.generation) + 1;
         if !profile.is_repeatable()
             && let Some(refresh) = granted.refresh

@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 pub struct Note {
     /// The profile, since the file's name is only a hash of it.
     pub profile: String,
+    /// Changes with each new grant and each logout: tokens that are cached anywhere under an older one
+    /// are not found any more.
+    pub epoch: u64,
     /// The store that `auto` was resolved to, for good.
     pub store: Option<Backend>,
     /// The record's generation at the last write.
@@ -63,9 +66,10 @@ impl Note {
         files::write_unsynced(&path(state, &self.profile), &bytes)
     }
 
-    /// Forgets the profile.
-    pub fn erase(state: &Path, profile: &str) -> io::Result<bool> {
-        files::remove(&path(state, profile))
+    /// Makes everything that was cached before unknown.
+    pub fn begin_epoch(&mut self) {
+        // Random, so that no two histories of a profile meet again.
+        self.epoch = getrandom::u64().unwrap_or(self.epoch.wrapping_add(1));
     }
 
     /// Whether the server has already said that this refresh token is worth nothing.

@@ -9,6 +9,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::lock::Lock;
 use crate::profile::Profile;
+use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::{acquire, env, ui};
@@ -21,23 +22,24 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 #[cfg(unix)]
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How a child finds the same profile again: the configuration file and what the command line set.
+/// How a child finds the same profile again: the configuration as it was read, and what the command
+/// line set.
 #[derive(Clone, Copy)]
 pub struct Again<'a> {
-    pub config: Option<&'a Path>,
+    pub config: &'a Config,
     pub overrides: &'a [String],
 }
 
 /// What the child needs beside the profile. Goes through a socket, never through arguments.
 #[derive(Serialize, Deserialize)]
 pub struct Job {
-    /// The profile's hash, so that a configuration that has changed meanwhile is noticed.
-    pub binding: String,
+    /// The configuration file's path, and what the profile needs of its text.
+    pub config: (Option<PathBuf>, String),
     pub record: Record,
     pub client_secret: Option<Secret>,
     /// The caller's time budget.
@@ -81,12 +83,8 @@ fn spawn(
     again: &Again<'_>,
     lock: Option<&Lock>,
 ) -> std::io::Result<(Child, UnixStream)> {
-    let config: Option<PathBuf> = again.config.map(std::path::absolute).transpose()?;
     let mut command = Command::new(env::this_program()?);
     command.arg0("tokctl");
-    if let Some(config) = config {
-        command.arg("--config").arg(config);
-    }
     command
         .arg("renewal")
         .args(again.overrides)
@@ -170,7 +168,7 @@ fn read_until(
 
 /// The child's side: leaves its caller, takes the job, renews and answers.
 #[cfg(unix)]
-pub fn serve(load: impl FnOnce() -> Result<Profile>) -> Result<()> {
+pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
     let _held = detach();
     ui::collect();
     let socket = std::io::stdout()
@@ -185,13 +183,8 @@ pub fn serve(load: impl FnOnce() -> Result<Profile>) -> Result<()> {
     };
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
-    let result = load().and_then(|profile| {
-        if job.binding == profile.binding() {
-            acquire::renew(&profile, &job)
-        } else {
-            Err(profile.error("the configuration has changed during the call"))
-        }
-    });
+    let config = Config::from_excerpt(job.config.0.clone(), job.config.1.clone());
+    let result = load(&config).and_then(|profile| acquire::renew(&profile, &job));
     let outcome = Outcome {
         result,
         warnings: ui::collected(),
@@ -204,7 +197,7 @@ pub fn serve(load: impl FnOnce() -> Result<Profile>) -> Result<()> {
 
 /// Without processes to detach there is no child.
 #[cfg(not(unix))]
-pub fn serve(_: impl FnOnce() -> Result<Profile>) -> Result<()> {
+pub fn serve(_: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
     Err(Error::usage("this command is for tokctl itself"))
 }
 

@@ -1,11 +1,12 @@
 //! `tokctl get`: a token on stdout, and nothing else.
 
-use super::load;
+use super::load_from;
 use crate::acquire::{self, Ask};
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
+use crate::profile::config::Config;
 use crate::renewal::Again;
 use crate::secret::Secret;
 use crate::store::files;
@@ -51,7 +52,8 @@ fn find(global: &Global, get: &Get) -> Result<(Token, bool)> {
             true,
         ));
     }
-    let profile = load(global, &get.profile, &get.wanted)?;
+    let config = Config::load(global.config.as_deref())?;
+    let profile = load_from(&config, &get.profile, &get.wanted)?;
     let budget = get.timeout.or(profile.timeout).unwrap_or(BUDGET);
     let overrides = get.wanted.to_args();
     let token = acquire::token(&Ask {
@@ -61,7 +63,7 @@ fn find(global: &Global, get: &Get) -> Result<(Token, bool)> {
         offline: get.offline,
         deadline: Deadline::after(budget),
         again: Again {
-            config: global.config.as_deref(),
+            config: &config,
             overrides: &overrides,
         },
     })?;

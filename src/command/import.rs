@@ -5,7 +5,7 @@ use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::holdings::{Cache, Holdings};
+use crate::holdings::Holdings;
 use crate::lock::{Lock, Taken};
 use crate::merged::Merged;
 use crate::oauth::reply::{self, Expiry, Granted, Reading};
@@ -49,18 +49,18 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     }
     // What was there may be unreadable: then this replaces it.
     let old = holdings.record(&profile).ok().flatten();
-    let mut merged = Merged::new(&profile, old.as_ref(), granted, clock::now());
+    let mut merged = Merged::new_grant(&profile, old.as_ref(), granted, clock::now());
     if merged.record.generation <= holdings.note.generation {
         merged.record.generation = holdings.note.generation + 1;
     }
     holdings.save(&profile, &merged.record)?;
     let token = merged.record.tokens.get(&profile.variant());
-    let cache = Cache::of(&profile, &state);
-    match token {
-        Some(token) => drop(cache.put(token, clock::now())),
-        None => cache.forget(),
-    }
+    holdings.cache(&profile).forget();
+    holdings.note.begin_epoch();
     holdings.note_written(&merged.record, token);
+    if let Some(token) = token {
+        holdings.cache(&profile).put(token, clock::now());
+    }
     let what = match (&merged.record.refresh, token) {
         (Some(_), Some(_)) => "a refresh token and an access token",
         (Some(_), None) => "a refresh token",

@@ -24,15 +24,18 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Unlock(unlock) => unlock::run(&unlock),
         Command::Renewal(Renewal { wanted, profile }) => {
-            renewal::serve(|| load(&global, &profile, &wanted))
+            renewal::serve(|config| load_from(config, &profile, &wanted))
         }
     }
 }
 
 /// The profile, with what the command line sets over it.
 fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
-    let config = Config::load(global.config.as_deref())?;
-    let mut profile = Profile::load(&config, name)?;
+    load_from(&Config::load(global.config.as_deref())?, name, wanted)
+}
+
+fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
+    let mut profile = Profile::load(config, name)?;
     if let Some(kind) = wanted.token {
         profile.kind = match kind {
             Kind::Access => TokenKind::Access,

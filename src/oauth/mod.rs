@@ -212,8 +212,8 @@ fn cause(what: TokenRequest<'_>, reply: &http::Reply, code: &str) -> Cause {
 /// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
 fn retry_after(reply: &http::Reply) -> Option<Duration> {
     let text = reply.retry_after.as_deref()?;
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let at = httpdate::parse_http_date(text).ok()?;
     let now = UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
@@ -302,5 +302,10 @@ mod tests {
         let past = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(retry_after(&reply(429, Some(past))), Some(Duration::ZERO));
         assert_eq!(retry_after(&reply(429, Some("soon"))), None);
+        let huge = "99999999999999999999999";
+        assert_eq!(
+            retry_after(&reply(429, Some(huge))),
+            Some(Duration::MAX.min(Duration::from_secs(u64::MAX)))
+        );
     }
 }

@@ -130,12 +130,12 @@ fn parse(content_type: &str, body: &[u8]) -> Value {
 /// An object of which each member is read by itself: one that no parser can take (half a surrogate
 /// pair, a number beyond all bounds, a thousand levels) costs itself and not the token.
 fn lenient_json(text: &str) -> Option<Value> {
-    let quoted;
+    let mended;
     let members: BTreeMap<String, &RawValue> = match serde_json::from_str(text) {
         Ok(members) => members,
         Err(_) if text.starts_with('{') => {
-            quoted = zeroize::Zeroizing::new(quote_nan(text));
-            serde_json::from_str(&quoted).ok()?
+            mended = zeroize::Zeroizing::new(mend(text));
+            serde_json::from_str(&mended).ok()?
         }
         Err(_) => return None,
     };
@@ -157,8 +157,9 @@ fn lenient_json(text: &str) -> Option<Value> {
     ))
 }
 
-/// Puts quotes around `NaN` and `Infinity`, which Python writes and JSON does not have.
-fn quote_nan(text: &str) -> String {
+/// Puts quotes around `NaN` and `Infinity`, which Python writes and JSON does not have, and replaces
+/// escaped surrogates, of which one half may be missing.
+fn mend(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let (mut in_string, mut escaped) = (false, false);
     let mut rest = text;
@@ -167,8 +168,14 @@ fn quote_nan(text: &str) -> String {
             .into_iter()
             .find(|word| rest.starts_with(word));
         if let (false, Some(word)) = (in_string, word) {
-            out.extend(['"', 'N', 'a', 'N', '"']);
+            out.push_str("\"NaN\"");
             rest = &rest[word.len()..];
+            continue;
+        }
+        let surrogate = |hex: &str| matches!(u16::from_str_radix(hex, 16), Ok(0xd800..=0xdfff));
+        if escaped && c == 'u' && rest.get(1..5).is_some_and(surrogate) {
+            out.push_str("ufffd");
+            (rest, escaped) = (&rest[5..], false);
             continue;
         }
         in_string ^= c == '"' && !escaped;
@@ -443,6 +450,9 @@ mod tests {
             let value = lenient_json(&text).unwrap_or_default();
             assert_eq!(value["access_token"], json!("a\"NaN"), "{strange:.20}");
         }
+        let name =
+            lenient_json(r#"{"\ud800":1,"access_token":"at \ud83d\ude00"}"#).unwrap_or_default();
+        assert_eq!(name["access_token"], json!("at \u{fffd}\u{fffd}"));
         assert!(lenient_json("[1]").is_none() && lenient_json("{\"a\":").is_none());
     }
 }

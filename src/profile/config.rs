@@ -73,6 +73,28 @@ impl Config {
         })
     }
 
+    /// What a profile needs of the configuration, for a process that may not be able to read it again.
+    pub fn excerpt(&self, name: &str) -> (Option<PathBuf>, String) {
+        let part = slice::for_profile(&self.text, name, "profile");
+        let path = self
+            .path
+            .as_ref()
+            .and_then(|path| std::path::absolute(path).ok());
+        (
+            path,
+            part.unwrap_or_else(|| String::from_utf8_lossy(&self.text).into_owned()),
+        )
+    }
+
+    /// The configuration from such an excerpt, which has been checked before.
+    pub fn from_excerpt(path: Option<PathBuf>, text: String) -> Self {
+        Self {
+            path,
+            text: text.into_bytes(),
+            untrusted: None,
+        }
+    }
+
     /// A configuration that is not in a file.
     #[cfg(test)]
     pub fn from_text(text: &str) -> Self {

@@ -14,6 +14,8 @@ use toml::de::{DeTable, DeValue};
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     Text,
+    /// The name of a built-in preset.
+    Preset,
     /// A file; relative to the configuration file's directory.
     Path,
     /// An https URL, or http on loopback.
@@ -43,7 +45,7 @@ pub const GRANTS: &[&str] = &[
 
 /// Every key of a profile, in the order of the manual.
 pub const KEYS: &[(&str, Shape)] = &[
-    ("preset", Shape::Text),
+    ("preset", Shape::Preset),
     ("issuer", Shape::Endpoint),
     ("token_endpoint", Shape::Endpoint),
     ("authorization_endpoint", Shape::Endpoint),
@@ -225,6 +227,18 @@ fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value,
     };
     match shape {
         Shape::Text => Ok(Value::Text(text(value)?)),
+        Shape::Preset => {
+            let name = text(value)?;
+            if super::preset::names().any(|known| known == name) {
+                return Ok(Value::Text(name));
+            }
+            let near = nearest(&name, super::preset::names())
+                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+            Err(Fault::new(
+                value.span(),
+                format!("there is no preset {name:?}{near}"),
+            ))
+        }
         Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
         Shape::Endpoint => {
             let url = text(value)?;

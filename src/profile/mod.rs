@@ -109,11 +109,6 @@ impl Profile {
             _ => None,
         };
         let preset = preset::find(preset_name.as_deref().unwrap_or(name));
-        if let (Some(preset_name), None) = (&preset_name, &preset) {
-            let near = keys::nearest(preset_name, preset::names())
-                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-            return Err(config.profile_error(name, &format!("no preset {preset_name:?}{near}")));
-        }
         if layers.profile.is_none() && preset.is_none() {
             return Err(config.no_such_profile(name));
         }

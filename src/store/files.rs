@@ -23,7 +23,12 @@ pub fn ensure_dir(dir: &Path) -> io::Result<()> {
     if !metadata.is_dir() {
         return Err(refused("it is not a directory of its own but a link"));
     }
-    check_owner(&metadata)
+    check_owner(&metadata).map_err(|why| {
+        refused(&format!(
+            "the directory {}: {why} (chmod go-w)",
+            dir.display()
+        ))
+    })
 }
 
 /// Reads a private file; `None` where there is none.
