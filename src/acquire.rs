@@ -259,6 +259,7 @@ fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Res
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;
     if merged.kept {
+        holdings.forget(profile, &merged.evicted);
         keep_repeatable(profile, holdings, &merged.record, &token);
     }
     Ok(token)
@@ -367,6 +368,7 @@ fn keep_renewed(
             }
         },
     }
+    holdings.forget(profile, &merged.evicted);
     let token = merged.record.tokens.get(&profile.variant());
     match token {
         Some(token) => drop(holdings.cache(profile).put(token, clock::now())),

@@ -28,6 +28,10 @@ pub struct Cache {
 impl Cache {
     /// The cache of a profile's present variant; of none, where it is switched off.
     pub fn of(profile: &Profile, state: &Path, note: &Note) -> Self {
+        Self::named(profile, state, note, &profile.variant())
+    }
+
+    fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
         let kept = profile.kernel_cache && profile.store != StoreChoice::None;
         let store = format!("{:?}", profile.store);
         // The user keyring is the whole account's: the name binds a token to everything that it
@@ -40,7 +44,7 @@ impl Cache {
             &store,
             &profile.binding(),
             &epoch,
-            &profile.variant(),
+            variant,
         ];
         Self {
             name: kept.then(|| format!("tokctl:{}", hash(&parts))),
@@ -93,6 +97,13 @@ impl Holdings {
     /// The profile's place in the kernel's cache.
     pub fn cache(&self, profile: &Profile) -> Cache {
         Cache::of(profile, &self.state, &self.note)
+    }
+
+    /// Takes variants of a profile out of the kernel's cache.
+    pub fn forget<'v>(&self, profile: &Profile, variants: impl IntoIterator<Item = &'v String>) {
+        for variant in variants {
+            Cache::named(profile, &self.state, &self.note, variant).forget();
+        }
     }
 
     /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
@@ -182,6 +193,11 @@ impl Holdings {
         let state = self.state.clone();
         let io = |cause: std::io::Error| Error::io(state.display(), &cause);
         self.cache(profile).forget();
+        // Of a record that cannot be read, the default variant at least.
+        let record = self.store.load(&profile.name).ok().flatten();
+        if let Some(record) = record.and_then(|line| Record::from_line(&line)) {
+            self.forget(profile, record.tokens.keys());
+        }
         let stored = self.store.erase(&profile.name)?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.has_token;

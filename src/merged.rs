@@ -22,6 +22,8 @@ pub struct Merged {
     id_token: Option<Token>,
     /// Whether there is anything to store.
     pub kept: bool,
+    /// Variants whose tokens the record has no place for any more.
+    pub evicted: Vec<String>,
 }
 
 impl Merged {
@@ -87,6 +89,7 @@ impl Merged {
             }
         });
         let mut kept = record.refresh.is_some();
+        let mut evicted = Vec::new();
         let both = [
             (TokenKind::Access, access.as_ref().ok()),
             (TokenKind::Id, id_token.as_ref()),
@@ -94,7 +97,7 @@ impl Merged {
         for (kind, token) in both {
             // A lifetime of 0 means: print, do not keep.
             if let Some(token) = token.filter(|token| token.expires != Some(sent_at)) {
-                record.put(&profile.variant_of(kind), token.clone(), now);
+                evicted.extend(record.put(&profile.variant_of(kind), token.clone(), now));
                 kept = true;
             }
         }
@@ -103,6 +106,7 @@ impl Merged {
             access,
             id_token,
             kept,
+            evicted,
         }
     }
 

@@ -94,8 +94,9 @@ impl Record {
         }
     }
 
-    /// Puts a token in, and drops what is expired or too much.
-    pub fn put(&mut self, variant: &str, token: Token, now: Epoch) {
+    /// Puts a token in, and drops what is expired or too much; gives the variants that went.
+    pub fn put(&mut self, variant: &str, token: Token, now: Epoch) -> Vec<String> {
+        let before: Vec<String> = self.tokens.keys().cloned().collect();
         self.tokens.retain(|_, kept| kept.is_alive(now));
         self.tokens.insert(variant.to_owned(), token);
         while self.tokens.len() > MAX_VARIANTS {
@@ -108,6 +109,10 @@ impl Record {
             let Some(oldest) = oldest else { break };
             self.tokens.remove(&oldest);
         }
+        before
+            .into_iter()
+            .filter(|name| !self.tokens.contains_key(name))
+            .collect()
     }
 
     /// As one line of JSON: an inner newline makes a passwordless gnome keyring unreadable
@@ -169,7 +174,10 @@ mod tests {
         }
         assert_eq!(record.tokens.len(), MAX_VARIANTS);
         assert!(record.tokens.contains_key("v19") && !record.tokens.contains_key("v0"));
-        record.put("late", token(2000, Some(3000)), 2000);
+        assert_eq!(
+            record.put("late", token(2000, Some(3000)), 2000).len(),
+            MAX_VARIANTS
+        );
         assert_eq!(record.tokens.keys().collect::<Vec<_>>(), ["late"]);
     }
 

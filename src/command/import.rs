@@ -56,6 +56,9 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     holdings.save(&profile, &merged.record)?;
     let token = merged.record.tokens.get(&profile.variant());
     holdings.cache(&profile).forget();
+    if let Some(old) = &old {
+        holdings.forget(&profile, old.tokens.keys());
+    }
     holdings.note.begin_epoch();
     holdings.note_written(&merged.record, token);
     if let Some(token) = token {

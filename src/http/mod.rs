@@ -124,6 +124,8 @@ pub struct Failure {
 /// A client for one profile's requests.
 pub struct Http {
     agent: ureq::Agent,
+    /// The proxy on the way, for messages: without its password.
+    proxy: Option<String>,
 }
 
 impl Http {
@@ -138,6 +140,9 @@ impl Http {
                 endpoint.bare_host(),
             )?
         };
+        let through = proxy
+            .as_ref()
+            .map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -162,7 +167,18 @@ impl Http {
         } else {
             ureq::Agent::with_parts(config, chain, LiteralFirst::default())
         };
-        Ok(Self { agent })
+        Ok(Self {
+            agent,
+            proxy: through,
+        })
+    }
+
+    /// The server's host, and the proxy on the way to it.
+    fn way_to(&self, endpoint: &Endpoint) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{} through the proxy {proxy}", endpoint.host()),
+            None => endpoint.host().to_owned(),
+        }
     }
 
     /// Posts a form and reads the whole answer within `limit`.
@@ -186,7 +202,7 @@ impl Http {
         }
         let mut response = request
             .send(form.expose())
-            .map_err(|cause| failure(&cause, endpoint))?;
+            .map_err(|cause| failure(&cause, &self.way_to(endpoint)))?;
         let text = |name: &str| {
             Some(
                 response
@@ -213,16 +229,15 @@ impl Http {
             content_encoding,
             retry_after,
             location,
-            body: Zeroizing::new(body.map_err(|cause| failure(&cause, endpoint))?),
+            body: Zeroizing::new(body.map_err(|cause| failure(&cause, &self.way_to(endpoint)))?),
             sent_at,
         })
     }
 }
 
 /// An error of the library in our words.
-fn failure(cause: &ureq::Error, endpoint: &Endpoint) -> Failure {
+fn failure(cause: &ureq::Error, host: &str) -> Failure {
     use ureq::{Error as E, Timeout as T};
-    let host = endpoint.host();
     let plain = |what: String, sent: bool| Failure {
         what,
         hint: None,
@@ -233,7 +248,7 @@ fn failure(cause: &ureq::Error, endpoint: &Endpoint) -> Failure {
         E::HostNotFound => plain(format!("the host {host} was not found"), false),
         E::ConnectionFailed => plain(format!("no connection to {host}"), false),
         E::ConnectProxyFailed(_) | E::InvalidProxyUrl => {
-            plain(format!("the proxy refused a connection to {host}"), false)
+            plain(format!("no connection to {host}, which refuses it"), false)
         }
         E::Timeout(T::Resolve | T::Connect) => {
             plain(format!("no connection to {host} in time"), false)

@@ -92,6 +92,19 @@ impl TlsConnector {
             Some(rustls::Error::InvalidCertificate(
                 C::NotValidForName | C::NotValidForNameContext { .. },
             )) => plain("its certificate is for another host name".to_owned()),
+            Some(rustls::Error::InvalidCertificate(C::Other(other)))
+                if other.to_string().contains("CaUsedAsEndEntity") =>
+            {
+                Handshake {
+                    what: "its certificate is an authority's own, not a server's".to_owned(),
+                    hint: Some(
+                        "make the server's certificate with basicConstraints=critical,CA:FALSE (openssl \
+                         req -x509 -addext basicConstraints=critical,CA:FALSE) and name it by ca_file"
+                            .to_owned(),
+                    ),
+                    retry: false,
+                }
+            }
             Some(cause) => plain(cause.to_string()),
             None => Handshake {
                 retry: true,
