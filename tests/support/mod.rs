@@ -6,16 +6,24 @@
     reason = "each test file takes what it needs"
 )]
 
+pub mod desk;
+pub mod grants;
 pub mod http;
 pub mod keyring;
+pub mod namespace;
 pub mod oidc;
+pub mod profiles;
+pub mod raw;
 pub mod run;
 pub mod sandbox;
 pub mod server;
 pub mod tokens;
 
+pub use desk::Desk;
 pub use keyring::{GnomeKeyring, SessionBus};
+pub use namespace::Namespace;
 pub use oidc::OidcProvider;
+pub use raw::RawServer;
 pub use run::{Run, Running};
 pub use sandbox::Sandbox;
 pub use server::{Reply, Request, Server};

@@ -1,0 +1,108 @@
+//! Sandboxes with one profile, `p`, and what its tests say of it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::sandbox::{Sandbox, files};
+use super::server::{Reply, Server};
+
+/// A client secret that no message may hold.
+pub const SECRET: &str = "client-secret-canary";
+
+impl Sandbox {
+    /// Profile `p` gets tokens from `server` with client credentials; `more` are further keys.
+    ///
+    /// Without a store among them tokens are kept in the kernel's keyring.
+    pub fn with_client(server: &Server, more: &str) -> Self {
+        let mut sandbox = Self::new();
+        sandbox
+            .env("P_SECRET", SECRET)
+            .config(&client_at(&server.url("/token"), more));
+        sandbox
+    }
+
+    /// Profile `p` renews tokens at `server` with the refresh token `rt-1`, which is in an encrypted
+    /// file; `more` are further keys.
+    #[track_caller]
+    pub fn with_grant(server: &Server, more: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox
+            .config(&grant_at(&server.url("/token"), more))
+            .import("rt-1");
+        sandbox
+    }
+
+    /// Stores a refresh token or a token response for `p`.
+    #[track_caller]
+    pub fn import(&self, what: &str) {
+        let run = self.run_with_stdin(["import", "p"], what);
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    }
+}
+
+impl Sandbox {
+    /// The one record of a store that is `plaintext` or `encrypted-file`.
+    #[track_caller]
+    pub fn record(&self) -> PathBuf {
+        let state = self.state_dir().join("tokctl");
+        let mut found = files(&state.join("plaintext"));
+        found.extend(files(&state.join("records")));
+        let [record] = &found[..] else {
+            panic!("not one record: {found:?}")
+        };
+        record.clone()
+    }
+
+    /// Makes the tokens of a plaintext store so many seconds old, with so many to go.
+    #[track_caller]
+    pub fn age(&self, age: i64, left: i64) -> &Self {
+        let path = self.record();
+        let text = fs::read(&path).expect("a record can be read");
+        let mut record: Value = serde_json::from_slice(&text).expect("a record is JSON");
+        let tokens = record["tokens"].as_object_mut().expect("it has tokens");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = i64::try_from(now.expect("after 1970").as_secs()).expect("before 2100");
+        for token in tokens.values_mut() {
+            token["obtained"] = json!(now - age);
+            token["expires"] = json!(now + left);
+        }
+        fs::write(&path, record.to_string()).expect("a record can be written");
+        self
+    }
+}
+
+impl Server {
+    /// Answers everything with this.
+    pub fn always(reply: Reply) -> Self {
+        Self::start(move |_| reply.clone())
+    }
+
+    /// Answers everything with 200 and this JSON.
+    pub fn granting(json: &str) -> Self {
+        Self::always(Reply::json(200, json))
+    }
+}
+
+/// A configuration with client credentials.
+pub fn client_at(token_endpoint: &str, more: &str) -> String {
+    format!(
+        "[profile.p]\ntoken_endpoint = \"{token_endpoint}\"\nclient_id = \"id\"\n\
+         client_secret = {{ env = \"P_SECRET\" }}\n{more}\n"
+    )
+}
+
+/// A configuration with a refresh token, in an encrypted file if `more` does not say where.
+pub fn grant_at(token_endpoint: &str, more: &str) -> String {
+    let store = if more.contains("store = ") {
+        ""
+    } else {
+        "store = \"encrypted-file\"\n"
+    };
+    format!(
+        "[profile.p]\ntoken_endpoint = \"{token_endpoint}\"\nclient_id = \"id\"\n\
+         grant = \"refresh_token\"\naccess_cache = \"none\"\n{store}{more}\n"
+    )
+}
