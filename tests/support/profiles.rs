@@ -14,8 +14,6 @@ pub const SECRET: &str = "client-secret-canary";
 
 impl Sandbox {
     /// Profile `p` gets tokens from `server` with client credentials; `more` are further keys.
-    ///
-    /// Without a store among them tokens are kept in the kernel's keyring.
     pub fn with_client(server: &Server, more: &str) -> Self {
         let mut sandbox = Self::new();
         sandbox
@@ -25,7 +23,7 @@ impl Sandbox {
     }
 
     /// Profile `p` renews tokens at `server` with the refresh token `rt-1`, which is in an encrypted
-    /// file; `more` are further keys.
+    /// file where `more` does not say otherwise.
     #[track_caller]
     pub fn with_grant(server: &Server, more: &str) -> Self {
         let sandbox = Self::new();
@@ -88,21 +86,31 @@ impl Server {
 
 /// A configuration with client credentials.
 pub fn client_at(token_endpoint: &str, more: &str) -> String {
+    let kept = kept_unless_in(more);
     format!(
         "[profile.p]\ntoken_endpoint = \"{token_endpoint}\"\nclient_id = \"id\"\n\
-         client_secret = {{ env = \"P_SECRET\" }}\n{more}\n"
+         client_secret = {{ env = \"P_SECRET\" }}\n{kept}{more}\n"
     )
 }
 
-/// A configuration with a refresh token, in an encrypted file if `more` does not say where.
+/// A configuration with a refresh token.
 pub fn grant_at(token_endpoint: &str, more: &str) -> String {
-    let store = if more.contains("store = ") {
-        ""
-    } else {
-        "store = \"encrypted-file\"\n"
-    };
+    let kept = kept_unless_in(more);
     format!(
         "[profile.p]\ntoken_endpoint = \"{token_endpoint}\"\nclient_id = \"id\"\n\
-         grant = \"refresh_token\"\naccess_cache = \"none\"\n{store}{more}\n"
+         grant = \"refresh_token\"\n{kept}{more}\n"
     )
+}
+
+/// Where tokens are kept if `more` does not say: in an encrypted file, which is there everywhere and
+/// goes with its sandbox. The kernel's keyring has room for 200 tokens of an ordinary user.
+fn kept_unless_in(more: &str) -> String {
+    let mut keys = String::new();
+    if !more.contains("store = ") {
+        keys.push_str("store = \"encrypted-file\"\n");
+    }
+    if !more.contains("access_cache = ") && !more.contains("store = \"auto\"") {
+        keys.push_str("access_cache = \"none\"\n");
+    }
+    keys
 }
