@@ -98,6 +98,18 @@ fn a_command_is_run_without_a_shell_and_without_our_stdin() {
 }
 
 #[test]
+fn a_long_secret_of_a_command_comes_whole() {
+    let server = Server::tokens(60);
+    let sandbox = with_source(&server, "{ command = [\"cat\", \"secret\"] }");
+    let secret: String = ('a'..='z').cycle().take(60_000).collect();
+    sandbox.write("secret", &secret);
+    for _ in 0..5 {
+        assert_eq!(sandbox.run(["get", "p"]).code, 0);
+        assert_eq!(sent(&server), secret);
+    }
+}
+
+#[test]
 fn a_source_that_gives_nothing_is_named_and_no_request_is_made() {
     let server = Server::tokens(60);
     let sh = |script: &str| format!("{{ command = [\"sh\", \"-c\", \"{script}\"] }}");
