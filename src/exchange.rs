@@ -4,12 +4,13 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::holdings::Holdings;
-use crate::http::{Endpoint, Http};
+use crate::http::Http;
 use crate::note::Failure;
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Cause, Refused, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
+use crate::server;
 use crate::ui;
 use std::time::Duration;
 
@@ -29,20 +30,11 @@ pub fn exchange(
     deadline: Deadline,
     patience: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
-    let setup = |error| Refused {
-        cause: Cause::Permanent,
-        error,
-    };
-    let endpoint = Endpoint::parse(&profile.token_endpoint)
-        .map_err(|why| setup(profile.error(&format!("token_endpoint: {why}"))))?;
-    let http = Http::new(&endpoint, profile.ca_file.as_deref())
-        .map_err(|error| setup(profile.error(&error.message)))?;
     let mut pause = FIRST_PAUSE;
     let mut replayed = false;
     for attempt in 1.. {
-        ui::step(&format!("asking {} for a token", endpoint.host()));
         let limit = deadline.left().max(patience).max(Duration::from_millis(1));
-        let refused = match oauth::request(&http, &endpoint, profile, secret, request, limit) {
+        let refused = match attempt_once(profile, secret, request, deadline, limit) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
@@ -79,6 +71,28 @@ pub fn exchange(
         pause *= 2;
     }
     unreachable!("the loop ends by returning")
+}
+
+fn attempt_once(
+    profile: &Profile,
+    secret: Option<&Secret>,
+    request: TokenRequest<'_>,
+    deadline: Deadline,
+    limit: Duration,
+) -> Result<(Granted, Epoch), Refused> {
+    // Before a request is made nothing has been sent.
+    let unsent = |error: Error| match error.kind {
+        Kind::Temporary => Refused { cause: Cause::NoAnswer { sent: false, retry: true }, error },
+        _ => Refused { cause: Cause::Permanent, error },
+    };
+    let server = server::for_token(profile, deadline).map_err(unsent)?;
+    let endpoint = server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref());
+    let endpoint = endpoint.map_err(unsent)?;
+    let profile = &server.suited(profile);
+    let http = Http::new(&endpoint, profile.ca_file.as_deref())
+        .map_err(|error| unsent(profile.error(&error.message)))?;
+    ui::step(&format!("asking {} for a token", endpoint.host()));
+    oauth::request(&http, &endpoint, profile, secret, request, limit)
 }
 
 /// Half to all of a pause, so that a crowd does not come back at the same moment.

@@ -17,6 +17,7 @@ mod oauth;
 mod profile;
 mod renewal;
 mod secret;
+mod server;
 mod store;
 mod token;
 mod ui;

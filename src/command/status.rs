@@ -66,6 +66,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         "profile": profile.name,
         "state": standing,
         "grant": profile.grant.name(),
+        "issuer": profile.issuer,
         "token_endpoint": profile.token_endpoint,
         "client_id": profile.client_id,
         "scope": note.scope,

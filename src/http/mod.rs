@@ -76,6 +76,11 @@ impl Endpoint {
             .map_or("", ureq::http::uri::Authority::as_str)
     }
 
+    /// The URL itself.
+    pub fn url(&self) -> String {
+        self.0.to_string()
+    }
+
     fn bare_host(&self) -> &str {
         self.0
             .host()
@@ -200,39 +205,40 @@ impl Http {
         for (name, value) in headers {
             request = request.header(name, value.expose());
         }
-        let mut response = request
-            .send(form.expose())
-            .map_err(|cause| failure(&cause, &self.way_to(endpoint)))?;
-        let text = |name: &str| {
-            Some(
-                response
-                    .headers()
-                    .get(name)?
-                    .to_str()
-                    .ok()?
-                    .trim()
-                    .to_owned(),
-            )
-        };
-        let (content_type, retry_after) = (text("content-type"), text("retry-after"));
-        let location = text("location");
-        let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
-        let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_BODY)
-            .read_to_vec();
-        Ok(Reply {
-            status,
-            content_type: content_type.unwrap_or_default(),
-            content_encoding,
-            retry_after,
-            location,
-            body: Zeroizing::new(body.map_err(|cause| failure(&cause, &self.way_to(endpoint)))?),
-            sent_at,
-        })
+        let response = request.send(form.expose());
+        read(response, &self.way_to(endpoint), sent_at)
     }
+
+    /// Reads a public document within `limit`.
+    pub fn get(&self, endpoint: &Endpoint, limit: Duration) -> Result<Reply, Failure> {
+        let sent_at = clock::now();
+        let request = self.agent.get(&endpoint.0).config().timeout_global(Some(limit)).build();
+        read(request.call(), &self.way_to(endpoint), sent_at)
+    }
+}
+
+/// Reads the whole answer.
+fn read(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    host: &str,
+    sent_at: Epoch,
+) -> Result<Reply, Failure> {
+    let mut response = response.map_err(|cause| failure(&cause, host))?;
+    let text = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned());
+    let (content_type, retry_after) = (text("content-type"), text("retry-after"));
+    let location = text("location");
+    let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
+    Ok(Reply {
+        status,
+        content_type: content_type.unwrap_or_default(),
+        content_encoding,
+        retry_after,
+        location,
+        body: Zeroizing::new(body.map_err(|cause| failure(&cause, host))?),
+        sent_at,
+    })
 }
 
 /// An error of the library in our words.

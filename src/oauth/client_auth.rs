@@ -35,6 +35,15 @@ impl Form {
         self.0.push_str(&form_encode(value));
     }
 
+    /// The same for an endpoint where the client is named in the body beside its authentication (RFC
+    /// 8628 section 3.1, RFC 9126 section 2.1).
+    pub fn with_id(mut self, profile: &Profile) -> Self {
+        if matches!(profile.client_auth, ClientAuth::Basic | ClientAuth::BasicRaw) {
+            self.push("client_id", &profile.client_id);
+        }
+        self
+    }
+
     /// The body to send.
     pub fn into_body(self) -> Secret {
         Secret::new(self.0.to_string())

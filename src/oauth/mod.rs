@@ -1,13 +1,19 @@
 //! OAuth 2.0: a profile and its secrets in, a grant's tokens or the server's refusal out. Knows no
 //! store.
 
+pub mod authorization_code;
 mod client_auth;
+pub mod device_code;
+pub mod id_token;
+pub mod metadata;
+pub mod pkce;
 pub mod reply;
+pub mod revoke;
 
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
-use crate::profile::{Grant, Profile};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use client_auth::Form;
 use reply::{Granted, Reading, Refusal};
@@ -20,6 +26,22 @@ pub enum TokenRequest<'a> {
     ClientCredentials,
     /// RFC 6749 section 6.
     RefreshToken(&'a Secret),
+    /// RFC 6749 section 4.1.3 with RFC 7636 section 4.5.
+    AuthorizationCode { code: &'a Secret, verifier: &'a Secret, redirect_uri: &'a str },
+    /// RFC 8628 section 3.4.
+    DeviceCode(&'a Secret),
+}
+
+impl TokenRequest<'_> {
+    /// `grant_type`, and the name under which `token_params` knows it.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ClientCredentials => ("client_credentials", "client_credentials"),
+            Self::RefreshToken(_) => ("refresh_token", "refresh_token"),
+            Self::AuthorizationCode { .. } => ("authorization_code", "authorization_code"),
+            Self::DeviceCode(_) => ("urn:ietf:params:oauth:grant-type:device_code", "device_code"),
+        }
+    }
 }
 
 /// Why there are no tokens, by what the caller can do about it.
@@ -50,33 +72,29 @@ pub fn request(
     what: TokenRequest<'_>,
     limit: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
-    let permanent = |error| Refused {
-        cause: Cause::Permanent,
-        error,
-    };
     let mut form = Form::default();
     let mut secrets: Vec<&Secret> = client_secret.into_iter().collect();
-    let grant = match what {
-        TokenRequest::ClientCredentials => "client_credentials",
+    let (grant_type, grant) = what.names();
+    form.push("grant_type", grant_type);
+    match what {
+        TokenRequest::ClientCredentials => {}
         TokenRequest::RefreshToken(token) => {
             secrets.push(token);
-            "refresh_token"
+            form.push("refresh_token", token.expose());
         }
-    };
-    form.push("grant_type", grant);
-    if let TokenRequest::RefreshToken(token) = what {
-        form.push("refresh_token", token.expose());
+        TokenRequest::AuthorizationCode { code, verifier, redirect_uri } => {
+            secrets.extend([code, verifier]);
+            form.push("code", code.expose());
+            form.push("redirect_uri", redirect_uri);
+            form.push("code_verifier", verifier.expose());
+        }
+        TokenRequest::DeviceCode(code) => {
+            secrets.push(code);
+            form.push("device_code", code.expose());
+        }
     }
     ask_for(profile, grant, &mut form);
-    let identity = client_auth::apply(profile, client_secret, &mut form).map_err(permanent)?;
-    let extra = profile.headers.iter();
-    let mut headers: Vec<(String, Secret)> = extra
-        .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
-        .collect();
-    headers.extend(identity);
-    let reply = http
-        .post_form(endpoint, &headers, &form.into_body(), limit)
-        .map_err(|failure| no_answer(profile, failure))?;
+    let reply = send(http, endpoint, profile, client_secret, form, limit)?;
     let read = reply::read(
         reply.status,
         &reply.content_type,
@@ -88,15 +106,39 @@ pub fn request(
         Reading::Granted(granted) => Ok((granted, reply.sent_at)),
         Reading::Refused(refusal) => {
             let words = refusal_words(&reply, &refusal, &secrets);
-            Err(refused(profile, endpoint, what, &reply, &refusal, &words))
+            Err(refused(profile, endpoint, Some(what), &reply, &refusal, &words))
         }
     }
 }
 
+/// Posts a form as the profile's client.
+fn send(
+    http: &Http,
+    endpoint: &Endpoint,
+    profile: &Profile,
+    client_secret: Option<&Secret>,
+    mut form: Form,
+    limit: Duration,
+) -> Result<http::Reply, Refused> {
+    let identity = client_auth::apply(profile, client_secret, &mut form)
+        .map_err(|error| Refused { cause: Cause::Permanent, error })?;
+    let extra = profile.headers.iter();
+    let mut headers: Vec<(String, Secret)> =
+        extra.map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
+    headers.extend(identity);
+    http.post_form(endpoint, &headers, &form.into_body(), limit)
+        .map_err(|failure| no_answer(profile, failure))
+}
+
 /// Scope, audience, resource and what else the profile sends.
 fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
-    let first = profile.grant == Grant::ClientCredentials && grant == "client_credentials";
-    if !profile.scope.is_empty() && (first || profile.scope_on_refresh) {
+    // With a code the scope has been asked for already (RFC 6749 section 4.1.3).
+    let scoped = match grant {
+        "client_credentials" => true,
+        "refresh_token" => profile.scope_on_refresh,
+        _ => false,
+    };
+    if scoped && !profile.scope.is_empty() {
         form.push("scope", &profile.scope_text());
     }
     if let Some(audience) = &profile.audience {
@@ -127,12 +169,24 @@ fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
     Refused { cause, error }
 }
 
+/// A refusal by another endpoint than the token endpoint.
+fn refusal(
+    profile: &Profile,
+    endpoint: &Endpoint,
+    reply: &http::Reply,
+    refusal: &Refusal,
+    secrets: &[&Secret],
+) -> Refused {
+    let words = refusal_words(reply, refusal, secrets);
+    refused(profile, endpoint, None, reply, refusal, &words)
+}
+
 /// Turns a refusal into the message that names profile, host, status, the server's words and the
 /// next command.
 fn refused(
     profile: &Profile,
     endpoint: &Endpoint,
-    what: TokenRequest<'_>,
+    what: Option<TokenRequest<'_>>,
     reply: &http::Reply,
     refusal: &Refusal,
     words: &str,
@@ -150,7 +204,7 @@ fn refused(
         Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
     };
     let mut error = Error::new(kind, message);
-    error.hint = hint(code, reply);
+    error.hint = hint(code, reply.status);
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);
     Refused { cause, error }
@@ -189,7 +243,7 @@ fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) ->
     }
 }
 
-fn cause(what: TokenRequest<'_>, reply: &http::Reply, code: &str) -> Cause {
+fn cause(what: Option<TokenRequest<'_>>, reply: &http::Reply, code: &str) -> Cause {
     let busy = Cause::Busy {
         retry_after: retry_after(reply),
     };
@@ -198,7 +252,7 @@ fn cause(what: TokenRequest<'_>, reply: &http::Reply, code: &str) -> Cause {
         (
             200..500,
             "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" | "token_revoked",
-        ) if matches!(what, TokenRequest::RefreshToken(_))
+        ) if matches!(what, Some(TokenRequest::RefreshToken(_)))
             && !matches!(reply.status, 408 | 429) =>
         {
             Cause::GrantEnded
@@ -220,8 +274,8 @@ fn retry_after(reply: &http::Reply) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-fn hint(code: &str, reply: &http::Reply) -> Option<String> {
-    let hint = match (code, reply.status) {
+fn hint(code: &str, status: u16) -> Option<String> {
+    let hint = match (code, status) {
         ("invalid_client", _) => {
             "check client_id and client_secret; some servers want another client_auth: \
              client_secret_basic, client_secret_basic_raw or client_secret_post"
@@ -235,6 +289,9 @@ fn hint(code: &str, reply: &http::Reply) -> Option<String> {
         ("unsupported_grant_type", _) => {
             "the server does not have this grant: check grant and token_endpoint"
         }
+        ("redirect_uri_mismatch", _) => "register the redirect URI exactly as sent: scheme, host, port and slash; tokctl providers shows it",
+        ("invalid_grant", _) => "the code was used or has expired: start the login again",
+        ("access_denied", _) => "the person at the browser, or the server, said no: log in again to be asked anew",
         ("invalid_target", _) => {
             "check audience and resource: the server does not know one of them"
         }
@@ -267,28 +324,28 @@ mod tests {
         let token = Secret::new("r".into());
         let refresh = TokenRequest::RefreshToken(&token);
         assert_eq!(
-            cause(refresh, &reply(400, None), "invalid_grant"),
+            cause(Some(refresh), &reply(400, None), "invalid_grant"),
             Cause::GrantEnded
         );
         assert_eq!(
-            cause(refresh, &reply(200, None), "bad_refresh_token"),
+            cause(Some(refresh), &reply(200, None), "bad_refresh_token"),
             Cause::GrantEnded
         );
         assert_eq!(
-            cause(refresh, &reply(503, None), "invalid_grant"),
+            cause(Some(refresh), &reply(503, None), "invalid_grant"),
             Cause::Busy { retry_after: None }
         );
         assert_eq!(
-            cause(refresh, &reply(429, None), "invalid_grant"),
+            cause(Some(refresh), &reply(429, None), "invalid_grant"),
             Cause::Busy { retry_after: None }
         );
         assert_eq!(
-            cause(refresh, &reply(401, None), "invalid_client"),
+            cause(Some(refresh), &reply(401, None), "invalid_client"),
             Cause::Permanent
         );
         let first = TokenRequest::ClientCredentials;
         assert_eq!(
-            cause(first, &reply(400, None), "invalid_grant"),
+            cause(Some(first), &reply(400, None), "invalid_grant"),
             Cause::Permanent
         );
     }

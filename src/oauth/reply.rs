@@ -109,7 +109,7 @@ fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
 }
 
 /// JSON, else a form (GitHub without `Accept`, older servers), else nothing.
-fn parse(content_type: &str, body: &[u8]) -> Value {
+pub fn parse(content_type: &str, body: &[u8]) -> Value {
     let text = zeroize::Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let text = text.trim_start_matches('\u{feff}').trim();
     if let Some(value) = lenient_json(text) {
@@ -258,7 +258,7 @@ fn scope(value: &Value) -> Option<String> {
 }
 
 /// The server's words from the shapes that errors come in.
-fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
+pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
     let text = |value: &Value| {
         value
             .as_str()

@@ -51,6 +51,9 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("authorization_endpoint", Shape::Endpoint),
     ("device_authorization_endpoint", Shape::Endpoint),
     ("revocation_endpoint", Shape::Endpoint),
+    ("pushed_authorization_request_endpoint", Shape::Endpoint),
+    ("require_pushed_authorization_requests", Shape::Flag),
+    ("vars", Shape::Params),
     ("client_id", Shape::Text),
     ("client_secret", Shape::Secret),
     (
@@ -242,6 +245,10 @@ fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value,
         Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
         Shape::Endpoint => {
             let url = text(value)?;
+            // With a {variable} in it, it is looked at once that is filled in.
+            if url.contains('{') {
+                return Ok(Value::Text(url));
+            }
             Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;
             Ok(Value::Text(url))
         }

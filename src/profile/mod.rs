@@ -10,6 +10,7 @@ mod slice;
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
+use crate::http::Endpoint;
 use config::Config;
 use fields::{Fields, merge};
 use keys::{Params, Value, Values};
@@ -75,10 +76,21 @@ pub enum TokenKind {
 #[derive(Debug, Clone)]
 pub struct Profile {
     pub name: String,
-    pub token_endpoint: String,
+    /// The server's name for itself, from which its addresses can be asked.
+    pub issuer: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub authorization_endpoint: Option<String>,
+    pub device_authorization_endpoint: Option<String>,
+    pub revocation_endpoint: Option<String>,
+    pub pushed_authorization_request_endpoint: Option<String>,
+    pub require_pushed_authorization_requests: bool,
+    pub redirect_uri: Option<String>,
+    pub authorization_params: BTreeMap<String, String>,
     pub client_id: String,
     pub client_secret: Option<SecretSource>,
     pub client_auth: ClientAuth,
+    /// Whether the configuration names it; else the server's metadata may suggest another.
+    pub client_auth_is_set: bool,
     pub grant: Grant,
     pub scope: Vec<String>,
     /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
@@ -134,15 +146,24 @@ impl Profile {
             let variable = from_env("CLIENT_SECRET");
             env::var(&variable).map(|_| SecretSource::Env(variable))
         });
-        let token_endpoint = values.text("token_endpoint").ok_or_else(|| {
-            let what = match values.text("issuer") {
-                Some(_) => "has no token_endpoint; this version does not look it up at the issuer",
-                None => "has no token_endpoint",
-            };
-            config.profile_error(name, what)
-        })?;
         let grant = values.grant();
-        let client_auth = match values.text("client_auth").as_deref() {
+        let vars = values.params("vars").always;
+        let mut endpoint = |key: &str| -> Result<Option<String>> {
+            let Some(text) = values.text(key) else { return Ok(None) };
+            let url = fill(&text, &vars).and_then(|url| Endpoint::parse(&url).map(|_| url));
+            url.map(Some).map_err(|why| config.profile_error(name, &format!("{key}: {why}")))
+        };
+        let issuer = endpoint("issuer")?;
+        let token_endpoint = endpoint("token_endpoint")?;
+        let authorization_endpoint = endpoint("authorization_endpoint")?;
+        let device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
+        let revocation_endpoint = endpoint("revocation_endpoint")?;
+        let pushed = endpoint("pushed_authorization_request_endpoint")?;
+        if token_endpoint.is_none() && issuer.is_none() {
+            return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
+        }
+        let set_auth = values.text("client_auth");
+        let client_auth = match set_auth.as_deref() {
             Some("client_secret_basic") => ClientAuth::Basic,
             Some("client_secret_basic_raw") => ClientAuth::BasicRaw,
             Some("client_secret_post") => ClientAuth::Post,
@@ -164,10 +185,20 @@ impl Profile {
         };
         Ok(Self {
             name: name.to_owned(),
+            issuer,
             token_endpoint,
+            authorization_endpoint,
+            device_authorization_endpoint,
+            revocation_endpoint,
+            pushed_authorization_request_endpoint: pushed,
+            require_pushed_authorization_requests: values
+                .flag("require_pushed_authorization_requests"),
+            redirect_uri: values.text("redirect_uri"),
+            authorization_params: values.params("authorization_params").always,
             client_id,
             client_secret,
             client_auth,
+            client_auth_is_set: set_auth.is_some(),
             grant,
             scope: split_scope(&values.texts("scope")),
             scope_on_refresh: values.flag("send_scope_on_refresh"),
@@ -204,12 +235,9 @@ impl Profile {
 
     /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
     pub fn binding(&self) -> String {
-        hash(&[
-            "binding-1",
-            &self.token_endpoint,
-            &self.client_id,
-            self.grant.name(),
-        ])
+        let server = self.token_endpoint.as_ref().or(self.issuer.as_ref());
+        let server = server.map_or("", String::as_str);
+        hash(&["binding-1", server, &self.client_id, self.grant.name()])
     }
 
     /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
@@ -271,6 +299,26 @@ impl Profile {
     pub fn error(&self, what: &str) -> Error {
         Error::new(Kind::Config, format!("profile {:?}: {what}", self.name))
     }
+}
+
+/// Fills `{name}` in from the profile's `vars`.
+fn fill(text: &str, vars: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or("has a { without a }")?;
+        let value = vars.get(name).ok_or_else(|| format!("needs vars = {{ {name} = \"…\" }}"))?;
+        // A host, a tenant, a number: nothing that could make it another host's URL.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if value.is_empty() || !value.chars().all(plain) {
+            return Err(format!("vars.{name} must be made of letters, digits and -._:"));
+        }
+        filled.push_str(before);
+        filled.push_str(value);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
 }
 
 /// Scopes as separate words, whether they were written as an array or as one string.

@@ -1,0 +1,150 @@
+//! The authorization code grant: the address to which a person is sent (RFC 6749 section 4.1.1), and
+//! what comes back in the redirect.
+
+use super::client_auth::{Form, form_encode};
+use super::metadata::Metadata;
+use super::{Refused, pkce, reply, send};
+use crate::error::{Error, Kind, Result};
+use crate::http::{Endpoint, Http};
+use crate::profile::Profile;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a login has to remember until the redirect comes.
+#[derive(Serialize, Deserialize)]
+pub struct Attempt {
+    pub state: Secret,
+    pub verifier: Secret,
+    /// Sent where an id token is asked for.
+    pub nonce: Option<Secret>,
+    pub redirect_uri: String,
+}
+
+impl Attempt {
+    /// New values for one login.
+    pub fn new(profile: &Profile, redirect_uri: String) -> Self {
+        let openid = profile.scope.iter().any(|scope| scope == "openid");
+        Self {
+            state: pkce::random(),
+            verifier: pkce::random(),
+            nonce: openid.then(pkce::random),
+            redirect_uri,
+        }
+    }
+
+    /// The parameters of the authorization request.
+    fn parameters(&self, profile: &Profile, mut form: Form) -> Form {
+        form.push("response_type", "code");
+        form.push("redirect_uri", &self.redirect_uri);
+        if !profile.scope.is_empty() {
+            form.push("scope", &profile.scope_text());
+        }
+        form.push("state", self.state.expose());
+        form.push("code_challenge", &pkce::challenge(&self.verifier));
+        form.push("code_challenge_method", "S256");
+        if let Some(nonce) = &self.nonce {
+            form.push("nonce", nonce.expose());
+        }
+        if let Some(audience) = &profile.audience {
+            form.push("audience", audience);
+        }
+        for resource in &profile.resource {
+            form.push("resource", resource);
+        }
+        for (name, value) in &profile.authorization_params {
+            form.push(name, value);
+        }
+        form
+    }
+
+    /// The address to open, with the parameters in it.
+    pub fn url(&self, profile: &Profile, endpoint: &Endpoint) -> String {
+        let mut form = Form::default();
+        form.push("client_id", &profile.client_id);
+        join(endpoint, self.parameters(profile, form).into_body().expose())
+    }
+
+    /// The address to open after the parameters were pushed to the server (RFC 9126).
+    pub fn pushed_url(
+        &self,
+        profile: &Profile,
+        client_secret: Option<&Secret>,
+        endpoint: &Endpoint,
+        push_to: &Endpoint,
+        limit: Duration,
+    ) -> Result<String, Refused> {
+        let permanent = |error| Refused { cause: super::Cause::Permanent, error };
+        let http = Http::new(push_to, profile.ca_file.as_deref()).map_err(permanent)?;
+        let form = self.parameters(profile, Form::default().with_id(profile));
+        let answer = send(&http, push_to, profile, client_secret, form, limit)?;
+        let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let uri = value["request_uri"].as_str().filter(|_| (200..300).contains(&answer.status));
+        let Some(uri) = uri else {
+            let secrets: Vec<&Secret> = client_secret.into_iter().collect();
+            let refusal = reply::refusal(&value, &secrets);
+            return Err(super::refusal(profile, push_to, &answer, &refusal, &secrets));
+        };
+        let id = form_encode(&profile.client_id);
+        let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
+        Ok(join(endpoint, &query))
+    }
+
+    /// Takes the code out of the redirect's parameters: `None` where they are not this login's,
+    /// which a stranger's request is not.
+    pub fn answer(
+        &self,
+        profile: &Profile,
+        server: &Metadata,
+        parameters: &BTreeMap<String, String>,
+    ) -> Option<Result<Secret>> {
+        let get = |name: &str| parameters.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        if !get("state").is_some_and(|state| pkce::same(state, self.state.expose())) {
+            return None;
+        }
+        Some(self.code(profile, server, get))
+    }
+
+    fn code<'p>(
+        &self,
+        profile: &Profile,
+        server: &Metadata,
+        get: impl Fn(&str) -> Option<&'p str>,
+    ) -> Result<Secret> {
+        let name = &profile.name;
+        let refuse = |what: String| Error::new(Kind::Refused, format!("profile {name:?}: {what}"));
+        let secrets = [&self.state, &self.verifier];
+        // Before anything else in it is believed (RFC 9207 section 2.4).
+        let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+        match (get("iss"), issuer) {
+            (Some(iss), Some(issuer)) if iss != issuer => {
+                let iss = reply::clean(iss, 200, &secrets);
+                return Err(refuse(format!("the redirect came from {iss:?} instead of {issuer:?}; not used")));
+            }
+            (None, _) if server.authorization_response_iss_parameter_supported => {
+                return Err(refuse("the redirect does not say which server it is from (iss); not used".to_owned()));
+            }
+            _ => {}
+        }
+        if let Some(error) = get("error") {
+            let code = reply::clean(error, 64, &secrets);
+            let words = get("error_description").map(|words| reply::clean(words, 300, &secrets));
+            let words = words.map_or_else(String::new, |words| format!(": {words}"));
+            let mut refused = refuse(format!("the login was refused: {code}{words}"));
+            refused.hint = super::hint(&code, 200);
+            refused.oauth_code = Some(code);
+            return Err(refused);
+        }
+        match get("code") {
+            Some(code) if code.len() <= 8192 => Ok(Secret::new(code.to_owned())),
+            _ => Err(refuse("the redirect has neither a code nor an error".to_owned())),
+        }
+    }
+}
+
+fn join(endpoint: &Endpoint, query: &str) -> String {
+    let url = endpoint.url();
+    let sign = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{sign}{query}")
+}

@@ -1,0 +1,140 @@
+//! The device grant (RFC 8628): a code for the person, and patience until it is used.
+
+use super::client_auth::Form;
+use super::{Cause, Refused, TokenRequest, refusal, reply, request, send};
+use crate::clock::{Deadline, Epoch};
+use crate::error::{Error, Kind};
+use crate::http::{Endpoint, Http};
+use crate::profile::Profile;
+use crate::secret::Secret;
+use reply::Granted;
+use std::time::Duration;
+
+/// Without an interval this one counts (RFC 8628 section 3.2), and slow_down adds as much.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A code lives this long where the server does not say it, and no longer than a day.
+const USUAL_LIFE: u64 = 600;
+const LONGEST_LIFE: u64 = 24 * 3600;
+
+/// One poll may take this long.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What the server gave for the person and for us.
+pub struct Device {
+    code: Secret,
+    pub user_code: String,
+    pub verification_uri: String,
+    pub verification_uri_complete: Option<String>,
+    interval: Duration,
+    pub expires_in: Duration,
+}
+
+/// Asks for a device code.
+pub fn start(
+    profile: &Profile,
+    client_secret: Option<&Secret>,
+    endpoint: &Endpoint,
+    limit: Duration,
+) -> Result<Device, Refused> {
+    let permanent = |error| Refused { cause: Cause::Permanent, error };
+    let http = Http::new(endpoint, profile.ca_file.as_deref())
+        .map_err(|error| permanent(profile.error(&error.message)))?;
+    let mut form = Form::default();
+    if !profile.scope.is_empty() {
+        form.push("scope", &profile.scope_text());
+    }
+    if let Some(audience) = &profile.audience {
+        form.push("audience", audience);
+    }
+    for resource in &profile.resource {
+        form.push("resource", resource);
+    }
+    for (name, value) in &profile.authorization_params {
+        form.push(name, value);
+    }
+    let answer = send(&http, endpoint, profile, client_secret, form.with_id(profile), limit)?;
+    let secrets: Vec<&Secret> = client_secret.into_iter().collect();
+    let value = reply::parse(&answer.content_type, &answer.body);
+    let text = |names: &[&str]| {
+        let found = names.iter().find_map(|name| value[*name].as_str())?;
+        Some(reply::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
+    };
+    let url = |names: &[&str]| text(names).filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok());
+    let found = (
+        value["device_code"].as_str().map(|code| Secret::new(code.to_owned())),
+        text(&["user_code"]),
+        // Google wrote it the other way before the RFC.
+        url(&["verification_uri", "verification_url"]),
+    );
+    let (Some(code), Some(user_code), Some(verification_uri)) = found else {
+        let words = reply::refusal(&value, &secrets);
+        return Err(refusal(profile, endpoint, &answer, &words, &secrets));
+    };
+    let seconds = |name: &str| match &value[name] {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        number => number.as_u64(),
+    };
+    Ok(Device {
+        code,
+        user_code,
+        verification_uri,
+        verification_uri_complete: url(&["verification_uri_complete"]),
+        interval: seconds("interval").filter(|s| (1..=3600).contains(s)).map_or(INTERVAL, Duration::from_secs),
+        expires_in: Duration::from_secs(
+            seconds("expires_in").filter(|s| *s > 0).unwrap_or(USUAL_LIFE).min(LONGEST_LIFE),
+        ),
+    })
+}
+
+/// Asks until the person has decided, or the code has expired.
+pub fn poll(
+    http: &Http,
+    endpoint: &Endpoint,
+    profile: &Profile,
+    client_secret: Option<&Secret>,
+    device: &Device,
+) -> Result<(Granted, Epoch), Error> {
+    let deadline = Deadline::after(device.expires_in);
+    let mut interval = device.interval;
+    loop {
+        std::thread::sleep(interval.min(deadline.left()));
+        if deadline.passed() {
+            return Err(expired(profile));
+        }
+        let limit = LIMIT.min(deadline.left().max(Duration::from_secs(1)));
+        let what = TokenRequest::DeviceCode(&device.code);
+        let refused = match request(http, endpoint, profile, client_secret, what, limit) {
+            Ok(granted) => return Ok(granted),
+            Err(refused) => refused,
+        };
+        match refused.error.oauth_code.as_deref() {
+            Some("authorization_pending") => continue,
+            // For good, not for once.
+            Some("slow_down") => {
+                interval += INTERVAL;
+                continue;
+            }
+            Some("expired_token") => return Err(expired(profile)),
+            _ => {}
+        }
+        match refused.cause {
+            // A server that is away for a moment does not end a login (RFC 8628 section 3.5).
+            Cause::Busy { retry_after } => {
+                interval = (interval * 2).max(retry_after.unwrap_or_default()).min(Duration::from_secs(60));
+            }
+            Cause::NoAnswer { retry: true, .. } => interval = (interval * 2).min(Duration::from_secs(60)),
+            _ => return Err(refused.error),
+        }
+    }
+}
+
+fn expired(profile: &Profile) -> Error {
+    let name = &profile.name;
+    Error::login_required(name, format!("profile {name:?}: the code expired before it was used"))
+}
+
+/// Where nobody can be asked, an error of that kind ends the login.
+pub fn is_denied(error: &Error) -> bool {
+    error.kind == Kind::Refused && error.oauth_code.as_deref() == Some("access_denied")
+}

@@ -1,0 +1,159 @@
+//! An authorization server's description of itself (RFC 8414, OpenID Connect Discovery 1.0).
+
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Endpoint, Http};
+use crate::profile::{ClientAuth, Profile};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Discovery must leave time for the request that it is for.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What is used of a server's metadata, under its registered names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    pub issuer: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub authorization_endpoint: Option<String>,
+    pub device_authorization_endpoint: Option<String>,
+    pub revocation_endpoint: Option<String>,
+    pub pushed_authorization_request_endpoint: Option<String>,
+    pub require_pushed_authorization_requests: bool,
+    /// Whether the redirect carries `iss` (RFC 9207).
+    pub authorization_response_iss_parameter_supported: bool,
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+impl Metadata {
+    /// The profile with the client authentication that the server takes, where the configuration
+    /// leaves it open. What is set is never overruled.
+    pub fn suited<'p>(&self, profile: &'p Profile) -> Cow<'p, Profile> {
+        let takes = |method: &str| {
+            let methods = self.token_endpoint_auth_methods_supported.as_deref();
+            methods.is_none_or(|methods| methods.iter().any(|known| known == method))
+        };
+        if profile.client_auth_is_set
+            || profile.client_auth != ClientAuth::Basic
+            || takes("client_secret_basic")
+            || !takes("client_secret_post")
+        {
+            return Cow::Borrowed(profile);
+        }
+        Cow::Owned(Profile { client_auth: ClientAuth::Post, ..profile.clone() })
+    }
+}
+
+/// Asks the issuer, in the place that RFC 8414 names and then in OpenID's.
+pub fn fetch(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
+    let mut first = None;
+    for url in places(issuer) {
+        match fetch_from(profile, issuer, &url, deadline) {
+            Ok(metadata) => return Ok(metadata),
+            // The answer of the first place is the one that counts, unless it was only "not here".
+            Err(Trouble::Wrong(error)) => return Err(error),
+            Err(Trouble::Absent(error)) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.unwrap_or_else(|| profile.error("the issuer cannot be asked")))
+}
+
+enum Trouble {
+    /// Nothing of use there.
+    Absent(Error),
+    /// An answer that must not be used.
+    Wrong(Error),
+}
+
+fn fetch_from(
+    profile: &Profile,
+    issuer: &str,
+    url: &str,
+    deadline: Deadline,
+) -> Result<Metadata, Trouble> {
+    let name = &profile.name;
+    let endpoint = Endpoint::parse(url)
+        .map_err(|why| Trouble::Wrong(profile.error(&format!("issuer: {why}"))))?;
+    let http = Http::new(&endpoint, profile.ca_file.as_deref())
+        .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
+    let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
+    let temporary = |what: String| {
+        let message = format!("profile {name:?}: the server's metadata at {}: {what}", endpoint.host());
+        Trouble::Absent(Error::new(Kind::Temporary, message))
+    };
+    let reply = http.get(&endpoint, limit).map_err(|failure| temporary(failure.what))?;
+    if reply.status != 200 {
+        let error = Error::new(
+            if reply.status >= 500 || reply.status == 429 { Kind::Temporary } else { Kind::Refused },
+            format!("profile {name:?}: the server's metadata at {}: HTTP {}", endpoint.host(), reply.status),
+        );
+        let hint = "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
+        return Err(Trouble::Absent(error.hint(hint)));
+    }
+    let metadata: Metadata = serde_json::from_slice(&reply.body)
+        .map_err(|_| temporary("it is not the JSON that it should be".to_owned()))?;
+    check(profile, issuer, metadata).map_err(Trouble::Wrong)
+}
+
+/// The two places where an issuer's metadata can be. A path in the issuer comes after the well-known
+/// part in RFC 8414 section 3.1, and before it in OpenID Connect Discovery section 4.
+fn places(issuer: &str) -> [String; 2] {
+    let issuer = issuer.trim_end_matches('/');
+    let after_scheme = issuer.find("://").map_or(0, |at| at + 3);
+    let path = issuer[after_scheme..].find('/').map_or(issuer.len(), |at| after_scheme + at);
+    let (origin, path) = issuer.split_at(path);
+    [
+        format!("{origin}/.well-known/oauth-authorization-server{path}"),
+        format!("{issuer}/.well-known/openid-configuration"),
+    ]
+}
+
+/// Refuses a description of another issuer (RFC 8414 section 3.3) and addresses that secrets must not
+/// be sent to.
+fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata> {
+    let name = &profile.name;
+    let refuse = |what: String| Error::new(Kind::Refused, format!("profile {name:?}: the server's metadata: {what}"));
+    let named = metadata.issuer.as_deref().unwrap_or_default();
+    if named != issuer {
+        let named = super::reply::clean(named, 200, &[]);
+        return Err(refuse(format!("it is {named:?}'s, not {issuer:?}'s"))
+            .hint("set issuer exactly as the server writes it, to the last slash"));
+    }
+    let endpoints = [
+        &metadata.token_endpoint,
+        &metadata.authorization_endpoint,
+        &metadata.device_authorization_endpoint,
+        &metadata.revocation_endpoint,
+        &metadata.pushed_authorization_request_endpoint,
+    ];
+    for url in endpoints.into_iter().flatten() {
+        let shown = super::reply::clean(url, 200, &[]);
+        Endpoint::parse(url).map_err(|why| refuse(format!("the address {shown} {why}")))?;
+    }
+    Ok(metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    #[test]
+    fn the_issuer_s_path_is_inserted_and_appended() {
+        assert_eq!(
+            places("https://a.example/realms/x"),
+            [
+                "https://a.example/.well-known/oauth-authorization-server/realms/x",
+                "https://a.example/realms/x/.well-known/openid-configuration",
+            ]
+        );
+        assert_eq!(
+            places("https://a.example/"),
+            [
+                "https://a.example/.well-known/oauth-authorization-server",
+                "https://a.example/.well-known/openid-configuration",
+            ]
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! The authorization server's addresses: set by hand, else remembered from its metadata, else asked
+//! for.
+
+use crate::clock::{self, Deadline, Epoch};
+use crate::env;
+use crate::error::Result;
+use crate::http::Endpoint;
+use crate::oauth::metadata::{self, Metadata};
+use crate::profile::{Profile, hash};
+use crate::store::files;
+use crate::ui;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Metadata is asked for again after a day; servers change it rarely and announce it.
+const MAX_AGE: Epoch = 24 * 3600;
+
+/// A server's metadata with its age.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    at: Epoch,
+    metadata: Metadata,
+}
+
+/// The addresses for a token request: only the token endpoint has to be known.
+pub fn for_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
+    if profile.token_endpoint.is_some() {
+        return Ok(with_hand_set(profile, Metadata::default()));
+    }
+    for_login(profile, deadline)
+}
+
+/// Everything that is known of the server, which a login needs.
+pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
+    let found = match &profile.issuer {
+        Some(issuer) => match discover(profile, issuer, deadline) {
+            Ok(found) => found,
+            // What is set by hand may be enough.
+            Err(error) if profile.token_endpoint.is_some() => {
+                ui::step(&error.message);
+                Metadata::default()
+            }
+            Err(error) => return Err(error),
+        },
+        None => Metadata::default(),
+    };
+    Ok(with_hand_set(profile, found))
+}
+
+/// One of the server's addresses, or an error that names the key to set.
+pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<Endpoint> {
+    let url = url.ok_or_else(|| {
+        let what = match profile.issuer {
+            Some(_) => format!("the server's metadata has no {key}"),
+            None => format!("has no {key}"),
+        };
+        profile.error(&what).hint(format!("set {key} in the profile"))
+    })?;
+    Endpoint::parse(url).map_err(|why| profile.error(&format!("{key}: {why}")))
+}
+
+fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
+    let path = env::state_dir().ok().map(|state| remembered_in(state, issuer));
+    let remembered: Option<Remembered> = path
+        .as_ref()
+        .and_then(|path| files::read(path).ok().flatten())
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let age = |found: &Remembered| clock::now() - found.at;
+    if let Some(found) = &remembered
+        && (0..MAX_AGE).contains(&age(found))
+    {
+        return Ok(found.metadata.clone());
+    }
+    match (metadata::fetch(profile, issuer, deadline), remembered) {
+        (Ok(metadata), _) => {
+            let found = Remembered { at: clock::now(), metadata };
+            let bytes = serde_json::to_vec(&found).expect("strings and numbers always serialize");
+            // Without a place to remember it, it is asked for each time.
+            if let Some(Err(cause)) = path.map(|path| files::write_unsynced(&path, &bytes)) {
+                ui::step(&format!("the server's metadata cannot be remembered: {cause}"));
+            }
+            Ok(found.metadata)
+        }
+        (Err(error), Some(old)) => {
+            ui::step(&format!("{}; what was remembered is used", error.message));
+            Ok(old.metadata)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn remembered_in(state: PathBuf, issuer: &str) -> PathBuf {
+    state.join("metadata").join(format!("{}.json", hash(&["issuer-1", issuer])))
+}
+
+/// What is set by hand always wins.
+fn with_hand_set(profile: &Profile, mut found: Metadata) -> Metadata {
+    for (set, found) in [
+        (&profile.token_endpoint, &mut found.token_endpoint),
+        (&profile.authorization_endpoint, &mut found.authorization_endpoint),
+        (&profile.device_authorization_endpoint, &mut found.device_authorization_endpoint),
+        (&profile.revocation_endpoint, &mut found.revocation_endpoint),
+        (
+            &profile.pushed_authorization_request_endpoint,
+            &mut found.pushed_authorization_request_endpoint,
+        ),
+    ] {
+        if set.is_some() {
+            found.clone_from(set);
+        }
+    }
+    found.require_pushed_authorization_requests |= profile.require_pushed_authorization_requests;
+    found
+}
