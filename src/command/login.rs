@@ -1,0 +1,227 @@
+//! `tokctl login`: a person logs in, and the grant is stored.
+
+use super::load_from;
+use crate::cli::{Global, Login as Args, Wanted};
+use crate::client_secret;
+use crate::clock::{self, Deadline};
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::holdings::Holdings;
+use crate::lock::{Lock, Purpose, Taken};
+use crate::login::{self, Login, Outcome, browser};
+use crate::new_grant;
+use crate::note::Note;
+use crate::oauth::authorization_code::Attempt;
+use crate::oauth::id_token;
+use crate::oauth::metadata::Metadata;
+use crate::profile::config::Config;
+use crate::profile::{Profile, split_scope};
+use crate::server;
+use crate::store::Interaction;
+use crate::ui;
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// A second login of the same profile waits for the first, which a person may take to its end.
+const TURN: Duration = login::PATIENCE.saturating_add(Duration::from_secs(20));
+
+/// The store, the server's metadata, saving: each has this time.
+const BUDGET: Duration = Duration::from_secs(60);
+
+/// A login that was begun without a terminal can be finished this long, in seconds.
+const PENDING_LIFE: i64 = 600;
+
+/// What of a login waits for its end.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    at: i64,
+    attempt: Attempt,
+}
+
+/// How the person gives consent.
+enum Way {
+    Browser { open: bool },
+    Device,
+    Paste,
+    /// There is nobody here: say what to do, and end.
+    Begin,
+}
+
+/// Logs in.
+pub fn run(global: &Global, args: &Args) -> Result<()> {
+    let config = Config::load(global.config.as_deref())?;
+    let profile = load_from(&config, &args.profile, &Wanted::default())?;
+    if profile.is_repeatable() {
+        let name = shell_word(&profile.name);
+        return Err(profile.error("grant client_credentials needs no login").hint(format!(
+            "run: tokctl get {name}; for a login, set grant = \"authorization_code\" in the profile"
+        )));
+    }
+    let state = env::state_dir()?;
+    let before = Note::load(&state, &profile.name);
+    let waiting = || ui::notice(&format!("{}: another login is under way; waiting for it", profile.name));
+    let taken = Lock::take(&state, &profile.name, Purpose::Login, Deadline::after(TURN), || None::<()>, waiting)
+        .map_err(|cause| Error::io(format!("profile {:?}: no lock below {}", profile.name, state.display()), &cause));
+    if matches!(taken?, Taken::TimedOut) {
+        let what = format!("profile {:?}: another login is still under way", profile.name);
+        return Err(Error::new(Kind::Temporary, what));
+    }
+    let after = Note::load(&state, &profile.name);
+    if after.epoch != before.epoch && after.updated > before.updated {
+        ui::notice(&format!("{}: logged in by the other login", profile.name));
+        return Ok(());
+    }
+    log_in(args, &profile)
+}
+
+fn log_in(args: &Args, profile: &Profile) -> Result<()> {
+    let name = &profile.name;
+    let terminal = std::io::stderr().is_terminal();
+    let interaction = if terminal { Interaction::Allowed } else { Interaction::Never };
+    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), interaction)?;
+    new_grant::probe(profile, &mut holdings)?;
+    let server = server::for_login(profile, Deadline::after(BUDGET))?;
+    let secret = client_secret::find(profile, &mut holdings, Deadline::after(BUDGET))?;
+    let asking = with_scope(args, profile, &holdings.note);
+    let login = Login { profile: &asking, server: &server, client_secret: secret.as_ref() };
+    let account = format!("login/{name}");
+    let mut outcome = match way(args, profile, &server, terminal)? {
+        Way::Browser { open } => login.in_browser(open)?,
+        Way::Device => login.on_device()?,
+        Way::Paste => {
+            let outcome = login.by_pasting(pending(&mut holdings, &account)?)?;
+            holdings.store.erase(&account)?;
+            outcome
+        }
+        Way::Begin => {
+            let pending = Pending { at: clock::now(), attempt: login.begin()? };
+            let text = serde_json::to_vec(&pending).expect("strings and numbers always serialize");
+            holdings.store.save(&account, &zeroize::Zeroizing::new(text))?;
+            return Err(Error::login_required(name, format!("profile {name:?}: a person must log in")));
+        }
+    };
+    let stored = keep(profile, &asking, &server, holdings, &mut outcome);
+    match &stored {
+        Ok(account) => outcome.show(name, Ok(account.as_deref())),
+        Err(error) => outcome.show(name, Err(error)),
+    }
+    stored.map(drop)
+}
+
+/// Checks and stores what came, and says so. The account, where it is known.
+fn keep(
+    profile: &Profile,
+    asking: &Profile,
+    server: &Metadata,
+    mut holdings: Holdings,
+    outcome: &mut Outcome,
+) -> Result<Option<String>> {
+    let name = &profile.name;
+    let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+    let granted = &mut outcome.granted;
+    let account = match granted.id_token.as_ref().map(id_token::claims) {
+        Some(Some(claims)) => {
+            id_token::check(&claims, profile, issuer, outcome.nonce.as_ref(), clock::now()).map_err(|why| {
+                Error::new(Kind::Refused, format!("profile {name:?}: the id token is not good: {why}; nothing is stored"))
+            })?;
+            id_token::account(&claims)
+        }
+        Some(None) => {
+            ui::warn(&format!("profile {name:?}: the id token is no JWT and is left out"));
+            granted.id_token = None;
+            None
+        }
+        None => None,
+    };
+    if granted.access.is_err() && granted.refresh.is_none() {
+        let why = granted.access.as_ref().err().cloned().unwrap_or_default();
+        return Err(Error::new(Kind::Refused, format!("profile {name:?}: the server's token cannot be used: {why}")));
+    }
+    let asked = asking.scope.join(" ");
+    if granted.scope.is_none() && !asked.is_empty() {
+        granted.scope = Some(asked);
+    }
+    let empty = crate::oauth::reply::Granted::none();
+    let granted = std::mem::replace(&mut outcome.granted, empty);
+    let deadline = Deadline::after(BUDGET);
+    let stored = new_grant::store(profile, &mut holdings, granted, outcome.sent_at, account.clone(), deadline)?;
+    let who = account.as_ref().map_or_else(String::new, |account| format!(" as {account}"));
+    ui::notice(&format!(
+        "logged in to {name}{who} ({}); use it with: tokctl get {}",
+        holdings.store.describe(),
+        shell_word(name)
+    ));
+    if stored.record.refresh.is_none() {
+        let until = stored.token.and_then(|token| token.expires);
+        let until = until.map_or_else(String::new, |end| format!(" at {}", clock::rfc3339(end)));
+        ui::warn(&format!(
+            "the server gave no refresh token, so this login ends with its access token{until}; many servers give one for \
+             scope offline_access, Google for authorization_params = {{ access_type = \"offline\", prompt = \"consent\" }}"
+        ));
+    }
+    Ok(account)
+}
+
+/// The way that was asked for, else the one that is open here.
+fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Result<Way> {
+    if args.device {
+        return Ok(Way::Device);
+    }
+    if args.paste {
+        return Ok(Way::Paste);
+    }
+    if args.no_browser {
+        return Ok(Way::Browser { open: false });
+    }
+    if profile.grant.name() == "device_code" {
+        return Ok(Way::Device);
+    }
+    let Some(why) = browser::absent() else {
+        return Ok(Way::Browser { open: true });
+    };
+    let device = server.device_authorization_endpoint.is_some();
+    if server.authorization_endpoint.is_none() && device {
+        return Ok(Way::Device);
+    }
+    if !terminal {
+        return Ok(Way::Begin);
+    }
+    let (way, other) = if device { (Way::Device, "another device") } else { (Way::Paste, "pasting an address") };
+    ui::notice(&format!("{}: {why}, so the login goes by {other}; --no-browser waits for a browser's redirect all the same", profile.name));
+    Ok(way)
+}
+
+/// The profile with the scopes to ask for. `+scope` adds to what is granted and configured.
+fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
+    let mut asking = profile.clone();
+    let words = split_scope(&args.scope);
+    if words.is_empty() {
+        return asking;
+    }
+    let added: Vec<String> = words.iter().filter_map(|word| word.strip_prefix('+')).map(str::to_owned).collect();
+    let plain: Vec<String> = words.iter().filter(|word| !word.starts_with('+')).cloned().collect();
+    let granted = split_scope(&note.scope.iter().cloned().collect::<Vec<_>>());
+    let mut scope = if plain.is_empty() { asking.scope.clone() } else { plain };
+    let news = added.iter().filter(|word| !granted.contains(word) && !scope.contains(word));
+    let news: Vec<&str> = news.map(String::as_str).collect();
+    if !added.is_empty() {
+        let had = if granted.is_empty() { "nothing so far".to_owned() } else { granted.join(" ") };
+        let what = if news.is_empty() { "nothing new".to_owned() } else { format!("in addition: {}", news.join(" ")) };
+        ui::notice(&format!("{}: granted: {had}; asking {what}", profile.name));
+        scope.extend(granted);
+    }
+    scope.extend(added);
+    let mut seen = std::collections::BTreeSet::new();
+    scope.retain(|word| seen.insert(word.clone()));
+    asking.scope = scope;
+    asking
+}
+
+/// A login that was begun without a terminal and is still good.
+fn pending(holdings: &mut Holdings, account: &str) -> Result<Option<Attempt>> {
+    let Some(text) = holdings.store.load(account)? else { return Ok(None) };
+    let pending: Option<Pending> = serde_json::from_slice(&text).ok();
+    let pending = pending.filter(|pending| (0..PENDING_LIFE).contains(&(clock::now() - pending.at)));
+    Ok(pending.map(|pending| pending.attempt))
+}

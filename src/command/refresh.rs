@@ -1,0 +1,64 @@
+//! `tokctl refresh`: renews now, so that grants which die of disuse do not.
+
+use super::load_from;
+use crate::acquire::{self, Ask};
+use crate::cli::{Global, Refresh, Wanted};
+use crate::clock::{self, Deadline, Epoch};
+use crate::env;
+use crate::error::{Error, Result};
+use crate::note::Note;
+use crate::profile::config::Config;
+use crate::renewal::Again;
+use crate::ui;
+use std::time::Duration;
+
+/// The time for one profile where it sets none.
+const BUDGET: Duration = Duration::from_secs(30);
+
+/// Renews each; the worst failure is the result.
+pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
+    let config = Config::load(global.config.as_deref())?;
+    let names = if refresh.all { config.names()? } else { refresh.profiles.clone() };
+    let mut worst: Option<Error> = None;
+    for name in names {
+        let Err(error) = renew(&config, &name, refresh) else { continue };
+        // The worst one is told last.
+        let other = match worst.take() {
+            Some(known) if known.kind.exit_code() >= error.kind.exit_code() => (known, Some(error)),
+            known => (error, known),
+        };
+        if let Some(error) = &other.1 {
+            ui::error(error, false);
+        }
+        worst = Some(other.0);
+    }
+    worst.map_or(Ok(()), Err)
+}
+
+fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
+    let profile = load_from(config, name, &Wanted::default())?;
+    let note = Note::load(&env::state_dir()?, name);
+    if refresh.all && !note.refreshable {
+        ui::step(&format!("{name}: no refresh token is stored"));
+        return Ok(());
+    }
+    let age = note.updated.map(|at| clock::now() - at);
+    let wanted = refresh.older_than.map(|least| Epoch::try_from(least.as_secs()).unwrap_or(Epoch::MAX));
+    if let (Some(age), Some(least)) = (age, wanted)
+        && (0..least).contains(&age)
+    {
+        ui::step(&format!("{name}: renewed {} ago", clock::words(age)));
+        return Ok(());
+    }
+    let token = acquire::token(&Ask {
+        profile: &profile,
+        min_ttl: None,
+        force: true,
+        offline: false,
+        deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),
+        again: Again { config, overrides: &[] },
+    })?;
+    let until = token.expires.map_or_else(String::new, |end| format!(", good until {}", clock::rfc3339(end)));
+    ui::notice(&format!("{name}: renewed{until}"));
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! A person gives consent: in a browser on this machine, on another device, or by pasting an address.
+
+pub mod browser;
+mod listener;
+mod page;
+
+use crate::clock::{Deadline, Epoch};
+use crate::error::{Error, Result};
+use crate::exchange::exchange;
+use crate::http::Http;
+use crate::oauth::TokenRequest;
+use crate::oauth::authorization_code::Attempt;
+use crate::oauth::device_code;
+use crate::oauth::metadata::Metadata;
+use crate::oauth::reply::Granted;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::server;
+use crate::ui;
+use listener::{Arrival, Listener};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
+
+/// How long a person may take at the browser.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Requests to the server on the way.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The redirect URI where nothing listens.
+const NOWHERE: &str = "http://127.0.0.1/callback";
+
+/// Who logs in where, and as which client.
+pub struct Login<'a> {
+    pub profile: &'a Profile,
+    pub server: &'a Metadata,
+    pub client_secret: Option<&'a Secret>,
+}
+
+/// What a login brought.
+pub struct Outcome {
+    pub granted: Granted,
+    pub sent_at: Epoch,
+    /// What the id token must repeat.
+    pub nonce: Option<Secret>,
+    browser: Option<Arrival>,
+}
+
+impl Outcome {
+    /// Tells the person at the browser how it ended.
+    pub fn show(&mut self, profile: &str, result: Result<Option<&str>, &Error>) {
+        let Some(browser) = self.browser.take() else { return };
+        match result {
+            Ok(account) => browser.answer("200 OK", &page::done(profile, account)),
+            Err(error) => browser.answer("500 Internal Server Error", &page::failed(profile, &error.message)),
+        }
+    }
+}
+
+impl Login<'_> {
+    /// With a browser that comes back to this machine; `open` to start one.
+    pub fn in_browser(&self, open: bool) -> Result<Outcome> {
+        let profile = self.profile;
+        let listener = Listener::start(&profile.name, profile.redirect_uri.as_deref())?;
+        let attempt = Attempt::new(profile, listener.redirect_uri().to_owned());
+        let url = self.url(&attempt)?;
+        ui::say(&format!("to log in to {}, open this address in a browser:\n\n  {url}\n", profile.name));
+        if open && !browser::open(&url) {
+            ui::warn("no browser could be started here: open the address yourself, or use --device or --paste");
+        }
+        let deadline = Deadline::after(PATIENCE);
+        while let Some(arrival) = listener.next(deadline) {
+            match attempt.answer(profile, self.server, &arrival.parameters) {
+                // Another login's redirect, or a forged one: the real one may still come.
+                None => arrival.answer("400 Bad Request", &page::plain("Not this login")),
+                Some(Err(error)) => {
+                    arrival.answer("200 OK", &page::failed(&profile.name, &error.message));
+                    return Err(error);
+                }
+                Some(Ok(code)) => return self.finish(&attempt, &code, Some(arrival)),
+            }
+        }
+        let what = format!("profile {:?}: nobody came back from the browser within {} s", profile.name, PATIENCE.as_secs());
+        Err(Error::login_required(&profile.name, what))
+    }
+
+    /// On a device with a browser of its own.
+    pub fn on_device(&self) -> Result<Outcome> {
+        let profile = self.profile;
+        let endpoint = |key, url| server::endpoint(profile, key, url);
+        let start = endpoint("device_authorization_endpoint", self.server.device_authorization_endpoint.as_ref())?;
+        let token = endpoint("token_endpoint", self.server.token_endpoint.as_ref())?;
+        let suited = self.server.suited(profile);
+        let device = device_code::start(&suited, self.client_secret, &start, LIMIT).map_err(|refused| refused.error)?;
+        ui::say(&format!(
+            "to log in to {}, open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
+            profile.name, device.verification_uri, device.user_code
+        ));
+        let complete = device.verification_uri_complete.as_deref();
+        if let Some(picture) = complete.filter(|_| std::io::stderr().is_terminal()).and_then(picture) {
+            ui::say(&format!("or scan this, and compare the code:\n\n{picture}"));
+        } else if let Some(complete) = complete {
+            ui::say(&format!("or open this, and compare the code:\n\n  {complete}\n"));
+        }
+        let http = Http::new(&token, profile.ca_file.as_deref())?;
+        let (granted, sent_at) = device_code::poll(&http, &token, &suited, self.client_secret, &device)?;
+        Ok(Outcome { granted, sent_at, nonce: None, browser: None })
+    }
+
+    /// Where the redirect cannot arrive: the person brings its address. `pending` is a login that was
+    /// begun before, without a terminal.
+    pub fn by_pasting(&self, pending: Option<Attempt>) -> Result<Outcome> {
+        let profile = self.profile;
+        let terminal = std::io::stdin().is_terminal();
+        let attempt = self.new_attempt();
+        if terminal || pending.is_none() {
+            let url = self.url(&attempt)?;
+            ui::say(&self.instructions(&url, "then paste that address here:"));
+        }
+        for line in std::io::stdin().lock().lines() {
+            let line = line.map_err(|cause| Error::io("reading the address", &cause))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let parameters = parameters(&line);
+            for attempt in pending.iter().chain([&attempt]) {
+                if let Some(code) = attempt.answer(profile, self.server, &parameters) {
+                    return self.finish(attempt, &code?, None);
+                }
+            }
+            let what = format!("profile {:?}: this is not the address that this login ended at", profile.name);
+            if !terminal {
+                return Err(Error::login_required(&profile.name, what));
+            }
+            ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
+        }
+        let what = format!("profile {:?}: no address was given", profile.name);
+        Err(Error::login_required(&profile.name, what))
+    }
+
+    /// Without a terminal: says what a person has to do, and gives what has to be remembered.
+    pub fn begin(&self) -> Result<Attempt> {
+        let attempt = self.new_attempt();
+        let url = self.url(&attempt)?;
+        let name = crate::error::shell_word(&self.profile.name);
+        let then = format!("then, within ten minutes, give that address to: tokctl login {name} --paste");
+        ui::say(&self.instructions(&url, &then));
+        Ok(attempt)
+    }
+
+    fn instructions(&self, url: &str, then: &str) -> String {
+        format!(
+            "to log in to {}, open this address in a browser:\n\n  {url}\n\nThe browser ends at an address that it \
+             cannot open, which is right;\n{then}\n",
+            self.profile.name
+        )
+    }
+
+    fn new_attempt(&self) -> Attempt {
+        let uri = self.profile.redirect_uri.clone().unwrap_or_else(|| NOWHERE.to_owned());
+        Attempt::new(self.profile, uri)
+    }
+
+    fn url(&self, attempt: &Attempt) -> Result<String> {
+        let (profile, server) = (self.profile, self.server);
+        let endpoint = server::endpoint(profile, "authorization_endpoint", server.authorization_endpoint.as_ref())?;
+        let push_to = server.pushed_authorization_request_endpoint.as_ref();
+        if !server.require_pushed_authorization_requests {
+            return Ok(attempt.url(profile, &endpoint));
+        }
+        let push_to = server::endpoint(profile, "pushed_authorization_request_endpoint", push_to)?;
+        attempt
+            .pushed_url(&server.suited(profile), self.client_secret, &endpoint, &push_to, LIMIT)
+            .map_err(|refused| refused.error)
+    }
+
+    fn finish(&self, attempt: &Attempt, code: &Secret, browser: Option<Arrival>) -> Result<Outcome> {
+        let request = TokenRequest::AuthorizationCode {
+            code,
+            verifier: &attempt.verifier,
+            redirect_uri: &attempt.redirect_uri,
+        };
+        let deadline = Deadline::after(LIMIT);
+        match exchange(self.profile, self.client_secret, request, deadline, Duration::ZERO) {
+            Ok((granted, sent_at)) => {
+                Ok(Outcome { granted, sent_at, nonce: attempt.nonce.clone(), browser })
+            }
+            Err(refused) => {
+                if let Some(browser) = browser {
+                    browser.answer("200 OK", &page::failed(&self.profile.name, &refused.error.message));
+                }
+                Err(refused.error)
+            }
+        }
+    }
+}
+
+/// The parameters of a pasted address, or of its query alone.
+fn parameters(line: &str) -> BTreeMap<String, String> {
+    let line = line.trim().trim_matches(['"', '\'']);
+    let query = line.split_once('?').map_or(line, |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+fn picture(text: &str) -> Option<String> {
+    let code = QrCode::new(text).ok()?;
+    // Dark on light whatever the terminal's colours are.
+    let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
+    Some(picture.build())
+}

@@ -1,0 +1,83 @@
+//! A new grant is stored, whether a login or an import has brought it: nothing of an earlier one
+//! stays.
+
+use crate::clock::{self, Deadline, Epoch};
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::holdings::Holdings;
+use crate::lock::{Lock, Purpose, Taken};
+use crate::merged::Merged;
+use crate::oauth::reply::Granted;
+use crate::profile::Profile;
+use crate::store::Backend;
+use crate::token::{Record, Token};
+
+/// What was stored.
+pub struct Stored {
+    pub record: Record,
+    pub token: Option<Token>,
+}
+
+/// Makes sure that the store can keep a grant: before a person is sent anywhere.
+pub fn probe(profile: &Profile, holdings: &mut Holdings) -> Result<()> {
+    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
+        return Err(profile.error("store = \"none\" cannot keep a refresh token"));
+    }
+    let account = format!("probe/{}", profile.name);
+    holdings.store.ready(&account)?;
+    let probe = b"{}";
+    holdings.store.save(&account, probe)?;
+    let found = holdings.store.load(&account)?;
+    holdings.store.erase(&account)?;
+    match found {
+        Some(found) if found.as_slice() == probe => Ok(()),
+        _ => Err(forgetful(profile, holdings)),
+    }
+}
+
+/// Stores the grant with the profile's lock held, and reads it back.
+pub fn store(
+    profile: &Profile,
+    holdings: &mut Holdings,
+    granted: Granted,
+    sent_at: Epoch,
+    account: Option<String>,
+    deadline: Deadline,
+) -> Result<Stored> {
+    let state = holdings.state.clone();
+    let taken = Lock::take(&state, &profile.name, Purpose::Renewal, deadline, || None::<()>, || ());
+    let taken = taken.map_err(|cause| {
+        let what = format!("profile {:?}: no lock below {}: {}", profile.name, state.display(), io_cause(&cause));
+        Error::new(Kind::StoreUnavailable, what)
+    })?;
+    if matches!(taken, Taken::TimedOut) {
+        let what = format!("profile {:?}: another tokctl is busy with it", profile.name);
+        return Err(Error::new(Kind::Temporary, what));
+    }
+    // What was there may be unreadable: then this replaces it.
+    let old = holdings.record(profile).ok().flatten();
+    let mut merged = Merged::new_grant(profile, old.as_ref(), granted, sent_at);
+    merged.record.generation = merged.record.generation.max(holdings.note.generation + 1);
+    holdings.save(profile, &merged.record)?;
+    let back = holdings.record(profile)?;
+    if back.is_none_or(|back| back.generation != merged.record.generation) {
+        return Err(forgetful(profile, holdings));
+    }
+    let token = merged.record.tokens.get(&profile.variant()).cloned();
+    holdings.cache(profile).forget();
+    holdings.note.begin_epoch();
+    holdings.note.account = account;
+    holdings.note_written(&merged.record, token.as_ref());
+    if let Some(token) = &token {
+        holdings.cache(profile).put(token, clock::now());
+    }
+    Ok(Stored { record: merged.record, token })
+}
+
+fn forgetful(profile: &Profile, holdings: &Holdings) -> Error {
+    let what = format!(
+        "profile {:?}: the store does not give back what it was given ({})",
+        profile.name,
+        holdings.store.describe()
+    );
+    Error::new(Kind::StoreUnavailable, what).hint("choose another one: store = \"encrypted-file\"")
+}
