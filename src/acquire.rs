@@ -10,7 +10,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::exchange::{exchange, remember, respect_retry_after};
 use crate::holdings::{Cache, Holdings, Spool};
-use crate::lock::{Lock, Taken};
+use crate::lock::{Lock, Purpose, Taken};
 use crate::merged::Merged;
 use crate::note::{Note, fingerprint};
 use crate::oauth::{Cause, TokenRequest};
@@ -152,7 +152,7 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
             "profile {name:?}: waiting for another tokctl that renews the token"
         ));
     };
-    let cause = match Lock::take(state, name, ask.deadline, come, notice) {
+    let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, notice) {
         Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
         Ok(Taken::Came(token)) => return Ok(Turn::Come(token)),
         Ok(Taken::TimedOut) => {

@@ -44,17 +44,30 @@ pub struct Global {
 }
 
 /// The subcommands' names, for a hint at the right help.
-pub const COMMANDS: [&str; 6] = ["get", "status", "import", "logout", "secret", "unlock"];
+pub const COMMANDS: [&str; 9] = [
+    "get",
+    "login",
+    "status",
+    "refresh",
+    "import",
+    "logout",
+    "secret",
+    "unlock",
+    "providers",
+];
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Get(Get),
+    Login(Login),
     Status(Status),
+    Refresh(Refresh),
     Import(Import),
     Logout(Logout),
     #[command(subcommand)]
     Secret(Secret),
     Unlock(Unlock),
+    Providers(Providers),
     #[command(hide = true)]
     Renewal(Renewal),
 }
@@ -154,7 +167,47 @@ pub struct Import {
     pub profile: String,
 }
 
-/// Erase what is stored for a profile
+/// Log in, in a browser or on another device, and store the grant
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The profile
+    pub profile: String,
+    /// Show a code to enter on any device with a browser (RFC 8628)
+    #[arg(long)]
+    pub device: bool,
+    /// Show an address to open anywhere, and take the address that the browser ends at from stdin
+    #[arg(long, conflicts_with = "device")]
+    pub paste: bool,
+    /// Wait for the browser's redirect, but open none
+    #[arg(long, conflicts_with_all = ["device", "paste"])]
+    pub no_browser: bool,
+    /// Scopes instead of the profile's; +SCOPE adds to those that are granted and configured
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+}
+
+/// Renew now, so that grants which die of disuse do not; for cron
+#[derive(Debug, Args)]
+pub struct Refresh {
+    /// The profiles
+    #[arg(value_name = "PROFILE", required_unless_present = "all")]
+    pub profiles: Vec<String>,
+    /// Every profile that has a refresh token
+    #[arg(long, conflicts_with = "profiles")]
+    pub all: bool,
+    /// Only grants that were not renewed for this long
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub older_than: Option<Duration>,
+}
+
+/// Show the built-in presets, or what one of them sets
+#[derive(Debug, Args)]
+pub struct Providers {
+    /// The preset
+    pub name: Option<String>,
+}
+
+/// Revoke a profile's grant at the server, and erase what is stored
 #[derive(Debug, Args)]
 pub struct Logout {
     /// The profile
@@ -163,6 +216,9 @@ pub struct Logout {
     /// Every profile of the configuration
     #[arg(long, conflicts_with = "profile")]
     pub all: bool,
+    /// Erase only, and leave the grant at the server as it is
+    #[arg(long)]
+    pub no_revoke: bool,
 }
 
 /// Keep a profile's client secret in its store

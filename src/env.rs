@@ -166,6 +166,19 @@ pub fn proxy(scheme: &str) -> (Option<String>, Option<String>) {
     (proxy, var("no_proxy").or_else(|| var("NO_PROXY")))
 }
 
+/// Whether this is Linux inside Windows.
+pub fn is_wsl() -> bool {
+    var("WSL_DISTRO_NAME").is_some() || var("WSL_INTEROP").is_some()
+}
+
+/// Whether this is a container, where a browser of its own is unlikely.
+pub fn is_container() -> bool {
+    var("container").is_some()
+        || ["/.dockerenv", "/run/.containerenv"]
+            .iter()
+            .any(|file| Path::new(file).exists())
+}
+
 /// The command line as the program got it, its own name included.
 pub fn args() -> Vec<OsString> {
     std::env::args_os().collect()

@@ -46,6 +46,10 @@ pub fn exchange(
             Cause::NoAnswer { retry: true, sent } => {
                 // A lost answer may have held a rotated token: the old one is sent once more, at once,
                 // while the server's grace lasts. Never more often: reuse looks like theft.
+                if sent && matches!(request, TokenRequest::AuthorizationCode { .. }) {
+                    // A code is good once (RFC 6749 section 4.1.2): a second use looks like theft.
+                    return Err(refused);
+                }
                 let spent = sent && matches!(request, TokenRequest::RefreshToken(_));
                 if spent && replayed {
                     return Err(refused);
@@ -82,8 +86,17 @@ fn attempt_once(
 ) -> Result<(Granted, Epoch), Refused> {
     // Before a request is made nothing has been sent.
     let unsent = |error: Error| match error.kind {
-        Kind::Temporary => Refused { cause: Cause::NoAnswer { sent: false, retry: true }, error },
-        _ => Refused { cause: Cause::Permanent, error },
+        Kind::Temporary => Refused {
+            cause: Cause::NoAnswer {
+                sent: false,
+                retry: true,
+            },
+            error,
+        },
+        _ => Refused {
+            cause: Cause::Permanent,
+            error,
+        },
     };
     let server = server::for_token(profile, deadline).map_err(unsent)?;
     let endpoint = server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref());

@@ -20,6 +20,15 @@ const NOTICE: Duration = Duration::from_secs(1);
 /// nobody's death leaves it behind, and it can be handed to a child.
 pub struct Lock(File);
 
+/// What a lock is for; each has its own file.
+#[derive(Clone, Copy)]
+pub enum Purpose {
+    /// Reading, renewing and writing tokens.
+    Renewal,
+    /// A person's login, which must not keep others from a token.
+    Login,
+}
+
 /// How waiting for a lock ended.
 pub enum Taken<T> {
     /// It is held.
@@ -38,11 +47,12 @@ impl Lock {
     pub fn take<T>(
         state: &Path,
         profile: &str,
+        purpose: Purpose,
         deadline: Deadline,
         mut came: impl FnMut() -> Option<T>,
         notice: impl FnOnce(),
     ) -> io::Result<Taken<T>> {
-        let file = open(state, profile)?;
+        let file = open(state, profile, purpose)?;
         let started = Instant::now();
         let mut notice = Some(notice);
         let mut pause = FIRST_PAUSE;
@@ -78,10 +88,14 @@ impl Lock {
     }
 }
 
-fn open(state: &Path, profile: &str) -> io::Result<File> {
+fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
     let dir = state.join("locks");
     files::ensure_dir(&dir)?;
-    let path = dir.join(format!("{}.lock", hash(&["profile-1", profile])));
+    let ending = match purpose {
+        Purpose::Renewal => "lock",
+        Purpose::Login => "login.lock",
+    };
+    let path = dir.join(format!("{}.{ending}", hash(&["profile-1", profile])));
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     files::no_follow(&mut options);

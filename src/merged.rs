@@ -3,13 +3,12 @@
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::holdings::new_spool_key;
+use crate::oauth::id_token;
 use crate::oauth::reply::{Expiry, Granted};
 use crate::profile::{Profile, TokenKind};
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::ui;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be (R15).
 const USUAL_LIFE: Epoch = 3600;
@@ -78,7 +77,10 @@ impl Merged {
                 expires,
             }
         });
-        let id_token = granted.id_token.map(|text| {
+        let id_token = granted
+            .id_token
+            .filter(|token| is_good(profile, token, now));
+        let id_token = id_token.map(|text| {
             let expires = jwt_expiry(&text);
             Token {
                 text,
@@ -138,6 +140,20 @@ impl Merged {
     }
 }
 
+/// Whether an id token can be handed out; one that cannot never costs the access token.
+fn is_good(profile: &Profile, token: &Secret, now: Epoch) -> bool {
+    let checked = id_token::claims(token).ok_or_else(|| "it is no JWT".to_owned());
+    let issuer = profile.issuer.as_deref();
+    let checked = checked.and_then(|claims| id_token::check(&claims, profile, issuer, None, now));
+    if let Err(why) = &checked {
+        ui::warn(&format!(
+            "profile {:?}: the id token is left out: {why}",
+            profile.name
+        ));
+    }
+    checked.is_ok()
+}
+
 /// When a token ends: what the server said, else what the profile assumes, else what the token itself
 /// says, else an hour if it can be renewed, else nobody knows.
 fn expires(
@@ -167,19 +183,5 @@ fn expires(
 
 /// The `exp` of a JWT, unverified: it says when asking again is worth it, and nothing else.
 fn jwt_expiry(token: &Secret) -> Option<Epoch> {
-    let payload = token
-        .expose()
-        .split('.')
-        .nth(1)
-        .filter(|_| token.expose().split('.').count() == 3)?;
-    let claims: serde_json::Value =
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let exp = claims["exp"].as_i64().or_else(|| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a time far beyond i64 saturates"
-        )]
-        claims["exp"].as_f64().map(|exp| exp as Epoch)
-    });
-    exp.filter(|exp| *exp > 0)
+    id_token::time(&id_token::claims(token)?, "exp")
 }

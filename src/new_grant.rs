@@ -44,9 +44,21 @@ pub fn store(
     deadline: Deadline,
 ) -> Result<Stored> {
     let state = holdings.state.clone();
-    let taken = Lock::take(&state, &profile.name, Purpose::Renewal, deadline, || None::<()>, || ());
+    let taken = Lock::take(
+        &state,
+        &profile.name,
+        Purpose::Renewal,
+        deadline,
+        || None::<()>,
+        || (),
+    );
     let taken = taken.map_err(|cause| {
-        let what = format!("profile {:?}: no lock below {}: {}", profile.name, state.display(), io_cause(&cause));
+        let what = format!(
+            "profile {:?}: no lock below {}: {}",
+            profile.name,
+            state.display(),
+            io_cause(&cause)
+        );
         Error::new(Kind::StoreUnavailable, what)
     })?;
     if matches!(taken, Taken::TimedOut) {
@@ -64,13 +76,19 @@ pub fn store(
     }
     let token = merged.record.tokens.get(&profile.variant()).cloned();
     holdings.cache(profile).forget();
+    if let Some(old) = &old {
+        holdings.forget(profile, old.tokens.keys());
+    }
     holdings.note.begin_epoch();
     holdings.note.account = account;
     holdings.note_written(&merged.record, token.as_ref());
     if let Some(token) = &token {
         holdings.cache(profile).put(token, clock::now());
     }
-    Ok(Stored { record: merged.record, token })
+    Ok(Stored {
+        record: merged.record,
+        token,
+    })
 }
 
 fn forgetful(profile: &Profile, holdings: &Holdings) -> Error {

@@ -23,6 +23,8 @@ pub struct Note {
     pub store: Option<Backend>,
     /// The record's generation at the last write.
     pub generation: u64,
+    /// Who logged in, where the server said it.
+    pub account: Option<String>,
     /// The scope of the token that was stored last.
     pub scope: Option<String>,
     /// When that token ends.

@@ -54,13 +54,17 @@ pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<En
             Some(_) => format!("the server's metadata has no {key}"),
             None => format!("has no {key}"),
         };
-        profile.error(&what).hint(format!("set {key} in the profile"))
+        profile
+            .error(&what)
+            .hint(format!("set {key} in the profile"))
     })?;
     Endpoint::parse(url).map_err(|why| profile.error(&format!("{key}: {why}")))
 }
 
 fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
-    let path = env::state_dir().ok().map(|state| remembered_in(state, issuer));
+    let path = env::state_dir()
+        .ok()
+        .map(|state| remembered_in(state, issuer));
     let remembered: Option<Remembered> = path
         .as_ref()
         .and_then(|path| files::read(path).ok().flatten())
@@ -73,11 +77,16 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
     }
     match (metadata::fetch(profile, issuer, deadline), remembered) {
         (Ok(metadata), _) => {
-            let found = Remembered { at: clock::now(), metadata };
+            let found = Remembered {
+                at: clock::now(),
+                metadata,
+            };
             let bytes = serde_json::to_vec(&found).expect("strings and numbers always serialize");
             // Without a place to remember it, it is asked for each time.
             if let Some(Err(cause)) = path.map(|path| files::write_unsynced(&path, &bytes)) {
-                ui::step(&format!("the server's metadata cannot be remembered: {cause}"));
+                ui::step(&format!(
+                    "the server's metadata cannot be remembered: {cause}"
+                ));
             }
             Ok(found.metadata)
         }
@@ -90,15 +99,23 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
 }
 
 fn remembered_in(state: PathBuf, issuer: &str) -> PathBuf {
-    state.join("metadata").join(format!("{}.json", hash(&["issuer-1", issuer])))
+    state
+        .join("metadata")
+        .join(format!("{}.json", hash(&["issuer-1", issuer])))
 }
 
 /// What is set by hand always wins.
 fn with_hand_set(profile: &Profile, mut found: Metadata) -> Metadata {
     for (set, found) in [
         (&profile.token_endpoint, &mut found.token_endpoint),
-        (&profile.authorization_endpoint, &mut found.authorization_endpoint),
-        (&profile.device_authorization_endpoint, &mut found.device_authorization_endpoint),
+        (
+            &profile.authorization_endpoint,
+            &mut found.authorization_endpoint,
+        ),
+        (
+            &profile.device_authorization_endpoint,
+            &mut found.device_authorization_endpoint,
+        ),
         (&profile.revocation_endpoint, &mut found.revocation_endpoint),
         (
             &profile.pushed_authorization_request_endpoint,

@@ -59,6 +59,11 @@ pub fn notice(text: &str) {
     }
 }
 
+/// What a person must read to go on, also with `--quiet`: an address, a code.
+pub fn say(text: &str) {
+    line("", text);
+}
+
 /// A step on the way, with `-v`.
 pub fn step(text: &str) {
     if is_collecting() {

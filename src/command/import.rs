@@ -3,12 +3,11 @@
 use super::load;
 use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline};
-use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Result, shell_word};
 use crate::holdings::Holdings;
-use crate::lock::{Lock, Taken};
-use crate::merged::Merged;
-use crate::oauth::reply::{self, Expiry, Granted, Reading};
+use crate::new_grant::{self, Stored};
+use crate::oauth::id_token;
+use crate::oauth::reply::{self, Granted, Reading};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::store::{Backend, Interaction};
@@ -29,42 +28,16 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let text = ui::read_secret("token response or refresh token")?;
     let granted = read(&profile, &text)?;
     let deadline = Deadline::after(BUDGET);
-    let state = env::state_dir()?;
-    let taken =
-        Lock::take(&state, &profile.name, deadline, || None::<()>, || ()).map_err(|cause| {
-            Error::new(
-                Kind::StoreUnavailable,
-                format!("{}: {}", state.display(), io_cause(&cause)),
-            )
-        })?;
-    if matches!(taken, Taken::TimedOut) {
-        return Err(Error::new(
-            Kind::Temporary,
-            format!("profile {:?}: another tokctl is busy with it", profile.name),
-        ));
-    }
     let mut holdings = Holdings::open(&profile, deadline, Interaction::Never)?;
     if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error("store = \"none\" cannot keep a refresh token"));
     }
-    // What was there may be unreadable: then this replaces it.
-    let old = holdings.record(&profile).ok().flatten();
-    let mut merged = Merged::new_grant(&profile, old.as_ref(), granted, clock::now());
-    if merged.record.generation <= holdings.note.generation {
-        merged.record.generation = holdings.note.generation + 1;
-    }
-    holdings.save(&profile, &merged.record)?;
-    let token = merged.record.tokens.get(&profile.variant());
-    holdings.cache(&profile).forget();
-    if let Some(old) = &old {
-        holdings.forget(&profile, old.tokens.keys());
-    }
-    holdings.note.begin_epoch();
-    holdings.note_written(&merged.record, token);
-    if let Some(token) = token {
-        holdings.cache(&profile).put(token, clock::now());
-    }
-    let what = match (&merged.record.refresh, token) {
+    let account = granted.id_token.as_ref().and_then(id_token::claims);
+    let account = account.as_ref().and_then(id_token::account);
+    let sent_at = clock::now();
+    let Stored { record, token } =
+        new_grant::store(&profile, &mut holdings, granted, sent_at, account, deadline)?;
+    let what = match (&record.refresh, token) {
         (Some(_), Some(_)) => "a refresh token and an access token",
         (Some(_), None) => "a refresh token",
         (None, _) => "an access token, which cannot be renewed",
@@ -75,7 +48,6 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
         holdings.store.describe(),
         shell_word(&profile.name)
     ));
-    drop(taken);
     Ok(())
 }
 
@@ -90,12 +62,8 @@ fn read(profile: &Profile, text: &Secret) -> Result<Granted> {
             return Err(bad("neither a JSON token response nor a refresh token"));
         }
         return Ok(Granted {
-            access: Err("there is none".to_owned()),
             refresh: Some(token),
-            id_token: None,
-            token_type: None,
-            scope: None,
-            expiry: Expiry::Unsaid,
+            ..Granted::none()
         });
     }
     match reply::read(

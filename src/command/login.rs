@@ -5,7 +5,7 @@ use crate::cli::{Global, Login as Args, Wanted};
 use crate::client_secret;
 use crate::clock::{self, Deadline};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::holdings::Holdings;
 use crate::lock::{Lock, Purpose, Taken};
 use crate::login::{self, Login, Outcome, browser};
@@ -41,7 +41,9 @@ struct Pending {
 
 /// How the person gives consent.
 enum Way {
-    Browser { open: bool },
+    Browser {
+        open: bool,
+    },
     Device,
     Paste,
     /// There is nobody here: say what to do, and end.
@@ -60,11 +62,35 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
     }
     let state = env::state_dir()?;
     let before = Note::load(&state, &profile.name);
-    let waiting = || ui::notice(&format!("{}: another login is under way; waiting for it", profile.name));
-    let taken = Lock::take(&state, &profile.name, Purpose::Login, Deadline::after(TURN), || None::<()>, waiting)
-        .map_err(|cause| Error::io(format!("profile {:?}: no lock below {}", profile.name, state.display()), &cause));
+    let waiting = || {
+        ui::notice(&format!(
+            "{}: another login is under way; waiting for it",
+            profile.name
+        ));
+    };
+    let taken = Lock::take(
+        &state,
+        &profile.name,
+        Purpose::Login,
+        Deadline::after(TURN),
+        || None::<()>,
+        waiting,
+    )
+    .map_err(|cause| {
+        Error::io(
+            format!(
+                "profile {:?}: no lock below {}",
+                profile.name,
+                state.display()
+            ),
+            &cause,
+        )
+    });
     if matches!(taken?, Taken::TimedOut) {
-        let what = format!("profile {:?}: another login is still under way", profile.name);
+        let what = format!(
+            "profile {:?}: another login is still under way",
+            profile.name
+        );
         return Err(Error::new(Kind::Temporary, what));
     }
     let after = Note::load(&state, &profile.name);
@@ -78,27 +104,43 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
 fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     let name = &profile.name;
     let terminal = std::io::stderr().is_terminal();
-    let interaction = if terminal { Interaction::Allowed } else { Interaction::Never };
+    let interaction = if terminal {
+        Interaction::Allowed
+    } else {
+        Interaction::Never
+    };
     let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), interaction)?;
     new_grant::probe(profile, &mut holdings)?;
     let server = server::for_login(profile, Deadline::after(BUDGET))?;
     let secret = client_secret::find(profile, &mut holdings, Deadline::after(BUDGET))?;
     let asking = with_scope(args, profile, &holdings.note);
-    let login = Login { profile: &asking, server: &server, client_secret: secret.as_ref() };
+    let login = Login {
+        profile: &asking,
+        server: &server,
+        client_secret: secret.as_ref(),
+    };
     let account = format!("login/{name}");
-    let mut outcome = match way(args, profile, &server, terminal)? {
+    let mut outcome = match way(args, profile, &server, terminal) {
         Way::Browser { open } => login.in_browser(open)?,
         Way::Device => login.on_device()?,
         Way::Paste => {
-            let outcome = login.by_pasting(pending(&mut holdings, &account)?)?;
+            let outcome = login.by_pasting(pending(&mut holdings, &account)?.as_ref())?;
             holdings.store.erase(&account)?;
             outcome
         }
         Way::Begin => {
-            let pending = Pending { at: clock::now(), attempt: login.begin()? };
+            let pending = Pending {
+                at: clock::now(),
+                attempt: login.begin()?,
+            };
             let text = serde_json::to_vec(&pending).expect("strings and numbers always serialize");
-            holdings.store.save(&account, &zeroize::Zeroizing::new(text))?;
-            return Err(Error::login_required(name, format!("profile {name:?}: a person must log in")));
+            holdings
+                .store
+                .save(&account, &zeroize::Zeroizing::new(text))?;
+            return Err(Error::login_required(
+                name,
+                format!("profile {name:?}: a person must log in"),
+            ));
         }
     };
     let stored = keep(profile, &asking, &server, holdings, &mut outcome);
@@ -122,13 +164,25 @@ fn keep(
     let granted = &mut outcome.granted;
     let account = match granted.id_token.as_ref().map(id_token::claims) {
         Some(Some(claims)) => {
-            id_token::check(&claims, profile, issuer, outcome.nonce.as_ref(), clock::now()).map_err(|why| {
-                Error::new(Kind::Refused, format!("profile {name:?}: the id token is not good: {why}; nothing is stored"))
+            id_token::check(
+                &claims,
+                profile,
+                issuer,
+                outcome.nonce.as_ref(),
+                clock::now(),
+            )
+            .map_err(|why| {
+                Error::new(
+                    Kind::Refused,
+                    format!("profile {name:?}: the id token is not good: {why}; nothing is stored"),
+                )
             })?;
             id_token::account(&claims)
         }
         Some(None) => {
-            ui::warn(&format!("profile {name:?}: the id token is no JWT and is left out"));
+            ui::warn(&format!(
+                "profile {name:?}: the id token is no JWT and is left out"
+            ));
             granted.id_token = None;
             None
         }
@@ -136,7 +190,10 @@ fn keep(
     };
     if granted.access.is_err() && granted.refresh.is_none() {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
-        return Err(Error::new(Kind::Refused, format!("profile {name:?}: the server's token cannot be used: {why}")));
+        return Err(Error::new(
+            Kind::Refused,
+            format!("profile {name:?}: the server's token cannot be used: {why}"),
+        ));
     }
     let asked = asking.scope.join(" ");
     if granted.scope.is_none() && !asked.is_empty() {
@@ -145,8 +202,17 @@ fn keep(
     let empty = crate::oauth::reply::Granted::none();
     let granted = std::mem::replace(&mut outcome.granted, empty);
     let deadline = Deadline::after(BUDGET);
-    let stored = new_grant::store(profile, &mut holdings, granted, outcome.sent_at, account.clone(), deadline)?;
-    let who = account.as_ref().map_or_else(String::new, |account| format!(" as {account}"));
+    let stored = new_grant::store(
+        profile,
+        &mut holdings,
+        granted,
+        outcome.sent_at,
+        account.clone(),
+        deadline,
+    )?;
+    let who = account
+        .as_ref()
+        .map_or_else(String::new, |account| format!(" as {account}"));
     ui::notice(&format!(
         "logged in to {name}{who} ({}); use it with: tokctl get {}",
         holdings.store.describe(),
@@ -164,32 +230,39 @@ fn keep(
 }
 
 /// The way that was asked for, else the one that is open here.
-fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Result<Way> {
+fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Way {
     if args.device {
-        return Ok(Way::Device);
+        return Way::Device;
     }
     if args.paste {
-        return Ok(Way::Paste);
+        return Way::Paste;
     }
     if args.no_browser {
-        return Ok(Way::Browser { open: false });
+        return Way::Browser { open: false };
     }
     if profile.grant.name() == "device_code" {
-        return Ok(Way::Device);
+        return Way::Device;
     }
     let Some(why) = browser::absent() else {
-        return Ok(Way::Browser { open: true });
+        return Way::Browser { open: true };
     };
     let device = server.device_authorization_endpoint.is_some();
     if server.authorization_endpoint.is_none() && device {
-        return Ok(Way::Device);
+        return Way::Device;
     }
     if !terminal {
-        return Ok(Way::Begin);
+        return Way::Begin;
     }
-    let (way, other) = if device { (Way::Device, "another device") } else { (Way::Paste, "pasting an address") };
-    ui::notice(&format!("{}: {why}, so the login goes by {other}; --no-browser waits for a browser's redirect all the same", profile.name));
-    Ok(way)
+    let (way, other) = if device {
+        (Way::Device, "another device")
+    } else {
+        (Way::Paste, "pasting an address")
+    };
+    ui::notice(&format!(
+        "{}: {why}, so the login goes by {other}; --no-browser waits for a browser's redirect all the same",
+        profile.name
+    ));
+    way
 }
 
 /// The profile with the scopes to ask for. `+scope` adds to what is granted and configured.
@@ -199,15 +272,37 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
     if words.is_empty() {
         return asking;
     }
-    let added: Vec<String> = words.iter().filter_map(|word| word.strip_prefix('+')).map(str::to_owned).collect();
-    let plain: Vec<String> = words.iter().filter(|word| !word.starts_with('+')).cloned().collect();
+    let added: Vec<String> = words
+        .iter()
+        .filter_map(|word| word.strip_prefix('+'))
+        .map(str::to_owned)
+        .collect();
+    let plain: Vec<String> = words
+        .iter()
+        .filter(|word| !word.starts_with('+'))
+        .cloned()
+        .collect();
     let granted = split_scope(&note.scope.iter().cloned().collect::<Vec<_>>());
-    let mut scope = if plain.is_empty() { asking.scope.clone() } else { plain };
-    let news = added.iter().filter(|word| !granted.contains(word) && !scope.contains(word));
+    let mut scope = if plain.is_empty() {
+        asking.scope.clone()
+    } else {
+        plain
+    };
+    let news = added
+        .iter()
+        .filter(|word| !granted.contains(word) && !scope.contains(word));
     let news: Vec<&str> = news.map(String::as_str).collect();
     if !added.is_empty() {
-        let had = if granted.is_empty() { "nothing so far".to_owned() } else { granted.join(" ") };
-        let what = if news.is_empty() { "nothing new".to_owned() } else { format!("in addition: {}", news.join(" ")) };
+        let had = if granted.is_empty() {
+            "nothing so far".to_owned()
+        } else {
+            granted.join(" ")
+        };
+        let what = if news.is_empty() {
+            "nothing new".to_owned()
+        } else {
+            format!("in addition: {}", news.join(" "))
+        };
         ui::notice(&format!("{}: granted: {had}; asking {what}", profile.name));
         scope.extend(granted);
     }
@@ -220,8 +315,11 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
 
 /// A login that was begun without a terminal and is still good.
 fn pending(holdings: &mut Holdings, account: &str) -> Result<Option<Attempt>> {
-    let Some(text) = holdings.store.load(account)? else { return Ok(None) };
+    let Some(text) = holdings.store.load(account)? else {
+        return Ok(None);
+    };
     let pending: Option<Pending> = serde_json::from_slice(&text).ok();
-    let pending = pending.filter(|pending| (0..PENDING_LIFE).contains(&(clock::now() - pending.at)));
+    let pending =
+        pending.filter(|pending| (0..PENDING_LIFE).contains(&(clock::now() - pending.at)));
     Ok(pending.map(|pending| pending.attempt))
 }

@@ -1,19 +1,28 @@
-//! `tokctl logout`: erases what is stored here.
+//! `tokctl logout`: revokes at the server, and erases what is stored here.
 
 use super::load;
 use crate::cli::{Global, Logout, Wanted};
+use crate::client_secret;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::holdings::Holdings;
-use crate::lock::{Lock, Taken};
+use crate::http::Http;
+use crate::lock::{Lock, Purpose, Taken};
+use crate::oauth::revoke;
 use crate::profile::Profile;
 use crate::profile::config::Config;
+use crate::secret::Secret;
+use crate::server;
 use crate::store::Interaction;
+use crate::token::Record;
 use crate::ui;
 use std::time::Duration;
 
 const BUDGET: Duration = Duration::from_secs(30);
+
+/// Revocation is a courtesy to the server: it must not keep a person waiting.
+const REVOKING: Duration = Duration::from_secs(10);
 
 /// Erases one profile's tokens, or every one's; the worst failure is the result.
 pub fn run(global: &Global, logout: &Logout) -> Result<()> {
@@ -23,7 +32,8 @@ pub fn run(global: &Global, logout: &Logout) -> Result<()> {
     };
     let mut worst = Ok(());
     for name in names {
-        let result = load(global, &name, &Wanted::default()).and_then(|profile| erase(&profile));
+        let result = load(global, &name, &Wanted::default())
+            .and_then(|profile| log_out(&profile, !logout.no_revoke));
         if let Err(error) = result {
             if logout.all {
                 ui::warn(&error.message);
@@ -34,33 +44,48 @@ pub fn run(global: &Global, logout: &Logout) -> Result<()> {
     worst
 }
 
-fn erase(profile: &Profile) -> Result<()> {
+fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let name = &profile.name;
     let state = env::state_dir()?;
     let deadline = Deadline::after(BUDGET);
     // A renewal in flight would write back what is erased here: its end is waited for.
-    let taken = Lock::take(&state, name, deadline, || None::<()>, || ()).map_err(|cause| {
-        Error::new(
-            Kind::StoreUnavailable,
-            format!("{}: {}", state.display(), io_cause(&cause)),
-        )
+    let taken = Lock::take(
+        &state,
+        name,
+        Purpose::Renewal,
+        deadline,
+        || None::<()>,
+        || (),
+    );
+    let taken = taken.map_err(|cause| {
+        let what = format!(
+            "profile {name:?}: no lock below {}: {}",
+            state.display(),
+            io_cause(&cause)
+        );
+        Error::new(Kind::StoreUnavailable, what)
     })?;
     if matches!(taken, Taken::TimedOut) {
-        return Err(Error::new(
-            Kind::Temporary,
-            format!("profile {name:?}: another tokctl is busy with it"),
-        ));
+        let what = format!("profile {name:?}: another tokctl is busy with it");
+        return Err(Error::new(Kind::Temporary, what));
     }
     let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
+    let record = holdings.record(profile).ok().flatten();
+    let record = record.filter(|record| record.binding == profile.binding());
+    let revoked = match record.filter(|_| revoke) {
+        Some(record) => revoke_all(profile, &mut holdings, &record).map_err(|error| error.message),
+        None => Err(String::new()),
+    };
+    // Whatever the server says: what is here goes.
     let found = holdings.erase(profile)?;
     drop(taken);
-    if found {
-        ui::notice(&format!(
-            "{name}: erased here; the grant itself was not revoked at the server"
-        ));
-    } else {
-        ui::notice(&format!("{name}: nothing was stored"));
-    }
+    let what = match (found, revoked) {
+        (false, _) => "nothing was stored".to_owned(),
+        (true, Ok(())) => "revoked at the server, and erased here".to_owned(),
+        (true, Err(why)) if why.is_empty() => "erased here; not revoked at the server".to_owned(),
+        (true, Err(why)) => format!("erased here; not revoked at the server: {why}"),
+    };
+    ui::notice(&format!("{name}: {what}"));
     if env::token_override(name).is_some() {
         ui::warn(&format!(
             "{} is still set and is used first: unset it",
@@ -68,4 +93,40 @@ fn erase(profile: &Profile) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
+fn revoke_all(profile: &Profile, holdings: &mut Holdings, record: &Record) -> Result<()> {
+    let deadline = Deadline::after(REVOKING);
+    let server = server::for_login(profile, deadline)?;
+    let Some(url) = server.revocation_endpoint.as_ref() else {
+        return Err(profile.error("the server has no revocation_endpoint"));
+    };
+    let endpoint = server::endpoint(profile, "revocation_endpoint", Some(url))?;
+    let secret = client_secret::find(profile, holdings, deadline)?;
+    let http = Http::new(&endpoint, profile.ca_file.as_deref())?;
+    let suited = server.suited(profile);
+    let send = |token: &Secret, hint: &str| {
+        revoke::revoke(
+            &http,
+            &endpoint,
+            &suited,
+            secret.as_ref(),
+            token,
+            hint,
+            deadline.left(),
+        )
+    };
+    let mut first = Ok(());
+    if let Some(refresh) = &record.refresh {
+        first = send(refresh, "refresh_token");
+    }
+    for token in record.tokens.values() {
+        // An access token that ends by itself soon is not worth an error beside a revoked grant.
+        let result = send(&token.text, "access_token");
+        if record.refresh.is_none() {
+            first = first.and(result);
+        }
+    }
+    first
 }

@@ -2,7 +2,10 @@
 
 mod get;
 mod import;
+mod login;
 mod logout;
+mod providers;
+mod refresh;
 mod secret;
 mod status;
 mod unlock;
@@ -18,6 +21,9 @@ pub fn run(cli: Cli) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Get(get) => get::run(&global, &get),
+        Command::Login(login) => login::run(&global, &login),
+        Command::Refresh(refresh) => refresh::run(&global, &refresh),
+        Command::Providers(providers) => providers::run(&providers),
         Command::Status(status) => status::run(&global, &status),
         Command::Import(import) => import::run(&global, &import),
         Command::Logout(logout) => logout::run(&global, &logout),

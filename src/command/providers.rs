@@ -17,9 +17,13 @@ pub fn run(providers: &Providers) -> Result<()> {
         return ui::answer(&Secret::new(lines.collect()));
     };
     let Some(text) = preset::text(name) else {
-        let near = preset::nearest(name).map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-        return Err(Error::new(Kind::UnknownProfile, format!("there is no preset {name:?}{near}"))
-            .hint("to list them, run: tokctl providers"));
+        let near = preset::nearest(name)
+            .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        return Err(Error::new(
+            Kind::UnknownProfile,
+            format!("there is no preset {name:?}{near}"),
+        )
+        .hint("to list them, run: tokctl providers"));
     };
     let redirect = match preset::fact(name, "redirect_uri") {
         Some(uri) => format!("\n# redirect URI to register: {uri}\n"),

@@ -18,10 +18,16 @@ const BUDGET: Duration = Duration::from_secs(30);
 /// Renews each; the worst failure is the result.
 pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let names = if refresh.all { config.names()? } else { refresh.profiles.clone() };
+    let names = if refresh.all {
+        config.names()?
+    } else {
+        refresh.profiles.clone()
+    };
     let mut worst: Option<Error> = None;
     for name in names {
-        let Err(error) = renew(&config, &name, refresh) else { continue };
+        let Err(error) = renew(&config, &name, refresh) else {
+            continue;
+        };
         // The worst one is told last.
         let other = match worst.take() {
             Some(known) if known.kind.exit_code() >= error.kind.exit_code() => (known, Some(error)),
@@ -43,7 +49,9 @@ fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
         return Ok(());
     }
     let age = note.updated.map(|at| clock::now() - at);
-    let wanted = refresh.older_than.map(|least| Epoch::try_from(least.as_secs()).unwrap_or(Epoch::MAX));
+    let wanted = refresh
+        .older_than
+        .map(|least| Epoch::try_from(least.as_secs()).unwrap_or(Epoch::MAX));
     if let (Some(age), Some(least)) = (age, wanted)
         && (0..least).contains(&age)
     {
@@ -56,9 +64,14 @@ fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
         force: true,
         offline: false,
         deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),
-        again: Again { config, overrides: &[] },
+        again: Again {
+            config,
+            overrides: &[],
+        },
     })?;
-    let until = token.expires.map_or_else(String::new, |end| format!(", good until {}", clock::rfc3339(end)));
+    let until = token.expires.map_or_else(String::new, |end| {
+        format!(", good until {}", clock::rfc3339(end))
+    });
     ui::notice(&format!("{name}: renewed{until}"));
     Ok(())
 }

@@ -69,6 +69,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         "issuer": profile.issuer,
         "token_endpoint": profile.token_endpoint,
         "client_id": profile.client_id,
+        "account": note.account,
         "scope": note.scope,
         "expires_at": note.expires.map(clock::rfc3339),
         "expires_in": note.expires.map(|end| (end - now).max(0)),

@@ -212,7 +212,12 @@ impl Http {
     /// Reads a public document within `limit`.
     pub fn get(&self, endpoint: &Endpoint, limit: Duration) -> Result<Reply, Failure> {
         let sent_at = clock::now();
-        let request = self.agent.get(&endpoint.0).config().timeout_global(Some(limit)).build();
+        let request = self
+            .agent
+            .get(&endpoint.0)
+            .config()
+            .timeout_global(Some(limit))
+            .build();
         read(request.call(), &self.way_to(endpoint), sent_at)
     }
 }
@@ -224,12 +229,26 @@ fn read(
     sent_at: Epoch,
 ) -> Result<Reply, Failure> {
     let mut response = response.map_err(|cause| failure(&cause, host))?;
-    let text = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned());
+    let text = |name: &str| {
+        Some(
+            response
+                .headers()
+                .get(name)?
+                .to_str()
+                .ok()?
+                .trim()
+                .to_owned(),
+        )
+    };
     let (content_type, retry_after) = (text("content-type"), text("retry-after"));
     let location = text("location");
     let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(MAX_BODY)
+        .read_to_vec();
     Ok(Reply {
         status,
         content_type: content_type.unwrap_or_default(),

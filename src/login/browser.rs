@@ -15,10 +15,15 @@ pub fn absent() -> Option<&'static str> {
     if env::is_wsl() {
         return None;
     }
-    let display = env::var("DISPLAY").or_else(|| env::var("WAYLAND_DISPLAY")).is_some();
+    let display = env::var("DISPLAY")
+        .or_else(|| env::var("WAYLAND_DISPLAY"))
+        .is_some();
     match () {
         () if display => None,
-        () if env::var("SSH_CONNECTION").or_else(|| env::var("SSH_TTY")).is_some() => {
+        () if env::var("SSH_CONNECTION")
+            .or_else(|| env::var("SSH_TTY"))
+            .is_some() =>
+        {
             Some("this is a session over ssh")
         }
         () if env::is_container() => Some("this is a container"),
@@ -37,7 +42,11 @@ pub fn open(url: &str) -> bool {
 
 fn candidates(url: &str) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> = Vec::new();
-    for browser in env::var("BROWSER").unwrap_or_default().split(':').filter(|word| !word.is_empty()) {
+    for browser in env::var("BROWSER")
+        .unwrap_or_default()
+        .split(':')
+        .filter(|word| !word.is_empty())
+    {
         let mut words: Vec<String> = browser.split_whitespace().map(str::to_owned).collect();
         if words.iter().any(|word| word.contains("%s")) {
             words = words.iter().map(|word| word.replace("%s", url)).collect();
@@ -50,23 +59,39 @@ fn candidates(url: &str) -> Vec<Vec<String>> {
         () if cfg!(target_os = "macos") => &[&["open"]],
         () if cfg!(windows) => &[&["rundll32", "url.dll,FileProtocolHandler"]],
         // Never cmd: it would read the URL as a command line.
-        () if env::is_wsl() => &[&["wslview"], &["rundll32.exe", "url.dll,FileProtocolHandler"]],
+        () if env::is_wsl() => &[
+            &["wslview"],
+            &["rundll32.exe", "url.dll,FileProtocolHandler"],
+        ],
         () => &[&["xdg-open"]],
     };
     all.extend(usual.iter().map(|words| {
-        words.iter().copied().chain([url]).map(str::to_owned).collect()
+        words
+            .iter()
+            .copied()
+            .chain([url])
+            .map(str::to_owned)
+            .collect()
     }));
     all
 }
 
 /// Starts a program of its own session. One that still runs after a while is the browser itself.
 fn start(words: &[String]) -> bool {
-    let Some((program, arguments)) = words.split_first() else { return false };
+    let Some((program, arguments)) = words.split_first() else {
+        return false;
+    };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let Ok(mut child) = command.spawn() else { return false };
+    let Ok(mut child) = command.spawn() else {
+        return false;
+    };
     let until = Instant::now() + PATIENCE;
     loop {
         match child.try_wait() {

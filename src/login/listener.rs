@@ -9,9 +9,9 @@ use crate::http::Endpoint;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A request's head is at most this long; codes of a few kilobytes exist.
@@ -49,7 +49,10 @@ impl Listener {
                 Err(_) if !listeners.is_empty() => continue,
                 Err(cause) => {
                     let at = SocketAddr::new(*address, port);
-                    let what = format!("profile {profile:?}: cannot listen on {at} for the redirect: {}", io_cause(&cause));
+                    let what = format!(
+                        "profile {profile:?}: cannot listen on {at} for the redirect: {}",
+                        io_cause(&cause)
+                    );
                     let hint = "another program, perhaps another login, uses this port; or use --device or --paste";
                     return Err(Error::new(Kind::Io, what).hint(hint));
                 }
@@ -68,7 +71,10 @@ impl Listener {
             let (send, served) = (send.clone(), Arc::clone(&served));
             std::thread::spawn(move || accept(&listener, &send, &served));
         }
-        Ok(Self { redirect_uri, arrivals })
+        Ok(Self {
+            redirect_uri,
+            arrivals,
+        })
     }
 
     /// The redirect URI, exactly as it has to be sent.
@@ -105,7 +111,9 @@ impl Place {
             Error::config(format!("profile {profile:?}: redirect_uri {uri:?} {what}"))
                 .hint("a redirect that does not come back to this machine needs --paste")
         };
-        let rest = uri.strip_prefix("http://").ok_or_else(|| wrong("is not http on loopback"))?;
+        let rest = uri
+            .strip_prefix("http://")
+            .ok_or_else(|| wrong("is not http on loopback"))?;
         Endpoint::parse(uri).map_err(|_| wrong("is not http on loopback"))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (host, port) = match authority.rsplit_once(':') {
@@ -115,10 +123,16 @@ impl Place {
             _ => (authority, 0),
         };
         let addresses = match host {
-            "localhost" => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            "localhost" => vec![
+                IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ],
             host => {
                 let bare = host.trim_start_matches('[').trim_end_matches(']');
-                vec![bare.parse().map_err(|_| wrong("must name 127.0.0.1, [::1] or localhost"))?]
+                vec![
+                    bare.parse()
+                        .map_err(|_| wrong("must name 127.0.0.1, [::1] or localhost"))?,
+                ]
             }
         };
         let path = path.split('?').next().unwrap_or_default();
@@ -127,7 +141,11 @@ impl Place {
             host: host.to_owned(),
             addresses,
             port,
-            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
         })
     }
 
@@ -208,7 +226,10 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
     if method != "GET" {
         return Err("405 Method Not Allowed");
     }
-    let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
+    let host = request
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("host"));
     if !host.is_some_and(|host| host.value.eq_ignore_ascii_case(served.host.as_bytes())) {
         return Err("400 Bad Request");
     }
@@ -216,7 +237,10 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
     let mut parameters = BTreeMap::new();
     for (name, value) in pairs {
         // A parameter that comes twice is no answer of a server (RFC 6749 section 3.1).
-        if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
+        if parameters
+            .insert(name.into_owned(), value.into_owned())
+            .is_some()
+        {
             return Err("400 Bad Request");
         }
     }
@@ -224,7 +248,11 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
 }
 
 fn respond(stream: &mut TcpStream, status: &str, page: &str) {
-    let page = if page.is_empty() { super::page::plain(status) } else { page.to_owned() };
+    let page = if page.is_empty() {
+        super::page::plain(status)
+    } else {
+        page.to_owned()
+    };
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\n\
          cache-control: no-store\r\nreferrer-policy: no-referrer\r\nx-content-type-options: nosniff\r\n\
@@ -233,7 +261,9 @@ fn respond(stream: &mut TcpStream, status: &str, page: &str) {
         page.len()
     );
     // A browser that has gone away needs no answer.
-    let sent = stream.set_write_timeout(Some(HEAD_TIME)).and_then(|()| stream.write_all(answer.as_bytes()));
+    let sent = stream
+        .set_write_timeout(Some(HEAD_TIME))
+        .and_then(|()| stream.write_all(answer.as_bytes()));
     drop(sent.and_then(|()| stream.shutdown(std::net::Shutdown::Write)));
     // Closed with unread bytes, the connection would be reset and the page with it.
     drop(stream.set_read_timeout(Some(Duration::from_millis(200))));
@@ -252,30 +282,60 @@ mod tests {
     #[test]
     fn a_redirect_uri_is_kept_to_the_letter() {
         let cases = [
-            ("http://127.0.0.1:8000/cb", 8000, "/cb", "http://127.0.0.1:8000/cb"),
+            (
+                "http://127.0.0.1:8000/cb",
+                8000,
+                "/cb",
+                "http://127.0.0.1:8000/cb",
+            ),
             ("http://localhost:3000", 3000, "/", "http://localhost:3000"),
-            ("http://127.0.0.1/callback", 0, "/callback", "http://127.0.0.1:4711/callback"),
+            (
+                "http://127.0.0.1/callback",
+                0,
+                "/callback",
+                "http://127.0.0.1:4711/callback",
+            ),
             ("http://[::1]/x?y=1", 0, "/x", "http://[::1]:4711/x?y=1"),
             ("http://[::1]:99/x", 99, "/x", "http://[::1]:99/x"),
         ];
         for (uri, port, path, sent) in cases {
-            assert_eq!(place(uri), Some((port, path.to_owned(), sent.to_owned())), "{uri}");
+            assert_eq!(
+                place(uri),
+                Some((port, path.to_owned(), sent.to_owned())),
+                "{uri}"
+            );
         }
-        for wrong in ["https://127.0.0.1/cb", "http://a.example/cb", "http://0.0.0.0/cb", "myapp:/cb", "http://127.0.0.1:x/"] {
+        for wrong in [
+            "https://127.0.0.1/cb",
+            "http://a.example/cb",
+            "http://0.0.0.0/cb",
+            "myapp:/cb",
+            "http://127.0.0.1:x/",
+        ] {
             assert!(place(wrong).is_none(), "{wrong}");
         }
     }
 
     #[test]
     fn strangers_are_told_apart() {
-        let served = Served { path: "/callback".into(), host: "127.0.0.1:80".into(), busy: AtomicUsize::new(0) };
+        let served = Served {
+            path: "/callback".into(),
+            host: "127.0.0.1:80".into(),
+            busy: AtomicUsize::new(0),
+        };
         let ask = |head: &str| parse(head.as_bytes(), &served).map_err(|status| &status[..3]);
         let host = "\r\nHost: 127.0.0.1:80\r\n\r\n";
         assert!(ask(&format!("GET /callback?code=a&state=b HTTP/1.1{host}")).is_ok());
         assert_eq!(ask(&format!("GET /favicon.ico HTTP/1.1{host}")), Err("404"));
         assert_eq!(ask(&format!("POST /callback HTTP/1.1{host}")), Err("405"));
-        assert_eq!(ask("GET /callback HTTP/1.1\r\nHost: evil.example\r\n\r\n"), Err("400"));
-        assert_eq!(ask(&format!("GET /callback?a=1&a=2 HTTP/1.1{host}")), Err("400"));
+        assert_eq!(
+            ask("GET /callback HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+            Err("400")
+        );
+        assert_eq!(
+            ask(&format!("GET /callback?a=1&a=2 HTTP/1.1{host}")),
+            Err("400")
+        );
         assert_eq!(ask("nonsense\r\n\r\n"), Err("400"));
     }
 }

@@ -52,10 +52,15 @@ pub struct Outcome {
 impl Outcome {
     /// Tells the person at the browser how it ended.
     pub fn show(&mut self, profile: &str, result: Result<Option<&str>, &Error>) {
-        let Some(browser) = self.browser.take() else { return };
+        let Some(browser) = self.browser.take() else {
+            return;
+        };
         match result {
             Ok(account) => browser.answer("200 OK", &page::done(profile, account)),
-            Err(error) => browser.answer("500 Internal Server Error", &page::failed(profile, &error.message)),
+            Err(error) => browser.answer(
+                "500 Internal Server Error",
+                &page::failed(profile, &error.message),
+            ),
         }
     }
 }
@@ -66,10 +71,15 @@ impl Login<'_> {
         let profile = self.profile;
         let listener = Listener::start(&profile.name, profile.redirect_uri.as_deref())?;
         let attempt = Attempt::new(profile, listener.redirect_uri().to_owned());
-        let url = self.url(&attempt)?;
-        ui::say(&format!("to log in to {}, open this address in a browser:\n\n  {url}\n", profile.name));
+        let url = self.url(&attempt, true)?;
+        ui::say(&format!(
+            "to log in to {}, open this address in a browser:\n\n  {url}\n",
+            profile.name
+        ));
         if open && !browser::open(&url) {
-            ui::warn("no browser could be started here: open the address yourself, or use --device or --paste");
+            ui::warn(
+                "no browser could be started here: open the address yourself, or use --device or --paste",
+            );
         }
         let deadline = Deadline::after(PATIENCE);
         while let Some(arrival) = listener.next(deadline) {
@@ -83,7 +93,11 @@ impl Login<'_> {
                 Some(Ok(code)) => return self.finish(&attempt, &code, Some(arrival)),
             }
         }
-        let what = format!("profile {:?}: nobody came back from the browser within {} s", profile.name, PATIENCE.as_secs());
+        let what = format!(
+            "profile {:?}: nobody came back from the browser within {} s",
+            profile.name,
+            PATIENCE.as_secs()
+        );
         Err(Error::login_required(&profile.name, what))
     }
 
@@ -91,33 +105,48 @@ impl Login<'_> {
     pub fn on_device(&self) -> Result<Outcome> {
         let profile = self.profile;
         let endpoint = |key, url| server::endpoint(profile, key, url);
-        let start = endpoint("device_authorization_endpoint", self.server.device_authorization_endpoint.as_ref())?;
+        let start = endpoint(
+            "device_authorization_endpoint",
+            self.server.device_authorization_endpoint.as_ref(),
+        )?;
         let token = endpoint("token_endpoint", self.server.token_endpoint.as_ref())?;
         let suited = self.server.suited(profile);
-        let device = device_code::start(&suited, self.client_secret, &start, LIMIT).map_err(|refused| refused.error)?;
+        let device = device_code::start(&suited, self.client_secret, &start, LIMIT)
+            .map_err(|refused| refused.error)?;
         ui::say(&format!(
             "to log in to {}, open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
             profile.name, device.verification_uri, device.user_code
         ));
         let complete = device.verification_uri_complete.as_deref();
-        if let Some(picture) = complete.filter(|_| std::io::stderr().is_terminal()).and_then(picture) {
+        if let Some(picture) = complete
+            .filter(|_| std::io::stderr().is_terminal())
+            .and_then(picture)
+        {
             ui::say(&format!("or scan this, and compare the code:\n\n{picture}"));
         } else if let Some(complete) = complete {
-            ui::say(&format!("or open this, and compare the code:\n\n  {complete}\n"));
+            ui::say(&format!(
+                "or open this, and compare the code:\n\n  {complete}\n"
+            ));
         }
         let http = Http::new(&token, profile.ca_file.as_deref())?;
-        let (granted, sent_at) = device_code::poll(&http, &token, &suited, self.client_secret, &device)?;
-        Ok(Outcome { granted, sent_at, nonce: None, browser: None })
+        let (granted, sent_at) =
+            device_code::poll(&http, &token, &suited, self.client_secret, &device)?;
+        Ok(Outcome {
+            granted,
+            sent_at,
+            nonce: None,
+            browser: None,
+        })
     }
 
     /// Where the redirect cannot arrive: the person brings its address. `pending` is a login that was
     /// begun before, without a terminal.
-    pub fn by_pasting(&self, pending: Option<Attempt>) -> Result<Outcome> {
+    pub fn by_pasting(&self, pending: Option<&Attempt>) -> Result<Outcome> {
         let profile = self.profile;
         let terminal = std::io::stdin().is_terminal();
         let attempt = self.new_attempt();
         if terminal || pending.is_none() {
-            let url = self.url(&attempt)?;
+            let url = self.url(&attempt, false)?;
             ui::say(&self.instructions(&url, "then paste that address here:"));
         }
         for line in std::io::stdin().lock().lines() {
@@ -126,12 +155,15 @@ impl Login<'_> {
                 continue;
             }
             let parameters = parameters(&line);
-            for attempt in pending.iter().chain([&attempt]) {
+            for attempt in pending.into_iter().chain([&attempt]) {
                 if let Some(code) = attempt.answer(profile, self.server, &parameters) {
                     return self.finish(attempt, &code?, None);
                 }
             }
-            let what = format!("profile {:?}: this is not the address that this login ended at", profile.name);
+            let what = format!(
+                "profile {:?}: this is not the address that this login ended at",
+                profile.name
+            );
             if !terminal {
                 return Err(Error::login_required(&profile.name, what));
             }
@@ -144,9 +176,10 @@ impl Login<'_> {
     /// Without a terminal: says what a person has to do, and gives what has to be remembered.
     pub fn begin(&self) -> Result<Attempt> {
         let attempt = self.new_attempt();
-        let url = self.url(&attempt)?;
+        let url = self.url(&attempt, false)?;
         let name = crate::error::shell_word(&self.profile.name);
-        let then = format!("then, within ten minutes, give that address to: tokctl login {name} --paste");
+        let then =
+            format!("then, within ten minutes, give that address to: tokctl login {name} --paste");
         ui::say(&self.instructions(&url, &then));
         Ok(attempt)
     }
@@ -160,37 +193,74 @@ impl Login<'_> {
     }
 
     fn new_attempt(&self) -> Attempt {
-        let uri = self.profile.redirect_uri.clone().unwrap_or_else(|| NOWHERE.to_owned());
+        let uri = self
+            .profile
+            .redirect_uri
+            .clone()
+            .unwrap_or_else(|| NOWHERE.to_owned());
         Attempt::new(self.profile, uri)
     }
 
-    fn url(&self, attempt: &Attempt) -> Result<String> {
+    /// The address to open. `soon` if it is opened at once: a pushed request is good for a minute or so.
+    fn url(&self, attempt: &Attempt, soon: bool) -> Result<String> {
         let (profile, server) = (self.profile, self.server);
-        let endpoint = server::endpoint(profile, "authorization_endpoint", server.authorization_endpoint.as_ref())?;
-        let push_to = server.pushed_authorization_request_endpoint.as_ref();
-        if !server.require_pushed_authorization_requests {
+        let endpoint = server::endpoint(
+            profile,
+            "authorization_endpoint",
+            server.authorization_endpoint.as_ref(),
+        )?;
+        let required = server.require_pushed_authorization_requests;
+        let url = server.pushed_authorization_request_endpoint.as_ref();
+        if !required && (url.is_none() || !soon) {
             return Ok(attempt.url(profile, &endpoint));
         }
-        let push_to = server::endpoint(profile, "pushed_authorization_request_endpoint", push_to)?;
-        attempt
-            .pushed_url(&server.suited(profile), self.client_secret, &endpoint, &push_to, LIMIT)
-            .map_err(|refused| refused.error)
+        // Used wherever it is offered: some servers demand it of single clients without saying so.
+        let push_to = server::endpoint(profile, "pushed_authorization_request_endpoint", url)?;
+        let client = server.suited(profile);
+        match attempt.pushed_url(&client, self.client_secret, &endpoint, &push_to, LIMIT) {
+            Ok(url) => Ok(url),
+            Err(refused) if required => Err(refused.error),
+            Err(refused) => {
+                ui::step(&format!(
+                    "{}; the request goes in the address instead",
+                    refused.error
+                ));
+                Ok(attempt.url(profile, &endpoint))
+            }
+        }
     }
 
-    fn finish(&self, attempt: &Attempt, code: &Secret, browser: Option<Arrival>) -> Result<Outcome> {
+    fn finish(
+        &self,
+        attempt: &Attempt,
+        code: &Secret,
+        browser: Option<Arrival>,
+    ) -> Result<Outcome> {
         let request = TokenRequest::AuthorizationCode {
             code,
             verifier: &attempt.verifier,
             redirect_uri: &attempt.redirect_uri,
         };
         let deadline = Deadline::after(LIMIT);
-        match exchange(self.profile, self.client_secret, request, deadline, Duration::ZERO) {
-            Ok((granted, sent_at)) => {
-                Ok(Outcome { granted, sent_at, nonce: attempt.nonce.clone(), browser })
-            }
+        match exchange(
+            self.profile,
+            self.client_secret,
+            request,
+            deadline,
+            Duration::ZERO,
+        ) {
+            Ok((granted, sent_at)) => Ok(Outcome {
+                granted,
+                sent_at,
+                nonce: attempt.nonce.clone(),
+                browser,
+            }),
             Err(refused) => {
                 if let Some(browser) = browser {
-                    browser.answer("200 OK", &page::failed(&self.profile.name, &refused.error.message));
+                    browser.answer(
+                        "200 OK",
+                        &page::failed(&self.profile.name, &refused.error.message),
+                    );
                 }
                 Err(refused.error)
             }
@@ -203,12 +273,19 @@ fn parameters(line: &str) -> BTreeMap<String, String> {
     let line = line.trim().trim_matches(['"', '\'']);
     let query = line.split_once('?').map_or(line, |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
 }
 
 fn picture(text: &str) -> Option<String> {
     let code = QrCode::new(text).ok()?;
-    // Dark on light whatever the terminal's colours are.
-    let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
-    Some(picture.build())
+    let mut picture = code.render::<Dense1x2>();
+    // Dark on light where the terminal is light on dark, as most are.
+    Some(
+        picture
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build(),
+    )
 }

@@ -2,7 +2,9 @@
 
 /// What happened, to which profile, and that the window can be closed.
 pub fn done(profile: &str, account: Option<&str>) -> String {
-    let who = account.map_or_else(String::new, |account| format!(" as <b>{}</b>", escape(account)));
+    let who = account.map_or_else(String::new, |account| {
+        format!(" as <b>{}</b>", escape(account))
+    });
     page(
         "Logged in",
         &format!(
@@ -28,7 +30,10 @@ pub fn failed(profile: &str, why: &str) -> String {
 
 /// For a request that has nothing to do with the login.
 pub fn plain(status: &str) -> String {
-    page(status, "<p>tokctl is waiting here for a login that you have started in a terminal.</p>")
+    page(
+        status,
+        "<p>tokctl is waiting here for a login that you have started in a terminal.</p>",
+    )
 }
 
 fn page(title: &str, body: &str) -> String {
@@ -43,5 +48,8 @@ fn page(title: &str, body: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

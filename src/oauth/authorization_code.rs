@@ -63,7 +63,10 @@ impl Attempt {
     pub fn url(&self, profile: &Profile, endpoint: &Endpoint) -> String {
         let mut form = Form::default();
         form.push("client_id", &profile.client_id);
-        join(endpoint, self.parameters(profile, form).into_body().expose())
+        join(
+            endpoint,
+            self.parameters(profile, form).into_body().expose(),
+        )
     }
 
     /// The address to open after the parameters were pushed to the server (RFC 9126).
@@ -75,16 +78,23 @@ impl Attempt {
         push_to: &Endpoint,
         limit: Duration,
     ) -> Result<String, Refused> {
-        let permanent = |error| Refused { cause: super::Cause::Permanent, error };
+        let permanent = |error| Refused {
+            cause: super::Cause::Permanent,
+            error,
+        };
         let http = Http::new(push_to, profile.ca_file.as_deref()).map_err(permanent)?;
         let form = self.parameters(profile, Form::default().with_id(profile));
         let answer = send(&http, push_to, profile, client_secret, form, limit)?;
         let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let uri = value["request_uri"].as_str().filter(|_| (200..300).contains(&answer.status));
+        let uri = value["request_uri"]
+            .as_str()
+            .filter(|_| (200..300).contains(&answer.status));
         let Some(uri) = uri else {
             let secrets: Vec<&Secret> = client_secret.into_iter().collect();
             let refusal = reply::refusal(&value, &secrets);
-            return Err(super::refusal(profile, push_to, &answer, &refusal, &secrets));
+            return Err(super::refusal(
+                profile, push_to, &answer, &refusal, &secrets,
+            ));
         };
         let id = form_encode(&profile.client_id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
@@ -99,7 +109,12 @@ impl Attempt {
         server: &Metadata,
         parameters: &BTreeMap<String, String>,
     ) -> Option<Result<Secret>> {
-        let get = |name: &str| parameters.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let get = |name: &str| {
+            parameters
+                .get(name)
+                .map(String::as_str)
+                .filter(|text| !text.is_empty())
+        };
         if !get("state").is_some_and(|state| pkce::same(state, self.state.expose())) {
             return None;
         }
@@ -120,10 +135,14 @@ impl Attempt {
         match (get("iss"), issuer) {
             (Some(iss), Some(issuer)) if iss != issuer => {
                 let iss = reply::clean(iss, 200, &secrets);
-                return Err(refuse(format!("the redirect came from {iss:?} instead of {issuer:?}; not used")));
+                return Err(refuse(format!(
+                    "the redirect came from {iss:?} instead of {issuer:?}; not used"
+                )));
             }
             (None, _) if server.authorization_response_iss_parameter_supported => {
-                return Err(refuse("the redirect does not say which server it is from (iss); not used".to_owned()));
+                return Err(refuse(
+                    "the redirect does not say which server it is from (iss); not used".to_owned(),
+                ));
             }
             _ => {}
         }
@@ -138,7 +157,9 @@ impl Attempt {
         }
         match get("code") {
             Some(code) if code.len() <= 8192 => Ok(Secret::new(code.to_owned())),
-            _ => Err(refuse("the redirect has neither a code nor an error".to_owned())),
+            _ => Err(refuse(
+                "the redirect has neither a code nor an error".to_owned(),
+            )),
         }
     }
 }

@@ -38,7 +38,10 @@ impl Form {
     /// The same for an endpoint where the client is named in the body beside its authentication (RFC
     /// 8628 section 3.1, RFC 9126 section 2.1).
     pub fn with_id(mut self, profile: &Profile) -> Self {
-        if matches!(profile.client_auth, ClientAuth::Basic | ClientAuth::BasicRaw) {
+        if matches!(
+            profile.client_auth,
+            ClientAuth::Basic | ClientAuth::BasicRaw
+        ) {
             self.push("client_id", &profile.client_id);
         }
         self

@@ -3,14 +3,14 @@
 use super::client_auth::Form;
 use super::{Cause, Refused, TokenRequest, refusal, reply, request, send};
 use crate::clock::{Deadline, Epoch};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::http::{Endpoint, Http};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use reply::Granted;
 use std::time::Duration;
 
-/// Without an interval this one counts (RFC 8628 section 3.2), and slow_down adds as much.
+/// Without an interval this one counts (RFC 8628 section 3.2), and `slow_down` adds as much.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// A code lives this long where the server does not say it, and no longer than a day.
@@ -37,7 +37,10 @@ pub fn start(
     endpoint: &Endpoint,
     limit: Duration,
 ) -> Result<Device, Refused> {
-    let permanent = |error| Refused { cause: Cause::Permanent, error };
+    let permanent = |error| Refused {
+        cause: Cause::Permanent,
+        error,
+    };
     let http = Http::new(endpoint, profile.ca_file.as_deref())
         .map_err(|error| permanent(profile.error(&error.message)))?;
     let mut form = Form::default();
@@ -53,16 +56,27 @@ pub fn start(
     for (name, value) in &profile.authorization_params {
         form.push(name, value);
     }
-    let answer = send(&http, endpoint, profile, client_secret, form.with_id(profile), limit)?;
+    let answer = send(
+        &http,
+        endpoint,
+        profile,
+        client_secret,
+        form.with_id(profile),
+        limit,
+    )?;
     let secrets: Vec<&Secret> = client_secret.into_iter().collect();
     let value = reply::parse(&answer.content_type, &answer.body);
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| value[*name].as_str())?;
         Some(reply::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
     };
-    let url = |names: &[&str]| text(names).filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok());
+    let url = |names: &[&str]| {
+        text(names).filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok())
+    };
     let found = (
-        value["device_code"].as_str().map(|code| Secret::new(code.to_owned())),
+        value["device_code"]
+            .as_str()
+            .map(|code| Secret::new(code.to_owned())),
         text(&["user_code"]),
         // Google wrote it the other way before the RFC.
         url(&["verification_uri", "verification_url"]),
@@ -80,9 +94,14 @@ pub fn start(
         user_code,
         verification_uri,
         verification_uri_complete: url(&["verification_uri_complete"]),
-        interval: seconds("interval").filter(|s| (1..=3600).contains(s)).map_or(INTERVAL, Duration::from_secs),
+        interval: seconds("interval")
+            .filter(|s| (1..=3600).contains(s))
+            .map_or(INTERVAL, Duration::from_secs),
         expires_in: Duration::from_secs(
-            seconds("expires_in").filter(|s| *s > 0).unwrap_or(USUAL_LIFE).min(LONGEST_LIFE),
+            seconds("expires_in")
+                .filter(|s| *s > 0)
+                .unwrap_or(USUAL_LIFE)
+                .min(LONGEST_LIFE),
         ),
     })
 }
@@ -121,9 +140,13 @@ pub fn poll(
         match refused.cause {
             // A server that is away for a moment does not end a login (RFC 8628 section 3.5).
             Cause::Busy { retry_after } => {
-                interval = (interval * 2).max(retry_after.unwrap_or_default()).min(Duration::from_secs(60));
+                interval = (interval * 2)
+                    .max(retry_after.unwrap_or_default())
+                    .min(Duration::from_secs(60));
             }
-            Cause::NoAnswer { retry: true, .. } => interval = (interval * 2).min(Duration::from_secs(60)),
+            Cause::NoAnswer { retry: true, .. } => {
+                interval = (interval * 2).min(Duration::from_secs(60));
+            }
             _ => return Err(refused.error),
         }
     }
@@ -131,10 +154,8 @@ pub fn poll(
 
 fn expired(profile: &Profile) -> Error {
     let name = &profile.name;
-    Error::login_required(name, format!("profile {name:?}: the code expired before it was used"))
-}
-
-/// Where nobody can be asked, an error of that kind ends the login.
-pub fn is_denied(error: &Error) -> bool {
-    error.kind == Kind::Refused && error.oauth_code.as_deref() == Some("access_denied")
+    Error::login_required(
+        name,
+        format!("profile {name:?}: the code expired before it was used"),
+    )
 }

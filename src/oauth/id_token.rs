@@ -24,9 +24,15 @@ pub fn claims(token: &Secret) -> Option<Value> {
 
 /// The time in a claim, which some servers write as a fraction.
 pub fn time(claims: &Value, name: &str) -> Option<Epoch> {
-    #[expect(clippy::cast_possible_truncation, reason = "a time far beyond i64 saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time far beyond i64 saturates"
+    )]
     let from_fraction = || claims[name].as_f64().map(|time| time as Epoch);
-    claims[name].as_i64().or_else(from_fraction).filter(|time| *time > 0)
+    claims[name]
+        .as_i64()
+        .or_else(from_fraction)
+        .filter(|time| *time > 0)
 }
 
 /// What must hold of an id token. The error says what does not.
@@ -64,7 +70,9 @@ pub fn check(
     }
     match time(claims, "iat") {
         Some(issued) if issued - SKEW <= now => {}
-        Some(_) => return Err("it is from the future (or this machine's clock is behind)".to_owned()),
+        Some(_) => {
+            return Err("it is from the future (or this machine's clock is behind)".to_owned());
+        }
         None => return Err("it has no iat".to_owned()),
     }
     if let Some(nonce) = nonce
@@ -78,6 +86,8 @@ pub fn check(
 /// Who it is about, for `status`: e-mail, user name or subject.
 pub fn account(claims: &Value) -> Option<String> {
     let names = ["email", "preferred_username", "sub"];
-    let name = names.iter().find_map(|name| claims[*name].as_str().filter(|text| !text.is_empty()))?;
+    let name = names
+        .iter()
+        .find_map(|name| claims[*name].as_str().filter(|text| !text.is_empty()))?;
     Some(super::reply::clean(name, 200, &[]))
 }

@@ -42,7 +42,10 @@ impl Metadata {
         {
             return Cow::Borrowed(profile);
         }
-        Cow::Owned(Profile { client_auth: ClientAuth::Post, ..profile.clone() })
+        Cow::Owned(Profile {
+            client_auth: ClientAuth::Post,
+            ..profile.clone()
+        })
     }
 }
 
@@ -80,16 +83,30 @@ fn fetch_from(
         .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
     let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
     let temporary = |what: String| {
-        let message = format!("profile {name:?}: the server's metadata at {}: {what}", endpoint.host());
+        let message = format!(
+            "profile {name:?}: the server's metadata at {}: {what}",
+            endpoint.host()
+        );
         Trouble::Absent(Error::new(Kind::Temporary, message))
     };
-    let reply = http.get(&endpoint, limit).map_err(|failure| temporary(failure.what))?;
+    let reply = http
+        .get(&endpoint, limit)
+        .map_err(|failure| temporary(failure.what))?;
     if reply.status != 200 {
         let error = Error::new(
-            if reply.status >= 500 || reply.status == 429 { Kind::Temporary } else { Kind::Refused },
-            format!("profile {name:?}: the server's metadata at {}: HTTP {}", endpoint.host(), reply.status),
+            if reply.status >= 500 || reply.status == 429 {
+                Kind::Temporary
+            } else {
+                Kind::Refused
+            },
+            format!(
+                "profile {name:?}: the server's metadata at {}: HTTP {}",
+                endpoint.host(),
+                reply.status
+            ),
         );
-        let hint = "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
+        let hint =
+            "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
         return Err(Trouble::Absent(error.hint(hint)));
     }
     let metadata: Metadata = serde_json::from_slice(&reply.body)
@@ -102,7 +119,9 @@ fn fetch_from(
 fn places(issuer: &str) -> [String; 2] {
     let issuer = issuer.trim_end_matches('/');
     let after_scheme = issuer.find("://").map_or(0, |at| at + 3);
-    let path = issuer[after_scheme..].find('/').map_or(issuer.len(), |at| after_scheme + at);
+    let path = issuer[after_scheme..]
+        .find('/')
+        .map_or(issuer.len(), |at| after_scheme + at);
     let (origin, path) = issuer.split_at(path);
     [
         format!("{origin}/.well-known/oauth-authorization-server{path}"),
@@ -114,7 +133,12 @@ fn places(issuer: &str) -> [String; 2] {
 /// be sent to.
 fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata> {
     let name = &profile.name;
-    let refuse = |what: String| Error::new(Kind::Refused, format!("profile {name:?}: the server's metadata: {what}"));
+    let refuse = |what: String| {
+        Error::new(
+            Kind::Refused,
+            format!("profile {name:?}: the server's metadata: {what}"),
+        )
+    };
     let named = metadata.issuer.as_deref().unwrap_or_default();
     if named != issuer {
         let named = super::reply::clean(named, 200, &[]);

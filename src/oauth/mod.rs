@@ -27,7 +27,11 @@ pub enum TokenRequest<'a> {
     /// RFC 6749 section 6.
     RefreshToken(&'a Secret),
     /// RFC 6749 section 4.1.3 with RFC 7636 section 4.5.
-    AuthorizationCode { code: &'a Secret, verifier: &'a Secret, redirect_uri: &'a str },
+    AuthorizationCode {
+        code: &'a Secret,
+        verifier: &'a Secret,
+        redirect_uri: &'a str,
+    },
     /// RFC 8628 section 3.4.
     DeviceCode(&'a Secret),
 }
@@ -39,7 +43,10 @@ impl TokenRequest<'_> {
             Self::ClientCredentials => ("client_credentials", "client_credentials"),
             Self::RefreshToken(_) => ("refresh_token", "refresh_token"),
             Self::AuthorizationCode { .. } => ("authorization_code", "authorization_code"),
-            Self::DeviceCode(_) => ("urn:ietf:params:oauth:grant-type:device_code", "device_code"),
+            Self::DeviceCode(_) => (
+                "urn:ietf:params:oauth:grant-type:device_code",
+                "device_code",
+            ),
         }
     }
 }
@@ -82,7 +89,11 @@ pub fn request(
             secrets.push(token);
             form.push("refresh_token", token.expose());
         }
-        TokenRequest::AuthorizationCode { code, verifier, redirect_uri } => {
+        TokenRequest::AuthorizationCode {
+            code,
+            verifier,
+            redirect_uri,
+        } => {
             secrets.extend([code, verifier]);
             form.push("code", code.expose());
             form.push("redirect_uri", redirect_uri);
@@ -106,7 +117,14 @@ pub fn request(
         Reading::Granted(granted) => Ok((granted, reply.sent_at)),
         Reading::Refused(refusal) => {
             let words = refusal_words(&reply, &refusal, &secrets);
-            Err(refused(profile, endpoint, Some(what), &reply, &refusal, &words))
+            Err(refused(
+                profile,
+                endpoint,
+                Some(what),
+                &reply,
+                &refusal,
+                &words,
+            ))
         }
     }
 }
@@ -120,11 +138,15 @@ fn send(
     mut form: Form,
     limit: Duration,
 ) -> Result<http::Reply, Refused> {
-    let identity = client_auth::apply(profile, client_secret, &mut form)
-        .map_err(|error| Refused { cause: Cause::Permanent, error })?;
+    let identity =
+        client_auth::apply(profile, client_secret, &mut form).map_err(|error| Refused {
+            cause: Cause::Permanent,
+            error,
+        })?;
     let extra = profile.headers.iter();
-    let mut headers: Vec<(String, Secret)> =
-        extra.map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect();
+    let mut headers: Vec<(String, Secret)> = extra
+        .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
+        .collect();
     headers.extend(identity);
     http.post_form(endpoint, &headers, &form.into_body(), limit)
         .map_err(|failure| no_answer(profile, failure))
@@ -289,9 +311,13 @@ fn hint(code: &str, status: u16) -> Option<String> {
         ("unsupported_grant_type", _) => {
             "the server does not have this grant: check grant and token_endpoint"
         }
-        ("redirect_uri_mismatch", _) => "register the redirect URI exactly as sent: scheme, host, port and slash; tokctl providers shows it",
+        ("redirect_uri_mismatch", _) => {
+            "register the redirect URI exactly as sent: scheme, host, port and slash; tokctl providers shows it"
+        }
         ("invalid_grant", _) => "the code was used or has expired: start the login again",
-        ("access_denied", _) => "the person at the browser, or the server, said no: log in again to be asked anew",
+        ("access_denied", _) => {
+            "the person at the browser, or the server, said no: log in again to be asked anew"
+        }
         ("invalid_target", _) => {
             "check audience and resource: the server does not know one of them"
         }

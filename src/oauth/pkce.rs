@@ -22,8 +22,15 @@ pub fn challenge(verifier: &Secret) -> String {
 
 /// Compares in a time that does not depend on where the texts differ.
 pub fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (digest(&SHA256, one.as_bytes()), digest(&SHA256, other.as_bytes()));
-    let differing = one.as_ref().iter().zip(other.as_ref()).fold(0, |all, (a, b)| all | (a ^ b));
+    let (one, other) = (
+        digest(&SHA256, one.as_bytes()),
+        digest(&SHA256, other.as_bytes()),
+    );
+    let differing = one
+        .as_ref()
+        .iter()
+        .zip(other.as_ref())
+        .fold(0, |all, (a, b)| all | (a ^ b));
     differing == 0
 }
 
@@ -35,7 +42,10 @@ mod tests {
     fn the_challenge_is_that_of_the_rfc() {
         // RFC 7636 appendix B.
         let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert_eq!(
+            challenge(&verifier),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
     }
 
     #[test]

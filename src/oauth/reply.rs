@@ -34,6 +34,20 @@ pub struct Granted {
     pub expiry: Expiry,
 }
 
+impl Granted {
+    /// Nothing at all.
+    pub fn none() -> Self {
+        Self {
+            access: Err("there is none".to_owned()),
+            refresh: None,
+            id_token: None,
+            token_type: None,
+            scope: None,
+            expiry: Expiry::Unsaid,
+        }
+    }
+}
+
 /// What the server said about the token's life.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expiry {

@@ -4,7 +4,7 @@
 pub mod config;
 mod fields;
 mod keys;
-mod preset;
+pub mod preset;
 mod secret_source;
 mod slice;
 
@@ -74,6 +74,7 @@ pub enum TokenKind {
 
 /// One profile, ready to be used.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Profile {
     pub name: String,
     /// The server's name for itself, from which its addresses can be asked.
@@ -149,9 +150,12 @@ impl Profile {
         let grant = values.grant();
         let vars = values.params("vars").always;
         let mut endpoint = |key: &str| -> Result<Option<String>> {
-            let Some(text) = values.text(key) else { return Ok(None) };
+            let Some(text) = values.text(key) else {
+                return Ok(None);
+            };
             let url = fill(&text, &vars).and_then(|url| Endpoint::parse(&url).map(|_| url));
-            url.map(Some).map_err(|why| config.profile_error(name, &format!("{key}: {why}")))
+            url.map(Some)
+                .map_err(|why| config.profile_error(name, &format!("{key}: {why}")))
         };
         let issuer = endpoint("issuer")?;
         let token_endpoint = endpoint("token_endpoint")?;
@@ -166,6 +170,12 @@ impl Profile {
         let client_auth = match set_auth.as_deref() {
             Some("client_secret_basic") => ClientAuth::Basic,
             Some("client_secret_basic_raw") => ClientAuth::BasicRaw,
+            // A public client of a service whose clients mostly have a secret.
+            Some("client_secret_post")
+                if client_secret.is_none() && grant != Grant::ClientCredentials =>
+            {
+                ClientAuth::None
+            }
             Some("client_secret_post") => ClientAuth::Post,
             Some("none") => ClientAuth::None,
             Some(_) => ClientAuth::Unsupported,
@@ -307,11 +317,15 @@ fn fill(text: &str, vars: &BTreeMap<String, String>) -> Result<String, String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').ok_or("has a { without a }")?;
-        let value = vars.get(name).ok_or_else(|| format!("needs vars = {{ {name} = \"…\" }}"))?;
+        let value = vars
+            .get(name)
+            .ok_or_else(|| format!("needs vars = {{ {name} = \"…\" }}"))?;
         // A host, a tenant, a number: nothing that could make it another host's URL.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if value.is_empty() || !value.chars().all(plain) {
-            return Err(format!("vars.{name} must be made of letters, digits and -._:"));
+            return Err(format!(
+                "vars.{name} must be made of letters, digits and -._:"
+            ));
         }
         filled.push_str(before);
         filled.push_str(value);

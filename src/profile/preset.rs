@@ -29,6 +29,26 @@ pub fn find(name: &str) -> Option<Values> {
     Some(keys::check(&preset).expect("the presets have valid keys"))
 }
 
+/// A preset as it stands in the file.
+pub fn text(name: &str) -> Option<&'static str> {
+    let start = PRESETS.find(&format!("[preset.{name}]\n"))?;
+    let text = &PRESETS[start..];
+    Some(text.split("\n\n").next().unwrap_or(text))
+}
+
+/// One of a preset's facts, where it is a string.
+pub fn fact(name: &str, key: &str) -> Option<&'static str> {
+    let line = text(name)?
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
+    line.strip_suffix('"')
+}
+
+/// The preset that a mistyped name most likely stands for.
+pub fn nearest(name: &str) -> Option<String> {
+    keys::nearest(name, names())
+}
+
 /// The names of all presets, in the order of the file.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS
