@@ -10,7 +10,7 @@ use crate::profile::{Profile, hash};
 use crate::store::files;
 use crate::ui;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Metadata is asked for again after a day; servers change it rarely and announce it.
 const MAX_AGE: Epoch = 24 * 3600;
@@ -64,7 +64,7 @@ pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<En
 fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
     let path = env::state_dir()
         .ok()
-        .map(|state| remembered_in(state, issuer));
+        .map(|state| remembered_in(&state, issuer));
     let remembered: Option<Remembered> = path
         .as_ref()
         .and_then(|path| files::read(path).ok().flatten())
@@ -98,7 +98,7 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
     }
 }
 
-fn remembered_in(state: PathBuf, issuer: &str) -> PathBuf {
+fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
     state
         .join("metadata")
         .join(format!("{}.json", hash(&["issuer-1", issuer])))

@@ -341,6 +341,11 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
                 let text = scalar(value)?;
                 match name {
                     "headers" => check_header(&word, &text),
+                    "token_params" | "authorization_params"
+                        if OWN_PARAMETERS.contains(&word.as_str()) =>
+                    {
+                        Err("is set by the request itself")
+                    }
                     "response" if !text.starts_with('/') => {
                         Err("must be a JSON pointer such as \"/data/token\"")
                     }
@@ -353,6 +358,22 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
     }
     Ok(params)
 }
+
+/// The parameters that make a request what it is (RFC 6749, 7636, 8628).
+const OWN_PARAMETERS: &[&str] = &[
+    "grant_type",
+    "response_type",
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "code",
+    "code_verifier",
+    "code_challenge",
+    "code_challenge_method",
+    "device_code",
+    "redirect_uri",
+    "state",
+];
 
 /// What can be sent as a header (RFC 9110 section 5), and is not the request's own.
 fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
