@@ -20,6 +20,7 @@ mod profile;
 mod renewal;
 mod secret;
 mod server;
+mod spend;
 mod store;
 mod token;
 mod ui;

@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::token::{Record, Token};
-use crate::{acquire, env, ui};
+use crate::{env, spend, ui};
 use serde::{Deserialize, Serialize};
 #[cfg(unix)]
 use std::io::{Read, Write};
@@ -72,7 +72,7 @@ pub fn run(
         Err(cause) => ui::step(&format!("no child for the renewal: {}", io_cause(&cause))),
     }
     let _held = (lock, hold_signals());
-    acquire::renew(profile, job)
+    spend::renew(profile, job)
 }
 
 /// Starts the child: its stdin is the lock, which its own children then do not get; its stdout is a
@@ -184,7 +184,7 @@ pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
     let config = Config::from_excerpt(job.config.0.clone(), job.config.1.clone());
-    let result = load(&config).and_then(|profile| acquire::renew(&profile, &job));
+    let result = load(&config).and_then(|profile| spend::renew(&profile, &job));
     let outcome = Outcome {
         result,
         warnings: ui::collected(),

@@ -1,7 +1,7 @@
 //! The device grant (RFC 8628): a code for the person, and patience until it is used.
 
 use super::client_auth::Form;
-use super::{Cause, Refused, TokenRequest, refusal, reply, request, send};
+use super::{Cause, Refused, TokenRequest, refusal, reply, request, send, words};
 use crate::clock::{Deadline, Epoch};
 use crate::error::Error;
 use crate::http::{Endpoint, Http};
@@ -68,7 +68,7 @@ pub fn start(
     let value = reply::parse(&answer.content_type, &answer.body);
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| value[*name].as_str())?;
-        Some(reply::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
+        Some(words::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
     };
     let url = |names: &[&str]| {
         text(names).filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok())

@@ -141,7 +141,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
     };
     let named = metadata.issuer.as_deref().unwrap_or_default();
     if named != issuer {
-        let named = super::reply::clean(named, 200, &[]);
+        let named = super::words::clean(named, 200, &[]);
         return Err(refuse(format!("it is {named:?}'s, not {issuer:?}'s"))
             .hint("set issuer exactly as the server writes it, to the last slash"));
     }
@@ -153,7 +153,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
         &metadata.pushed_authorization_request_endpoint,
     ];
     for url in endpoints.into_iter().flatten() {
-        let shown = super::reply::clean(url, 200, &[]);
+        let shown = super::words::clean(url, 200, &[]);
         Endpoint::parse(url).map_err(|why| refuse(format!("the address {shown} {why}")))?;
     }
     Ok(metadata)

@@ -5,10 +5,12 @@ pub mod authorization_code;
 mod client_auth;
 pub mod device_code;
 pub mod id_token;
+mod lenient;
 pub mod metadata;
 pub mod pkce;
 pub mod reply;
 pub mod revoke;
+mod words;
 
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};
@@ -242,11 +244,11 @@ fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) ->
         (None, None) => {}
     }
     if let (300..400, Some(location)) = (status, &reply.location) {
-        let host = reply::clean(&http::redirect_host(location), 100, secrets);
+        let host = words::clean(&http::redirect_host(location), 100, secrets);
         return format!("HTTP {status}, a redirect to {host}, which is not followed");
     }
     let kind = reply.content_type.split(';').next().unwrap_or_default();
-    let kind = reply::clean(kind, 64, secrets);
+    let kind = words::clean(kind, 64, secrets);
     let about = if kind.is_empty() {
         "without a content type".to_owned()
     } else {
@@ -255,7 +257,7 @@ fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) ->
     let about = match &reply.content_encoding {
         Some(coding) => format!(
             "{about}, compressed as {}",
-            reply::clean(coding, 32, secrets)
+            words::clean(coding, 32, secrets)
         ),
         None => about,
     };

@@ -1,14 +1,11 @@
 //! What servers really send: a token reply in any of the shapes seen in the wild, read leniently
 //! where the token is safe and strictly where it is not.
 
+use super::lenient;
+use super::words::clean;
 use crate::clock::Epoch;
 use crate::secret::Secret;
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Ten years in seconds; a server that says more means something else (R15).
@@ -126,7 +123,7 @@ fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
 pub fn parse(content_type: &str, body: &[u8]) -> Value {
     let text = zeroize::Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let text = text.trim_start_matches('\u{feff}').trim();
-    if let Some(value) = lenient_json(text) {
+    if let Some(value) = lenient::object(text) {
         return value;
     }
     let html = content_type.contains("html") || text.starts_with('<');
@@ -139,65 +136,6 @@ pub fn parse(content_type: &str, body: &[u8]) -> Value {
             .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
             .collect(),
     )
-}
-
-/// An object of which each member is read by itself: one that no parser can take (half a surrogate
-/// pair, a number beyond all bounds, a thousand levels) costs itself and not the token.
-fn lenient_json(text: &str) -> Option<Value> {
-    let mended;
-    let members: BTreeMap<String, &RawValue> = match serde_json::from_str(text) {
-        Ok(members) => members,
-        Err(_) if text.starts_with('{') => {
-            mended = zeroize::Zeroizing::new(mend(text));
-            serde_json::from_str(&mended).ok()?
-        }
-        Err(_) => return None,
-    };
-    let read = |raw: &RawValue| {
-        let number = raw
-            .get()
-            .starts_with(|c: char| c == '-' || c.is_ascii_digit());
-        serde_json::from_str(raw.get()).unwrap_or(if number {
-            Value::String(raw.get().to_owned())
-        } else {
-            Value::Null
-        })
-    };
-    Some(Value::Object(
-        members
-            .into_iter()
-            .map(|(name, raw)| (name, read(raw)))
-            .collect(),
-    ))
-}
-
-/// Puts quotes around `NaN` and `Infinity`, which Python writes and JSON does not have, and replaces
-/// escaped surrogates, of which one half may be missing.
-fn mend(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let (mut in_string, mut escaped) = (false, false);
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let word = ["NaN", "-Infinity", "Infinity"]
-            .into_iter()
-            .find(|word| rest.starts_with(word));
-        if let (false, Some(word)) = (in_string, word) {
-            out.push_str("\"NaN\"");
-            rest = &rest[word.len()..];
-            continue;
-        }
-        let surrogate = |hex: &str| matches!(u16::from_str_radix(hex, 16), Ok(0xd800..=0xdfff));
-        if escaped && c == 'u' && rest.get(1..5).is_some_and(surrogate) {
-            out.push_str("ufffd");
-            (rest, escaped) = (&rest[5..], false);
-            continue;
-        }
-        in_string ^= c == '"' && !escaped;
-        escaped = in_string && c == '\\' && !escaped;
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
-    }
-    out
 }
 
 fn find<'v>(value: &'v Value, name: &str, pointers: &BTreeMap<String, String>) -> &'v Value {
@@ -304,71 +242,6 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
     }
 }
 
-/// A server's text as one line without what could repaint a terminal or turn its direction, cut
-/// at `limit` characters; none of it where it repeats one of `secrets`.
-pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
-    if secrets
-        .iter()
-        .any(|secret| !secret.is_empty() && repeats(text, secret.expose()))
-    {
-        return "[not shown: it repeats a secret of the request]".to_owned();
-    }
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let mut line = String::new();
-    for word in words {
-        let word: String = word.chars().filter(|c| !is_invisible(*c)).collect();
-        if !word.is_empty() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(&word);
-        }
-    }
-    if line.chars().count() > limit {
-        line = line.chars().take(limit).chain(['…']).collect();
-    }
-    line
-}
-
-/// Whether a text holds a secret: as it is, percent-encoded in any spelling, or in base64.
-fn repeats(text: &str, secret: &str) -> bool {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let plain = [
-        text.to_owned(),
-        decoded(text),
-        decoded(&text.replace('+', " ")),
-    ];
-    if plain.iter().any(|text| text.contains(secret)) {
-        return true;
-    }
-    let base64 = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
-    let engine = GeneralPurpose::new(&alphabet::STANDARD, PAD);
-    plain[1]
-        .split(|c| !base64(c))
-        .filter(|run| run.len() >= 4)
-        .any(|run| {
-            let bytes = engine
-                .decode(run.replace('-', "+").replace('_', "/"))
-                .unwrap_or_default();
-            let inner = String::from_utf8_lossy(&bytes);
-            inner.contains(secret) || decoded(&inner).contains(secret)
-        })
-}
-
-/// Servers quote base64 with and without its padding, and cut anywhere.
-const PAD: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-
-/// Characters that show nothing themselves but change what is shown: zero-width, bidirectional
-/// controls (UAX 9), variation selectors, tags and private use.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e01ef}' | '\u{f0000}'..='\u{10ffff}')
-}
-
 fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -425,48 +298,5 @@ mod tests {
             Expiry::At(1_700_000_000)
         );
         assert_eq!(absolute(&json!(3600)), Expiry::Unsaid);
-    }
-
-    #[test]
-    fn a_server_s_words_cannot_repaint_the_terminal() {
-        let dirty = "a\u{1b}[31mb\r\nc\u{202e}d\u{200b}e\u{9b}f\tg";
-        assert_eq!(clean(dirty, 99, &[]), "a [31mb cde f g");
-        assert_eq!(clean("abcdef", 3, &[]), "abc…");
-        let secret = Secret::new("s/3".into());
-        for echo in [
-            "bad s/3",
-            "s%2F3",
-            "s%2f3",
-            "Basic aWQ6cy8z",
-            "aWQ6cyUyRjM=",
-        ] {
-            assert!(
-                clean(echo, 99, &[&secret]).starts_with("[not shown"),
-                "{echo}"
-            );
-        }
-        let secret = Secret::new("s3 cr+t".into());
-        for echo in ["s3+cr%2Bt", "s3%20cr%2bt", "aWQ6czMlMjBjciUyQnQ"] {
-            assert!(
-                clean(echo, 99, &[&secret]).starts_with("[not shown"),
-                "{echo}"
-            );
-        }
-        let words = "the client is not known";
-        assert_eq!(clean(words, 99, &[&secret]), words);
-    }
-
-    #[test]
-    fn a_member_that_cannot_be_read_costs_only_itself() {
-        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-        for strange in ["1e999", r#""\ud800""#, "NaN", "-Infinity", deep.as_str()] {
-            let text = r#"{"access_token":"a\"NaN","x":X,"expires_in":X}"#.replace('X', strange);
-            let value = lenient_json(&text).unwrap_or_default();
-            assert_eq!(value["access_token"], json!("a\"NaN"), "{strange:.20}");
-        }
-        let name =
-            lenient_json(r#"{"\ud800":1,"access_token":"at \ud83d\ude00"}"#).unwrap_or_default();
-        assert_eq!(name["access_token"], json!("at \u{fffd}\u{fffd}"));
-        assert!(lenient_json("[1]").is_none() && lenient_json("{\"a\":").is_none());
     }
 }

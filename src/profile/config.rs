@@ -1,7 +1,8 @@
 //! The configuration file: found, checked for who may write it, and read for one profile or all.
 
-use super::keys::{self, Fault, Value, Values, unknown};
+use super::keys::{self, Fault, Values, unknown};
 use super::slice;
+use super::value::{self, Value};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use std::borrow::Cow;
@@ -308,7 +309,7 @@ fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fau
     value.get_ref().as_table().ok_or_else(|| {
         Fault::new(
             value.span(),
-            format!("must be a table, not {}", keys::kind(value.get_ref())),
+            format!("must be a table, not {}", value::kind(value.get_ref())),
         )
     })
 }

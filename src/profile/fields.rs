@@ -1,8 +1,9 @@
 //! A profile's keys put over one another, and taken out by type.
 
 use super::Grant;
-use super::keys::{self, Params, Value, Values};
+use super::keys::{self, Values};
 use super::secret_source::SecretSource;
+use super::value::{Params, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 

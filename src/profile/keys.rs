@@ -1,14 +1,12 @@
 //! The keys of a profile: their names, what each may hold, and the check of a table against them.
 
-use super::secret_source::SecretSource;
+use super::value::{self, Value};
 use crate::env;
-use crate::http::Endpoint;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 /// What a key may hold.
 #[derive(Debug, Clone, Copy)]
@@ -97,34 +95,6 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("response", Shape::Params),
 ];
 
-/// The keys of `response`: JSON pointers to where an unusual server puts things.
-const RESPONSE_KEYS: &[&str] = &[
-    "access_token",
-    "refresh_token",
-    "expires_in",
-    "token_type",
-    "scope",
-];
-
-/// A checked value, free of the text it was read from.
-#[derive(Debug, Clone)]
-pub enum Value {
-    Text(String),
-    Path(PathBuf),
-    Texts(Vec<String>),
-    Flag(bool),
-    Duration(Duration),
-    Params(Params),
-    Secret(SecretSource),
-}
-
-/// Extra parameters: for every request, and by grant.
-#[derive(Debug, Clone, Default)]
-pub struct Params {
-    pub always: BTreeMap<String, String>,
-    pub by_grant: BTreeMap<String, BTreeMap<String, String>>,
-}
-
 /// What is wrong, and where in the text.
 #[derive(Debug)]
 pub struct Fault {
@@ -155,7 +125,7 @@ pub fn check(table: &DeTable<'_>) -> Result<Values, Fault> {
         else {
             return Err(unknown(key, KEYS.iter().map(|(name, _)| *name)));
         };
-        let read = read(*shape, name, value)
+        let read = value::read(*shape, name, value)
             .map_err(|fault| Fault::new(fault.at, format!("{name}: {}", fault.what)))?;
         values.insert(name, read);
     }
@@ -219,206 +189,4 @@ pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Opt
     let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
     // Below 0.6 the words have little in common.
     (score(&best) >= 0.6).then(|| best.to_owned())
-}
-
-fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Value, Fault> {
-    let wrong = |what: &str| {
-        Fault::new(
-            value.span(),
-            format!("{what}, not {}", kind(value.get_ref())),
-        )
-    };
-    match shape {
-        Shape::Text => Ok(Value::Text(text(value)?)),
-        Shape::Preset => {
-            let name = text(value)?;
-            if super::preset::names().any(|known| known == name) {
-                return Ok(Value::Text(name));
-            }
-            let near = nearest(&name, super::preset::names())
-                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-            Err(Fault::new(
-                value.span(),
-                format!("there is no preset {name:?}{near}"),
-            ))
-        }
-        Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
-        Shape::Endpoint => {
-            let url = text(value)?;
-            // With a {variable} in it, it is looked at once that is filled in.
-            if url.contains('{') {
-                return Ok(Value::Text(url));
-            }
-            Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;
-            Ok(Value::Text(url))
-        }
-        Shape::Texts => Ok(Value::Texts(texts(value)?)),
-        Shape::Hosts => {
-            let hosts = texts(value)?;
-            for host in &hosts {
-                Endpoint::parse_origin(host).map_err(|what| Fault::new(value.span(), what))?;
-            }
-            Ok(Value::Texts(hosts))
-        }
-        Shape::Flag => match value.get_ref().as_bool() {
-            Some(flag) => Ok(Value::Flag(flag)),
-            None => Err(wrong("must be true or false")),
-        },
-        Shape::Duration => duration(value).map(Value::Duration),
-        Shape::Choice(words) => {
-            let word = text(value)?;
-            if words.contains(&word.as_str()) {
-                return Ok(Value::Text(word));
-            }
-            let near = nearest(&word, words.iter().copied())
-                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-            let what = format!("{word:?} is none of {}{near}", words.join(", "));
-            Err(Fault::new(value.span(), what))
-        }
-        Shape::Params => params(name, value).map(Value::Params),
-        Shape::Secret => SecretSource::read(value).map(Value::Secret),
-    }
-}
-
-/// A string; an empty one says nothing and is refused.
-pub fn text(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
-    match value.get_ref().as_str() {
-        Some("") => Err(Fault::new(value.span(), "must not be empty")),
-        Some(text) if text.contains(char::is_control) => {
-            Err(Fault::new(value.span(), "must not hold control characters"))
-        }
-        Some(text) => Ok(text.to_owned()),
-        None => Err(Fault::new(
-            value.span(),
-            format!("must be a string, not {}", kind(value.get_ref())),
-        )),
-    }
-}
-
-fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Fault> {
-    if let Some(array) = value.get_ref().as_array() {
-        return array.iter().map(text).collect();
-    }
-    if value.get_ref().as_str() == Some("") {
-        return Ok(Vec::new());
-    }
-    text(value).map(|one| vec![one])
-}
-
-fn duration(value: &Spanned<DeValue<'_>>) -> Result<Duration, Fault> {
-    let what = "must be a duration such as \"5m\" or \"1h 30m\"";
-    if let Some(number) = value.get_ref().as_integer() {
-        let seconds = number
-            .as_str()
-            .parse()
-            .map_err(|_| Fault::new(value.span(), what))?;
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(&text(value)?)
-        .map_err(|cause| Fault::new(value.span(), format!("{what}: {cause}")))
-}
-
-fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
-    let Some(table) = value.get_ref().as_table() else {
-        let what = format!("must be a table, not {}", kind(value.get_ref()));
-        return Err(Fault::new(value.span(), what));
-    };
-    let mut params = Params::default();
-    for (key, value) in table {
-        let word = key.get_ref().to_string();
-        if name == "response" && !RESPONSE_KEYS.contains(&word.as_str()) {
-            return Err(unknown(key, RESPONSE_KEYS.iter().copied()));
-        }
-        match value.get_ref().as_table() {
-            Some(inner) if GRANTS.contains(&word.as_str()) && name == "token_params" => {
-                let inner = inner
-                    .iter()
-                    .map(|(key, value)| Ok((key.get_ref().to_string(), scalar(value)?)))
-                    .collect::<Result<_, Fault>>()?;
-                params.by_grant.insert(word, inner);
-            }
-            _ => {
-                let text = scalar(value)?;
-                match name {
-                    "headers" => check_header(&word, &text),
-                    "token_params" | "authorization_params"
-                        if OWN_PARAMETERS.contains(&word.as_str()) =>
-                    {
-                        Err("is set by the request itself")
-                    }
-                    "response" if !text.starts_with('/') => {
-                        Err("must be a JSON pointer such as \"/data/token\"")
-                    }
-                    _ => Ok(()),
-                }
-                .map_err(|what| Fault::new(value.span(), format!("{word}: {what}")))?;
-                params.always.insert(word, text);
-            }
-        }
-    }
-    Ok(params)
-}
-
-/// The parameters that make a request what it is (RFC 6749, 7636, 8628).
-const OWN_PARAMETERS: &[&str] = &[
-    "grant_type",
-    "response_type",
-    "client_id",
-    "client_secret",
-    "refresh_token",
-    "code",
-    "code_verifier",
-    "code_challenge",
-    "code_challenge_method",
-    "device_code",
-    "redirect_uri",
-    "state",
-];
-
-/// What can be sent as a header (RFC 9110 section 5), and is not the request's own.
-fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if name.is_empty() || !name.chars().all(token) {
-        return Err("is no header's name");
-    }
-    let own = [
-        "authorization",
-        "content-type",
-        "content-length",
-        "host",
-        "transfer-encoding",
-        "connection",
-    ];
-    if own.contains(&name.to_ascii_lowercase().as_str()) {
-        return Err("is set by the request itself");
-    }
-    if value.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
-        return Err("has characters that a header cannot have");
-    }
-    Ok(())
-}
-
-/// A string, number or flag, as it goes into a form.
-fn scalar(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
-    let inner = value.get_ref();
-    if let Some(flag) = inner.as_bool() {
-        return Ok(flag.to_string());
-    }
-    if let Some(number) = inner.as_integer() {
-        return Ok(number.as_str().to_owned());
-    }
-    text(value)
-}
-
-/// A value's type in words.
-pub fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
 }

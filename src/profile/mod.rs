@@ -7,18 +7,20 @@ mod keys;
 pub mod preset;
 mod secret_source;
 mod slice;
+mod value;
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 use config::Config;
 use fields::{Fields, merge};
-use keys::{Params, Value, Values};
+use keys::Values;
 use ring::digest::{Context, SHA256};
 pub use secret_source::{SecretSource, from_file};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use value::{Params, Value};
 
 /// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
