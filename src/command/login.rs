@@ -45,6 +45,8 @@ enum Way {
         open: bool,
     },
     Device,
+    /// Chosen here, so that another way is open where the server refuses this one.
+    DeviceOrPaste,
     Paste,
     /// There is nobody here: say what to do, and end.
     Begin,
@@ -123,6 +125,17 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     let mut outcome = match way(args, profile, &server, terminal) {
         Way::Browser { open } => login.in_browser(open)?,
         Way::Device => login.on_device()?,
+        Way::DeviceOrPaste => match login.device() {
+            Ok(device) => login.wait_for_device(&device)?,
+            // Not every client may do what its server can.
+            Err(error) if error.kind == Kind::Refused => {
+                ui::notice(&format!(
+                    "{name}: the server gives this client no code for another device"
+                ));
+                login.by_pasting(None)?
+            }
+            Err(error) => return Err(error),
+        },
         Way::Paste => {
             let outcome = login.by_pasting(pending(&mut holdings, &account)?.as_ref())?;
             holdings.store.erase(&account)?;
@@ -254,7 +267,7 @@ fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Way
         return Way::Begin;
     }
     let (way, other) = if device {
-        (Way::Device, "another device")
+        (Way::DeviceOrPaste, "another device")
     } else {
         (Way::Paste, "pasting an address")
     };

@@ -10,7 +10,7 @@ use crate::exchange::exchange;
 use crate::http::Http;
 use crate::oauth::TokenRequest;
 use crate::oauth::authorization_code::Attempt;
-use crate::oauth::device_code;
+use crate::oauth::device_code::{self, Device};
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
 use crate::profile::Profile;
@@ -103,16 +103,24 @@ impl Login<'_> {
 
     /// On a device with a browser of its own.
     pub fn on_device(&self) -> Result<Outcome> {
+        self.wait_for_device(&self.device()?)
+    }
+
+    /// A code for the person; the server may not give one to this client.
+    pub fn device(&self) -> Result<Device> {
         let profile = self.profile;
-        let endpoint = |key, url| server::endpoint(profile, key, url);
-        let start = endpoint(
-            "device_authorization_endpoint",
-            self.server.device_authorization_endpoint.as_ref(),
-        )?;
-        let token = endpoint("token_endpoint", self.server.token_endpoint.as_ref())?;
-        let suited = self.server.suited(profile);
-        let device = device_code::start(&suited, self.client_secret, &start, LIMIT)
-            .map_err(|refused| refused.error)?;
+        let url = self.server.device_authorization_endpoint.as_ref();
+        let endpoint = server::endpoint(profile, "device_authorization_endpoint", url)?;
+        let client = self.server.suited(profile);
+        device_code::start(&client, self.client_secret, &endpoint, LIMIT)
+            .map_err(|refused| refused.error)
+    }
+
+    /// Shows the code, and waits until it has been used.
+    pub fn wait_for_device(&self, device: &Device) -> Result<Outcome> {
+        let profile = self.profile;
+        let url = self.server.token_endpoint.as_ref();
+        let token = server::endpoint(profile, "token_endpoint", url)?;
         ui::say(&format!(
             "to log in to {}, open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
             profile.name, device.verification_uri, device.user_code
@@ -128,9 +136,10 @@ impl Login<'_> {
                 "or open this, and compare the code:\n\n  {complete}\n"
             ));
         }
+        let client = self.server.suited(profile);
         let http = Http::new(&token, profile.ca_file.as_deref())?;
         let (granted, sent_at) =
-            device_code::poll(&http, &token, &suited, self.client_secret, &device)?;
+            device_code::poll(&http, &token, &client, self.client_secret, device)?;
         Ok(Outcome {
             granted,
             sent_at,
