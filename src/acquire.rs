@@ -268,11 +268,13 @@ fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, 
     }
     let cached = holdings.cache(profile).put(token, clock::now());
     match holdings.save(profile, record) {
-        Ok(()) if backend == Backend::Kernel && !cached => ui::warn(&format!(
-            "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
+        Ok(()) if backend == Backend::Kernel && !cached && token.is_alive(clock::now()) => {
+            ui::warn(&format!(
+                "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
              request; store = \"encrypted-file\" in the configuration changes that",
-            profile.name
-        )),
+                profile.name
+            ));
+        }
         Ok(()) => holdings.note_written(record, Some(token)),
         Err(error) => ui::warn(&format!("the token is not stored: {error}")),
     }

@@ -48,8 +48,6 @@ enum Way {
     /// Chosen here, so that another way is open where the server refuses this one.
     DeviceOrPaste,
     Paste,
-    /// There is nobody here: say what to do, and end.
-    Begin,
 }
 
 /// Logs in.
@@ -88,7 +86,9 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
             &cause,
         )
     });
-    if matches!(taken?, Taken::TimedOut) {
+    // Held until the login has ended.
+    let turn = taken?;
+    if matches!(turn, Taken::TimedOut) {
         let what = format!(
             "profile {:?}: another login is still under way",
             profile.name
@@ -96,7 +96,9 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
         return Err(Error::new(Kind::Temporary, what));
     }
     let after = Note::load(&state, &profile.name);
-    if after.epoch != before.epoch && after.updated > before.updated {
+    let logged_in = after.epoch != before.epoch && (after.has_token || after.refreshable);
+    // One that asks for other scopes still has something to ask.
+    if logged_in && args.scope.is_empty() {
         ui::notice(&format!("{}: logged in by the other login", profile.name));
         return Ok(());
     }
@@ -121,8 +123,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         server: &server,
         client_secret: secret.as_ref(),
     };
-    let account = format!("login/{name}");
-    let mut outcome = match way(args, profile, &server, terminal) {
+    let mut outcome = match way(args, profile, &server) {
         Way::Browser { open } => login.in_browser(open)?,
         Way::Device => login.on_device()?,
         Way::DeviceOrPaste => match login.device() {
@@ -132,29 +133,11 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
                 ui::notice(&format!(
                     "{name}: the server gives this client no code for another device"
                 ));
-                login.by_pasting(None)?
+                paste(&login, &mut holdings, false)?
             }
             Err(error) => return Err(error),
         },
-        Way::Paste => {
-            let outcome = login.by_pasting(pending(&mut holdings, &account)?.as_ref())?;
-            holdings.store.erase(&account)?;
-            outcome
-        }
-        Way::Begin => {
-            let pending = Pending {
-                at: clock::now(),
-                attempt: login.begin()?,
-            };
-            let text = serde_json::to_vec(&pending).expect("strings and numbers always serialize");
-            holdings
-                .store
-                .save(&account, &zeroize::Zeroizing::new(text))?;
-            return Err(Error::login_required(
-                name,
-                format!("profile {name:?}: a person must log in"),
-            ));
-        }
+        Way::Paste => paste(&login, &mut holdings, args.paste)?,
     };
     let stored = keep(profile, &asking, &server, holdings, &mut outcome);
     match &stored {
@@ -243,7 +226,7 @@ fn keep(
 }
 
 /// The way that was asked for, else the one that is open here.
-fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Way {
+fn way(args: &Args, profile: &Profile, server: &Metadata) -> Way {
     if args.device {
         return Way::Device;
     }
@@ -256,17 +239,17 @@ fn way(args: &Args, profile: &Profile, server: &Metadata, terminal: bool) -> Way
     if profile.grant.name() == "device_code" {
         return Way::Device;
     }
-    let Some(why) = browser::absent() else {
-        return Way::Browser { open: true };
-    };
     let device = server.device_authorization_endpoint.is_some();
-    if server.authorization_endpoint.is_none() && device {
-        return Way::Device;
-    }
-    if !terminal {
-        return Way::Begin;
-    }
-    let (way, other) = if device {
+    let why = match browser::absent() {
+        Some(why) => why,
+        None if server.authorization_endpoint.is_none() && device => {
+            "the server has no authorization_endpoint"
+        }
+        None => return Way::Browser { open: true },
+    };
+    // A code for another device is waited for, and that needs somebody who reads it.
+    let read = std::io::stderr().is_terminal();
+    let (way, other) = if device && read {
         (Way::DeviceOrPaste, "another device")
     } else {
         (Way::Paste, "pasting an address")
@@ -324,6 +307,29 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
     scope.retain(|word| seen.insert(word.clone()));
     asking.scope = scope;
     asking
+}
+
+/// Takes the address from stdin. Where none comes, what has been begun is kept for the next call.
+fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outcome> {
+    let account = format!("login/{}", login.profile.name);
+    let pending = pending(holdings, &account)?;
+    let attempt = login.new_attempt();
+    let result = login.by_pasting(pending.as_ref(), &attempt, read);
+    match &result {
+        Ok(_) => drop(holdings.store.erase(&account)?),
+        Err(error) if error.kind == Kind::LoginRequired => {
+            let pending = Pending {
+                at: clock::now(),
+                attempt,
+            };
+            let text = serde_json::to_vec(&pending).expect("strings and numbers always serialize");
+            holdings
+                .store
+                .save(&account, &zeroize::Zeroizing::new(text))?;
+        }
+        Err(_) => {}
+    }
+    result
 }
 
 /// A login that was begun without a terminal and is still good.

@@ -1,6 +1,6 @@
 //! `tokctl logout`: revokes at the server, and erases what is stored here.
 
-use super::load;
+use super::{load, worst};
 use crate::cli::{Global, Logout, Wanted};
 use crate::client_secret;
 use crate::clock::Deadline;
@@ -30,18 +30,16 @@ pub fn run(global: &Global, logout: &Logout) -> Result<()> {
         Some(name) => vec![name.clone()],
         None => Config::load(global.config.as_deref())?.names()?,
     };
-    let mut worst = Ok(());
+    let mut failures: Vec<Error> = Vec::new();
     for name in names {
-        let result = load(global, &name, &Wanted::default())
-            .and_then(|profile| log_out(&profile, !logout.no_revoke));
-        if let Err(error) = result {
-            if logout.all {
-                ui::warn(&error.message);
-            }
-            worst = Err(error);
-        }
+        let result = load(global, &name, &Wanted::default());
+        failures.extend(
+            result
+                .and_then(|profile| log_out(&profile, !logout.no_revoke))
+                .err(),
+        );
     }
-    worst
+    worst(failures)
 }
 
 fn log_out(profile: &Profile, revoke: bool) -> Result<()> {

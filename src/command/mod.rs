@@ -11,10 +11,11 @@ mod status;
 mod unlock;
 
 use crate::cli::{Cli, Command, Global, Kind, Renewal, Wanted};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
+use crate::ui;
 
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> Result<()> {
@@ -33,6 +34,18 @@ pub fn run(cli: Cli) -> Result<()> {
             renewal::serve(|config| load_from(config, &profile, &wanted))
         }
     }
+}
+
+/// Of several failures the one with the highest exit code is the command's; the others are told here.
+fn worst(mut failures: Vec<Error>) -> Result<()> {
+    failures.sort_by_key(|error| error.kind.exit_code());
+    let Some(worst) = failures.pop() else {
+        return Ok(());
+    };
+    for error in &failures {
+        ui::error(error, false);
+    }
+    Err(worst)
 }
 
 /// The profile, with what the command line sets over it.

@@ -1,11 +1,11 @@
 //! `tokctl refresh`: renews now, so that grants which die of disuse do not.
 
-use super::load_from;
+use super::{load_from, worst};
 use crate::acquire::{self, Ask};
 use crate::cli::{Global, Refresh, Wanted};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::note::Note;
 use crate::profile::config::Config;
 use crate::renewal::Again;
@@ -23,22 +23,10 @@ pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
     } else {
         refresh.profiles.clone()
     };
-    let mut worst: Option<Error> = None;
-    for name in names {
-        let Err(error) = renew(&config, &name, refresh) else {
-            continue;
-        };
-        // The worst one is told last.
-        let other = match worst.take() {
-            Some(known) if known.kind.exit_code() >= error.kind.exit_code() => (known, Some(error)),
-            known => (error, known),
-        };
-        if let Some(error) = &other.1 {
-            ui::error(error, false);
-        }
-        worst = Some(other.0);
-    }
-    worst.map_or(Ok(()), Err)
+    let failures = names
+        .iter()
+        .filter_map(|name| renew(&config, name, refresh).err());
+    worst(failures.collect())
 }
 
 fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {

@@ -20,8 +20,8 @@ const MAX_HEAD: usize = 16 * 1024;
 /// A browser sends its request at once; who is slower is not the browser that is waited for.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// So many connections are served at a time; more are closed at once.
-const MAX_CONNECTIONS: usize = 32;
+/// So many connections are served at a time, each by a thread; more are sent away.
+const MAX_CONNECTIONS: usize = 512;
 
 /// Where the redirect goes.
 pub struct Listener {
@@ -64,7 +64,11 @@ impl Listener {
         let (send, arrivals) = mpsc::channel();
         let served = Arc::new(Served {
             path: place.path,
-            host: format!("{}:{port}", place.host),
+            hosts: match port {
+                // Browsers leave out the scheme's own port.
+                80 => vec![place.host.clone(), format!("{}:80", place.host)],
+                _ => vec![format!("{}:{port}", place.host)],
+            },
             busy: AtomicUsize::new(0),
         });
         for listener in listeners {
@@ -117,9 +121,10 @@ impl Place {
         Endpoint::parse(uri).map_err(|_| wrong("is not http on loopback"))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| wrong("has no valid port"))?)
-            }
+            Some((host, port)) if !port.ends_with(']') => match port.parse() {
+                Ok(port) if port > 0 => (host, port),
+                _ => return Err(wrong("has no valid port")),
+            },
             _ => (authority, 0),
         };
         let addresses = match host {
@@ -162,7 +167,7 @@ impl Place {
 struct Served {
     path: String,
     /// As a browser that was sent here names it; DNS rebinding brings other names.
-    host: String,
+    hosts: Vec<String>,
     busy: AtomicUsize,
 }
 
@@ -170,6 +175,8 @@ fn accept(listener: &TcpListener, arrivals: &Sender<Arrival>, served: &Arc<Serve
     for stream in listener.incoming().flatten() {
         if served.busy.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
             served.busy.fetch_sub(1, Ordering::Relaxed);
+            let mut stream = stream;
+            respond(&mut stream, "503 Service Unavailable", "");
             continue;
         }
         let (arrivals, served) = (arrivals.clone(), Arc::clone(served));
@@ -230,7 +237,13 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
         .headers
         .iter()
         .find(|header| header.name.eq_ignore_ascii_case("host"));
-    if !host.is_some_and(|host| host.value.eq_ignore_ascii_case(served.host.as_bytes())) {
+    let ours = |host: &httparse::Header<'_>| {
+        served
+            .hosts
+            .iter()
+            .any(|name| host.value.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    if !host.is_some_and(ours) {
         return Err("400 Bad Request");
     }
     let pairs = form_urlencoded::parse(query.as_bytes());
@@ -311,6 +324,7 @@ mod tests {
             "http://0.0.0.0/cb",
             "myapp:/cb",
             "http://127.0.0.1:x/",
+            "http://127.0.0.1:0/",
         ] {
             assert!(place(wrong).is_none(), "{wrong}");
         }
@@ -320,7 +334,7 @@ mod tests {
     fn strangers_are_told_apart() {
         let served = Served {
             path: "/callback".into(),
-            host: "127.0.0.1:80".into(),
+            hosts: vec!["127.0.0.1:80".into()],
             busy: AtomicUsize::new(0),
         };
         let ask = |head: &str| parse(head.as_bytes(), &served).map_err(|status| &status[..3]);

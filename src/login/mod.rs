@@ -5,7 +5,7 @@ mod listener;
 mod page;
 
 use crate::clock::{Deadline, Epoch};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exchange::exchange;
 use crate::http::Http;
 use crate::oauth::TokenRequest;
@@ -76,10 +76,15 @@ impl Login<'_> {
             "to log in to {}, open this address in a browser:\n\n  {url}\n",
             profile.name
         ));
-        if open && !browser::open(&url) {
-            ui::warn(
-                "no browser could be started here: open the address yourself, or use --device or --paste",
-            );
+        if open {
+            // A browser that stays in the foreground must not keep its own redirect waiting.
+            std::thread::spawn(move || {
+                if !browser::open(&url) {
+                    ui::warn(
+                        "no browser could be started here: open the address yourself, or use --device or --paste",
+                    );
+                }
+            });
         }
         let deadline = Deadline::after(PATIENCE);
         while let Some(arrival) = listener.next(deadline) {
@@ -148,23 +153,39 @@ impl Login<'_> {
         })
     }
 
-    /// Where the redirect cannot arrive: the person brings its address. `pending` is a login that was
-    /// begun before, without a terminal.
-    pub fn by_pasting(&self, pending: Option<&Attempt>) -> Result<Outcome> {
+    /// Where the redirect cannot arrive: the person brings its address, now or in a later call.
+    /// `pending` is a login that was begun in an earlier one; `read` if the address is to come on a
+    /// stdin that is no terminal.
+    pub fn by_pasting(
+        &self,
+        pending: Option<&Attempt>,
+        attempt: &Attempt,
+        read: bool,
+    ) -> Result<Outcome> {
         let profile = self.profile;
         let terminal = std::io::stdin().is_terminal();
-        let attempt = self.new_attempt();
-        if terminal || pending.is_none() {
-            let url = self.url(&attempt, false)?;
-            ui::say(&self.instructions(&url, "then paste that address here:"));
+        // What is piped in may end an earlier login, which needs no new address.
+        if terminal || pending.is_none() || !read {
+            let url = self.url(attempt, false)?;
+            let name = crate::error::shell_word(&profile.name);
+            let then = if terminal {
+                "then paste that address here:".to_owned()
+            } else {
+                format!(
+                    "then, within ten minutes, give that address to: tokctl login {name} --paste"
+                )
+            };
+            ui::say(&self.instructions(&url, &then));
         }
-        for line in std::io::stdin().lock().lines() {
+        // Without a terminal nobody answers, unless the caller has said so.
+        let lines = (terminal || read).then(|| std::io::stdin().lock().lines());
+        for line in lines.into_iter().flatten() {
             let line = line.map_err(|cause| Error::io("reading the address", &cause))?;
             if line.trim().is_empty() {
                 continue;
             }
             let parameters = parameters(&line);
-            for attempt in pending.into_iter().chain([&attempt]) {
+            for attempt in pending.into_iter().chain([attempt]) {
                 if let Some(code) = attempt.answer(profile, self.server, &parameters) {
                     return self.finish(attempt, &code?, None);
                 }
@@ -174,23 +195,25 @@ impl Login<'_> {
                 profile.name
             );
             if !terminal {
-                return Err(Error::login_required(&profile.name, what));
+                return Err(Error::new(Kind::Refused, what).hint("begin the login again"));
             }
             ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
         }
-        let what = format!("profile {:?}: no address was given", profile.name);
+        let what = format!(
+            "profile {:?}: a person must log in; no address was given yet",
+            profile.name
+        );
         Err(Error::login_required(&profile.name, what))
     }
 
-    /// Without a terminal: says what a person has to do, and gives what has to be remembered.
-    pub fn begin(&self) -> Result<Attempt> {
-        let attempt = self.new_attempt();
-        let url = self.url(&attempt, false)?;
-        let name = crate::error::shell_word(&self.profile.name);
-        let then =
-            format!("then, within ten minutes, give that address to: tokctl login {name} --paste");
-        ui::say(&self.instructions(&url, &then));
-        Ok(attempt)
+    /// A login that needs no listener.
+    pub fn new_attempt(&self) -> Attempt {
+        let uri = self
+            .profile
+            .redirect_uri
+            .clone()
+            .unwrap_or_else(|| NOWHERE.to_owned());
+        Attempt::new(self.profile, uri)
     }
 
     fn instructions(&self, url: &str, then: &str) -> String {
@@ -199,15 +222,6 @@ impl Login<'_> {
              cannot open, which is right;\n{then}\n",
             self.profile.name
         )
-    }
-
-    fn new_attempt(&self) -> Attempt {
-        let uri = self
-            .profile
-            .redirect_uri
-            .clone()
-            .unwrap_or_else(|| NOWHERE.to_owned());
-        Attempt::new(self.profile, uri)
     }
 
     /// The address to open. `soon` if it is opened at once: a pushed request is good for a minute or so.

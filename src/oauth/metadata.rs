@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Http};
 use crate::profile::{ClientAuth, Profile};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -28,6 +29,33 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Takes what is there; a member of an odd kind costs only itself.
+    fn read(document: &Value) -> Self {
+        let text = |name: &str| document[name].as_str().map(str::to_owned);
+        let flag = |name: &str| document[name] == Value::Bool(true) || document[name] == "true";
+        let methods = &document["token_endpoint_auth_methods_supported"];
+        let methods = methods.as_array().map(|methods| {
+            methods
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect()
+        });
+        Self {
+            issuer: text("issuer"),
+            token_endpoint: text("token_endpoint"),
+            authorization_endpoint: text("authorization_endpoint"),
+            device_authorization_endpoint: text("device_authorization_endpoint"),
+            revocation_endpoint: text("revocation_endpoint"),
+            pushed_authorization_request_endpoint: text("pushed_authorization_request_endpoint"),
+            require_pushed_authorization_requests: flag("require_pushed_authorization_requests"),
+            authorization_response_iss_parameter_supported: flag(
+                "authorization_response_iss_parameter_supported",
+            ),
+            token_endpoint_auth_methods_supported: methods,
+        }
+    }
+
     /// The profile with the client authentication that the server takes, where the configuration
     /// leaves it open. What is set is never overruled.
     pub fn suited<'p>(&self, profile: &'p Profile) -> Cow<'p, Profile> {
@@ -109,8 +137,11 @@ fn fetch_from(
             "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
         return Err(Trouble::Absent(error.hint(hint)));
     }
-    let metadata: Metadata = serde_json::from_slice(&reply.body)
-        .map_err(|_| temporary("it is not the JSON that it should be".to_owned()))?;
+    let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    if !document.is_object() {
+        return Err(temporary("it is not the JSON that it should be".to_owned()));
+    }
+    let metadata = Metadata::read(&document);
     check(profile, issuer, metadata).map_err(Trouble::Wrong)
 }
 
