@@ -317,7 +317,8 @@ fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outco
     let result = login.by_pasting(pending.as_ref(), &attempt, read);
     match &result {
         Ok(_) => drop(holdings.store.erase(&account)?),
-        Err(error) if error.kind == Kind::LoginRequired => {
+        // An earlier one stays good where no new address was shown.
+        Err(error) if error.kind == Kind::LoginRequired && (pending.is_none() || !read) => {
             let pending = Pending {
                 at: clock::now(),
                 attempt,

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod grants;
 pub mod http;
 pub mod keyring;
+pub mod login;
 pub mod namespace;
 pub mod oidc;
 pub mod profiles;
@@ -21,6 +22,7 @@ pub mod tokens;
 
 pub use desk::Desk;
 pub use keyring::{GnomeKeyring, SessionBus};
+pub use login::Login;
 pub use namespace::Namespace;
 pub use oidc::OidcProvider;
 pub use raw::RawServer;
