@@ -199,6 +199,8 @@ impl Holdings {
             self.forget(profile, record.tokens.keys());
         }
         let stored = self.store.erase(&profile.name)?;
+        // A login that was begun and not ended is not to be ended any more.
+        self.store.erase(&pending_login(&profile.name))?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.has_token;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
@@ -269,6 +271,11 @@ impl Spool {
     pub fn discard(self) {
         drop(files::remove(&self.path));
     }
+}
+
+/// The store's account of a login that was begun without a terminal; a profile's name has no slash.
+pub fn pending_login(profile: &str) -> String {
+    format!("login/{profile}")
 }
 
 /// A new spool key for a new record.

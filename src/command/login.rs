@@ -6,7 +6,7 @@ use crate::client_secret;
 use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::holdings::Holdings;
+use crate::holdings::{Holdings, pending_login};
 use crate::lock::{Lock, Purpose, Taken};
 use crate::login::{self, Login, Outcome, browser};
 use crate::new_grant;
@@ -311,7 +311,7 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
 
 /// Takes the address from stdin. Where none comes, what has been begun is kept for the next call.
 fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outcome> {
-    let account = format!("login/{}", login.profile.name);
+    let account = pending_login(&login.profile.name);
     let pending = pending(holdings, &account)?;
     let attempt = login.new_attempt();
     let result = login.by_pasting(pending.as_ref(), &attempt, read);
