@@ -70,14 +70,20 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
     let record = holdings.record(profile).ok().flatten();
     let record = record.filter(|record| record.binding == profile.binding());
+    let secret = match record.as_ref().filter(|_| revoke) {
+        Some(_) => client_secret::find(profile, &mut holdings, deadline),
+        None => Ok(None),
+    };
+    // First what is here, whatever the server says and however long that takes it.
+    let erased = holdings.erase(profile);
+    drop(taken);
     let revoked = match record.filter(|_| revoke) {
-        Some(record) => revoke_all(profile, &mut holdings, &record).map_err(|error| error.message),
+        Some(record) => secret
+            .and_then(|secret| revoke_all(profile, secret.as_ref(), &record))
+            .map_err(|error| error.message),
         None => Err(String::new()),
     };
-    // Whatever the server says: what is here goes.
-    let found = holdings.erase(profile)?;
-    drop(taken);
-    let what = match (found, revoked) {
+    let what = match (erased?, revoked) {
         (false, _) => "nothing was stored".to_owned(),
         (true, Ok(())) => "revoked at the server, and erased here".to_owned(),
         (true, Err(why)) if why.is_empty() => "erased here; not revoked at the server".to_owned(),
@@ -94,14 +100,13 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
 }
 
 /// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
-fn revoke_all(profile: &Profile, holdings: &mut Holdings, record: &Record) -> Result<()> {
+fn revoke_all(profile: &Profile, secret: Option<&Secret>, record: &Record) -> Result<()> {
     let deadline = Deadline::after(REVOKING);
     let server = server::for_login(profile, deadline)?;
     let Some(url) = server.revocation_endpoint.as_ref() else {
         return Err(profile.error("the server has no revocation_endpoint"));
     };
     let endpoint = server::endpoint(profile, "revocation_endpoint", Some(url))?;
-    let secret = client_secret::find(profile, holdings, deadline)?;
     let http = Http::new(&endpoint, profile.ca_file.as_deref())?;
     let suited = server.suited(profile);
     let send = |token: &Secret, hint: &str| {
@@ -109,7 +114,7 @@ fn revoke_all(profile: &Profile, holdings: &mut Holdings, record: &Record) -> Re
             &http,
             &endpoint,
             &suited,
-            secret.as_ref(),
+            secret,
             token,
             hint,
             deadline.left(),

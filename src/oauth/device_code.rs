@@ -87,7 +87,15 @@ pub fn start(
     };
     let seconds = |name: &str| match &value[name] {
         serde_json::Value::String(text) => text.trim().parse().ok(),
-        number => number.as_u64(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be in bounds"
+        )]
+        number => number
+            .as_f64()
+            .filter(|n| (0.0..1e9).contains(n))
+            .map(|n| n as u64),
     };
     Ok(Device {
         code,

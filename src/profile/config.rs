@@ -124,12 +124,22 @@ impl Config {
         })
     }
 
-    /// Every profile's name, in the order of the file.
+    /// Every profile's name, in the order of the file. What is wrong in one of them is told by whoever
+    /// uses it, and does not keep the others from being used.
     pub fn names(&self) -> Result<Vec<String>> {
-        let all = self
-            .read(self.whole()?, None)
-            .map_err(|fault| self.error(&fault))?;
-        Ok(all.profiles.into_iter().map(|(name, _)| name).collect())
+        let parsed =
+            DeTable::parse(self.whole()?).map_err(|cause| self.error(&unparsed(&cause)))?;
+        let Some(profiles) = parsed.get_ref().get("profile") else {
+            return Ok(Vec::new());
+        };
+        let profiles =
+            table(profiles).map_err(|fault| self.error(&Located::of("[profile]", fault)))?;
+        let mut names: Vec<_> = profiles
+            .keys()
+            .map(|name| (name.span().start, name.get_ref().to_string()))
+            .collect();
+        names.sort_unstable();
+        Ok(names.into_iter().map(|(_, name)| name).collect())
     }
 
     /// The file's path, to be named in messages.
@@ -166,12 +176,7 @@ impl Config {
     }
 
     fn read(&self, text: &str, only: Option<&str>) -> Result<Tables, Located> {
-        let parsed = DeTable::parse(text).map_err(|cause| Located {
-            at: cause.span().unwrap_or(0..0),
-            // The message alone: the parser's long form quotes the line, which may hold a secret.
-            what: cause.message().lines().collect::<Vec<_>>().join(", "),
-            profile: None,
-        })?;
+        let parsed = DeTable::parse(text).map_err(|cause| unparsed(&cause))?;
         let mut read = Tables {
             defaults: Values::new(),
             profiles: Vec::new(),
@@ -302,6 +307,16 @@ impl Located {
             what: fault.what,
             profile: Some(table.to_owned()),
         }
+    }
+}
+
+/// A text that is no TOML.
+fn unparsed(cause: &toml::de::Error) -> Located {
+    Located {
+        at: cause.span().unwrap_or(0..0),
+        // The message alone: the parser's long form quotes the line, which may hold a secret.
+        what: cause.message().lines().collect::<Vec<_>>().join(", "),
+        profile: None,
     }
 }
 
