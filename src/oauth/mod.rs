@@ -215,7 +215,7 @@ fn refused(
     refusal: &Refusal,
     words: &str,
 ) -> Refused {
-    let code = refusal.error.as_deref().unwrap_or_default();
+    let code = refusal.code.as_str();
     let cause = cause(what, reply, code);
     let message = format!(
         "profile {:?}: {} answered {words}",

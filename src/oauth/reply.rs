@@ -59,6 +59,8 @@ pub enum Expiry {
 /// A server's no, in its own words, cleaned.
 #[derive(Default)]
 pub struct Refusal {
+    /// The error's code as it came, to decide by; never shown.
+    pub code: String,
     pub error: Option<String>,
     pub description: Option<String>,
 }
@@ -233,6 +235,7 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
         .or_else(|| text(&value["errors"][0]["message"]))
         .or_else(|| text(&value["message"]));
     Refusal {
+        code: code.clone().unwrap_or_default(),
         error: code
             .map(|text| clean(&text, 64, secrets))
             .filter(|text| !text.is_empty()),

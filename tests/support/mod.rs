@@ -9,6 +9,7 @@
 pub mod desk;
 pub mod grants;
 pub mod http;
+pub mod issuer;
 pub mod keyring;
 pub mod login;
 pub mod namespace;

@@ -56,10 +56,12 @@ impl OidcProvider {
         let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let (ready, issuer) = mpsc::channel();
         thread::spawn(move || {
-            let lines = stdout.lines().map_while(Result::ok);
-            let mut issuers =
-                lines.filter_map(|line| Some(line.strip_prefix("READY ")?.to_owned()));
-            issuers.next().map(|issuer| ready.send(issuer))
+            // To the end: it prints notices later too, and would die of a closed pipe.
+            for line in stdout.lines().map_while(Result::ok) {
+                if let Some(issuer) = line.strip_prefix("READY ") {
+                    drop(ready.send(issuer.to_owned()));
+                }
+            }
         });
         let issuer = issuer.recv_timeout(START);
         let provider = Self {
