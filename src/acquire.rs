@@ -34,6 +34,8 @@ pub struct Ask<'a> {
     pub force: bool,
     /// No request, whatever happens.
     pub offline: bool,
+    /// Whether a stored token with time left will do while the server or the store is away.
+    pub stale: bool,
     pub deadline: Deadline,
     /// The same profile for a process that is started for the renewal.
     pub again: renewal::Again<'a>,
@@ -67,8 +69,11 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
     };
     let note = Note::load(&state, &ask.profile.name);
     let cache = Cache::of(ask.profile, &state, &note);
-    let cached = cache.get().filter(|_| !ask.force);
-    if let Some(token) = cached.as_ref().filter(|token| ask.is_fresh(token)) {
+    let cached = cache.get();
+    if let Some(token) = cached
+        .as_ref()
+        .filter(|token| !ask.force && ask.is_fresh(token))
+    {
         ui::step("the token comes from the kernel keyring");
         return Ok(token.clone());
     }
@@ -98,8 +103,11 @@ fn stored_or_renewed(
     let started = clock::now_millis();
     let mut holdings = Holdings::open(profile, ask.deadline, Interaction::Never)?;
     let before = holdings.record(profile)?;
-    let stored = token_of(profile, before.as_ref()).filter(|_| !ask.force);
-    if let Some(token) = stored.as_ref().filter(|token| ask.is_fresh(token)) {
+    let stored = token_of(profile, before.as_ref());
+    if let Some(token) = stored
+        .as_ref()
+        .filter(|token| !ask.force && ask.is_fresh(token))
+    {
         ui::step(&format!(
             "the token comes from the store: {}",
             holdings.store.describe()
@@ -289,7 +297,7 @@ pub fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
 /// A stored token with time left is better than none while the server or the store is away.
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
     let now = clock::now();
-    let Some(token) = alive.filter(|token| token.is_alive(now)) else {
+    let Some(token) = alive.filter(|token| ask.stale && token.is_alive(now)) else {
         return Err(error);
     };
     if ask.offline {

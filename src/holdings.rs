@@ -189,13 +189,12 @@ impl Holdings {
     }
 
     /// Erases everything that is held; whether there was anything.
-    pub fn erase(&mut self, profile: &Profile) -> Result<bool> {
+    pub fn erase(&mut self, profile: &Profile, record: Option<&Record>) -> Result<bool> {
         let state = self.state.clone();
         let io = |cause: std::io::Error| Error::io(state.display(), &cause);
         self.cache(profile).forget();
         // Of a record that cannot be read, the default variant at least.
-        let record = self.store.load(&profile.name).ok().flatten();
-        if let Some(record) = record.and_then(|line| Record::from_line(&line)) {
+        if let Some(record) = record {
             self.forget(profile, record.tokens.keys());
         }
         let stored = self.store.erase(&profile.name)?;

@@ -146,7 +146,12 @@ fn is_good(profile: &Profile, token: &Secret, now: Epoch) -> bool {
     let issuer = profile.issuer.as_deref();
     let checked = checked.and_then(|claims| id_token::check(&claims, profile, issuer, None, now));
     if let Err(why) = &checked {
-        ui::warn(&format!(
+        let say = if profile.kind == TokenKind::Id {
+            ui::warn
+        } else {
+            ui::step
+        };
+        say(&format!(
             "profile {:?}: the id token is left out: {why}",
             profile.name
         ));

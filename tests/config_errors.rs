@@ -113,7 +113,7 @@ fn errors_outside_the_profile_s_table_name_their_place_too() {
         ("profile.p = 5\n", &[":1: ", "profile \"p\"", "a table"]),
         (
             "[profile.p]\nclient_id = 'x'\n",
-            &["profile \"p\"", "no token_endpoint"],
+            &["profile \"p\"", "neither token_endpoint nor issuer"],
         ),
         (
             "[profile.p]\ntoken_endpoint = 'https://x'\n",

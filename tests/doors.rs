@@ -8,7 +8,8 @@ const DOORS: &[(&str, &[&str])] = &[
     // The network.
     ("ureq", &["http/"]),
     ("rustls::", &["http/tls.rs"]),
-    ("TcpStream", &[]),
+    // Only what comes from this machine.
+    ("TcpStream", &["login/listener.rs"]),
     // Keyrings.
     ("keyring_core", &["store/"]),
     ("linux_keyutils", &["store/kernel.rs"]),
@@ -29,12 +30,13 @@ const DOORS: &[(&str, &[&str])] = &[
             "store/dbus/",
             "store/dbus.rs",
             "store/secret_service/",
+            "login/browser.rs",
         ],
     ),
     // Other programs.
     (
         "process::Command",
-        &["renewal.rs", "profile/secret_source.rs"],
+        &["renewal.rs", "profile/secret_source.rs", "login/browser.rs"],
     ),
     // Words: the one file that writes them, and the answer.
     ("println!", &[]),
@@ -42,9 +44,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("eprint!", &[]),
     ("print!(", &[]),
     ("dbg!", &[]),
-    ("stderr()", &["ui.rs"]),
+    ("stderr()", &["ui.rs", "login/mod.rs", "command/login.rs"]),
     ("stdout()", &["ui.rs", "renewal.rs"]),
-    ("stdin()", &["ui.rs"]),
+    ("stdin()", &["ui.rs", "login/mod.rs"]),
     // Ends without destructors, which wipe secrets.
     ("process::exit", &[]),
     ("process::abort", &[]),
@@ -62,8 +64,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ),
     ("command/import.rs", "reads a token response from stdin"),
     ("command/secret.rs", "hands the client secret to the store"),
-    ("acquire.rs", "compares refresh tokens after invalid_grant"),
-    ("merged.rs", "reads the expiry that a JWT names"),
+    ("spend.rs", "compares refresh tokens after invalid_grant"),
     ("note.rs", "hashes a refresh token to remember it as ended"),
     ("http/mod.rs", "sends headers and the form"),
     ("oauth/mod.rs", "puts the refresh token into the form"),
@@ -72,9 +73,19 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "puts the client secret into form or header",
     ),
     (
-        "oauth/reply.rs",
+        "oauth/words.rs",
         "takes the request's secrets out of a server's words",
     ),
+    (
+        "oauth/authorization_code.rs",
+        "sends state and nonce, and compares the state",
+    ),
+    (
+        "oauth/id_token.rs",
+        "reads the claims, and compares the nonce",
+    ),
+    ("oauth/pkce.rs", "makes the challenge of a verifier"),
+    ("oauth/revoke.rs", "puts the token into the form"),
     ("profile/secret_source.rs", "cuts text read from a source"),
     ("store/cipher.rs", "reads a key from its text"),
     ("store/key_source.rs", "makes a key of a configured secret"),

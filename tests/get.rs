@@ -8,6 +8,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use support::sandbox::files;
 use support::{Reply, Running, Sandbox, Server};
@@ -135,13 +137,16 @@ fn what_the_command_line_asks_for_is_sent_instead_of_the_profile_s() {
 
 #[test]
 fn the_id_token_is_printed_where_it_is_asked_for() {
-    let reply = r#"{"access_token":"at","id_token":"x.y.z","expires_in":60}"#;
-    let server = Server::granting(reply);
+    let claims = r#"{"aud":"id","iat":1,"exp":9999999999,"sub":"s"}"#;
+    let id = format!("x.{}.z", URL_SAFE_NO_PAD.encode(claims));
+    let reply = format!(r#"{{"access_token":"at","id_token":"{id}","expires_in":60}}"#);
+    let server = Server::granting(&reply);
+    let id = format!("{id}\n");
     let sandbox = Sandbox::with_client(&server, "scope = \"openid\"");
-    sandbox.run(["get", "p", "--token", "id"]).ok("x.y.z\n");
+    sandbox.run(["get", "p", "--token", "id"]).ok(&id);
     sandbox.run(["get", "p", "--token=access"]).ok("at\n");
     let by_profile = Sandbox::with_client(&server, "token = \"id\"");
-    by_profile.run(["get", "p"]).ok("x.y.z\n");
+    by_profile.run(["get", "p"]).ok(&id);
     by_profile.run(["get", "p", "--token=access"]).ok("at\n");
     let without = Server::tokens(60);
     let sandbox = Sandbox::with_client(&without, "");

@@ -69,17 +69,17 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     }
     let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
     let record = holdings.record(profile).ok().flatten();
-    let record = record.filter(|record| record.binding == profile.binding());
-    let secret = match record.as_ref().filter(|_| revoke) {
+    let ours = |record: &&Record| revoke && record.binding == profile.binding();
+    let secret = match record.as_ref().filter(ours) {
         Some(_) => client_secret::find(profile, &mut holdings, deadline),
         None => Ok(None),
     };
     // First what is here, whatever the server says and however long that takes it.
-    let erased = holdings.erase(profile);
+    let erased = holdings.erase(profile, record.as_ref());
     drop(taken);
-    let revoked = match record.filter(|_| revoke) {
+    let revoked = match record.as_ref().filter(ours) {
         Some(record) => secret
-            .and_then(|secret| revoke_all(profile, secret.as_ref(), &record))
+            .and_then(|secret| revoke_all(profile, secret.as_ref(), record))
             .map_err(|error| error.message),
         None => Err(String::new()),
     };
