@@ -80,11 +80,10 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
     let mut alive = cached;
     match stored_or_renewed(ask, &state, &cache, &mut alive) {
         // What the server has not refused for good leaves a token with time left as good as it was.
+        // Who wants it renewed all the same has to know that the store is locked.
+        Err(error) if error.kind == Kind::Temporary => stale_or(alive, error, ask),
         Err(error)
-            if matches!(
-                error.kind,
-                Kind::Temporary | Kind::StoreLocked | Kind::StoreUnavailable
-            ) =>
+            if !ask.force && matches!(error.kind, Kind::StoreLocked | Kind::StoreUnavailable) =>
         {
             stale_or(alive, error, ask)
         }

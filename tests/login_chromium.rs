@@ -19,7 +19,7 @@ use support::login::{arrive, profile};
 use support::{Login, OidcProvider, Running, Sandbox};
 
 /// Chromium on a busy machine takes this long at most to start, or to show a page.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// As root it needs --no-sandbox; it must not look for updates, or at the person's own profile.
 const BROWSER: &str = "#!/bin/sh
