@@ -185,13 +185,14 @@ fn a_long_code_can_be_pasted() {
 #[test]
 #[ignore = "needs tmux: tests/run installs it"]
 fn without_a_device_endpoint_the_address_is_pasted_and_the_reason_said() {
-    let server = Server::start(|request| match request.path.as_str() {
-        "/token" => tokens(&Value::Null),
-        _ => {
-            let mut value = metadata(request, "");
-            value["device_authorization_endpoint"] = Value::Null;
-            Reply::json(200, value.to_string())
+    let server = Server::start(|request| {
+        if request.path == "/token" {
+            return tokens(&Value::Null);
         }
+
+        let mut value = metadata(request, "");
+        value["device_authorization_endpoint"] = Value::Null;
+        Reply::json(200, value.to_string())
     });
     let mut sandbox = Sandbox::new();
     sandbox.config(&profile(&server.url(""), "c", ""));
