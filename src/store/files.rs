@@ -115,7 +115,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The same as [`write`] in a directory that is the caller's choice.
+/// The same as [`write()`] in a directory that is the caller's choice.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = match path.parent() {
         Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
