@@ -38,6 +38,8 @@ device_authorization_endpoint = ''                 => device_authorization_endpo
 audience = 5                                       => audience | a number
 resource = { a = 1 }                               => resource | a table
 headers = 'x'                                      => headers | a table
+token_params = { grant_type = 'x' }                => token_params | grant_type
+token_params = { refresh_token = { client_id = 1 } } => token_params | client_id
 token_params = { a = [1] }                         => token_params | an array
 response = { acces_token = '/x' }                  => response | "access_token"
 response = { access_token = 'no.pointer' }         => response | access_token
@@ -73,7 +75,7 @@ fn every_error_names_file_line_profile_key_and_the_nearest_key() {
             ),
             (text.replace('\n', "\r\n"), 4),
         ] {
-            let run = sandbox.config(&config).run(["get", "p"]);
+            let run = sandbox.config(&config).run(["get", "p", "--offline"]);
             let mut wanted = vec![format!("{}:{at}: ", file.display())];
             wanted.extend(words.split(" | ").map(str::to_owned));
             // Of TOML's own errors only the place is known.

@@ -116,6 +116,31 @@ fn without_a_lifetime_the_profile_assumes_then_the_token_itself_says() {
 }
 
 #[test]
+fn an_id_token_whose_end_cannot_be_read_is_not_kept_for_ever() {
+    for id_token in ["not-a-jwt", "e30.e30.x", "a.b.c.d.e"] {
+        let body = format!(r#"{{"access_token":"at","expires_in":60,"id_token":"{id_token}"}}"#);
+        let server = Server::granting(&body);
+        let sandbox = Sandbox::with_client(&server, "");
+        let run = sandbox.run(["get", "p", "--json", "--token=id"]);
+        if run.code == 0 {
+            let left = run.json()["expires_in"].as_i64();
+            assert!(left.is_some_and(|left| left <= 3600), "{run:?}");
+        } else {
+            run.fails(5, "id_token");
+        }
+        sandbox.run(["get", "p", "-q"]).ok("at\n");
+    }
+}
+
+#[test]
+fn a_token_that_has_ended_when_it_comes_is_printed_without_a_word_about_stores() {
+    // {"exp":1}
+    let server = Server::granting(r#"{"access_token":"e30.eyJleHAiOjF9.x"}"#);
+    let sandbox = Sandbox::with_client(&server, "store = \"auto\"");
+    sandbox.run(["get", "p"]).ok("e30.eyJleHAiOjF9.x\n");
+}
+
+#[test]
 fn an_access_token_is_visible_ascii_or_nothing_is_printed() {
     let long = |length| format!("\"{}\"", "x".repeat(length));
     let mut wrong = Vec::new();

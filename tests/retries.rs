@@ -159,6 +159,7 @@ fn a_longer_retry_after_is_remembered_and_keeps_the_next_calls_from_asking() {
         http_date(Duration::from_secs(60)),
         "999999999999".to_owned(),
         "18446744073709551615".to_owned(),
+        "99999999999999999999999".to_owned(),
         http_date(Duration::from_secs(86400 * 3650)),
     ] {
         let server = Server::always(Reply::json(429, "{}").header("retry-after", &asked));
