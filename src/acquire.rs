@@ -358,3 +358,39 @@ pub fn grant_ended(profile: &Profile) -> Error {
         format!("your grant for {name} ended (revoked or expired)"),
     )
 }
+
+/// Forgets an access token that its server has refused, if it is the one that is stored; the refresh
+/// token stays. Whether it was.
+pub fn refused(profile: &Profile, presented: &str, deadline: Deadline) -> Result<bool> {
+    let state = env::state_dir()?;
+    let is_it = |token: &Token| crate::oauth::pkce::same(token.text.expose(), presented);
+    let cache = Cache::of(profile, &state, &Note::load(&state, &profile.name));
+    let mut found = cache.get().is_some_and(|token| is_it(&token));
+    if found {
+        cache.forget();
+    }
+    let taken = Lock::take(
+        &state,
+        &profile.name,
+        Purpose::Renewal,
+        deadline,
+        || None::<()>,
+        || (),
+    );
+    if !matches!(taken, Ok(Taken::Lock(_) | Taken::Unsupported)) {
+        return Ok(found);
+    }
+    let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
+    let Some(mut record) = holdings.record_locked(profile)? else {
+        return Ok(found);
+    };
+    let variant = profile.variant();
+    if record.tokens.get(&variant).is_some_and(is_it) {
+        record.tokens.remove(&variant);
+        record.generation += 1;
+        holdings.save(profile, &record)?;
+        holdings.note_written(&record, None);
+        found = true;
+    }
+    Ok(found)
+}

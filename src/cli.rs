@@ -44,7 +44,8 @@ pub struct Global {
 }
 
 /// The subcommands' names, for a hint at the right help.
-pub const COMMANDS: [&str; 9] = [
+pub const COMMANDS: [&str; 10] = [
+    "helper",
     "get",
     "login",
     "status",
@@ -68,6 +69,7 @@ pub enum Command {
     Secret(Secret),
     Unlock(Unlock),
     Providers(Providers),
+    Helper(Helper),
     #[command(hide = true)]
     Renewal(Renewal),
 }
@@ -242,6 +244,32 @@ pub struct Unlock {
     /// How long the key is kept
     #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = humantime::parse_duration)]
     pub for_: Duration,
+}
+
+/// Speak a program's credential protocol: git, kubectl, docker, cargo, bazel, go or terraform
+#[derive(Debug, Args)]
+pub struct Helper {
+    /// The program
+    #[arg(value_enum)]
+    pub program: Program,
+    /// The profile, and what the program adds; without a profile the one that has the host in `hosts`
+    #[arg(value_name = "PROFILE")]
+    pub arguments: Vec<String>,
+    /// Which of the grant's tokens [default: the profile's `token`, else access]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub token: Option<Kind>,
+}
+
+/// The programs that have a helper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Program {
+    Git,
+    Kubectl,
+    Docker,
+    Cargo,
+    Bazel,
+    Go,
+    Terraform,
 }
 
 /// For tokctl itself: renew in the background

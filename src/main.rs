@@ -8,6 +8,7 @@ mod command;
 mod env;
 mod error;
 mod exchange;
+mod helper;
 mod holdings;
 mod http;
 mod lock;
@@ -32,11 +33,17 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     keep_memory_private();
     let args = env::args();
+    if let Some(call) = helper::Call::from_args(&args) {
+        return helper::run(&call, None);
+    }
     let cli = match cli::parse(&args) {
         Ok(cli) => cli,
         Err(usage) => return report_usage(&usage, &args),
     };
     ui::set_level(cli.global.quiet, cli.global.verbose);
+    if let cli::Command::Helper(helper) = &cli.command {
+        return helper::run(&command::helper_call(helper), cli.global.config.as_deref());
+    }
     let json = cli.wants_json();
     if json {
         // An error is to be one JSON object on stderr, and nothing beside it.

@@ -7,6 +7,7 @@ use crate::profile::hash;
 use crate::secret::Secret;
 use crate::store::{Backend, files};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +40,18 @@ pub struct Note {
     pub ended: Option<String>,
     /// The server asked not to be called before this.
     pub not_before: Option<Epoch>,
+    /// Each helper's last failure, for programs that do not show it: docker, terraform, pnpm.
+    pub helpers: BTreeMap<String, HelperFailure>,
     /// The last failure, so that those who waited for the same request share it.
     pub failure: Option<Failure>,
+}
+
+/// What a helper could not do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HelperFailure {
+    pub at: Epoch,
+    pub host: String,
+    pub message: String,
 }
 
 /// A failed attempt.

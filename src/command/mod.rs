@@ -10,8 +10,9 @@ mod secret;
 mod status;
 mod unlock;
 
-use crate::cli::{Cli, Command, Global, Kind, Renewal, Wanted};
+use crate::cli::{self, Cli, Command, Global, Kind, Program, Renewal, Wanted};
 use crate::error::{Error, Result};
+use crate::helper::{Call, Mode};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
@@ -30,6 +31,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Logout(logout) => logout::run(&global, &logout),
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Unlock(unlock) => unlock::run(&unlock),
+        // main hands these over before: their answers are their programs', not ours.
+        Command::Helper(_) => Ok(()),
         Command::Renewal(Renewal { wanted, profile }) => {
             renewal::serve(|config| load_from(config, &profile, &wanted))
         }
@@ -48,6 +51,33 @@ fn worst(mut failures: Vec<Error>) -> Result<()> {
     Err(worst)
 }
 
+/// A helper's call as its module takes it.
+pub fn helper_call(helper: &cli::Helper) -> Call {
+    let mode = match helper.program {
+        Program::Git => Mode::Git,
+        Program::Kubectl => Mode::Kubectl,
+        Program::Docker => Mode::Docker,
+        Program::Cargo => Mode::Cargo,
+        Program::Bazel => Mode::Bazel,
+        Program::Go => Mode::Go,
+        Program::Terraform => Mode::Terraform,
+    };
+    let token = helper.token.map(kind);
+    Call {
+        mode,
+        profile: None,
+        arguments: helper.arguments.clone(),
+        token,
+    }
+}
+
+fn kind(kind: Kind) -> TokenKind {
+    match kind {
+        Kind::Access => TokenKind::Access,
+        Kind::Id => TokenKind::Id,
+    }
+}
+
 /// The profile, with what the command line sets over it.
 fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
     load_from(&Config::load(global.config.as_deref())?, name, wanted)
@@ -55,11 +85,8 @@ fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
 
 fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
     let mut profile = Profile::load(config, name)?;
-    if let Some(kind) = wanted.token {
-        profile.kind = match kind {
-            Kind::Access => TokenKind::Access,
-            Kind::Id => TokenKind::Id,
-        };
+    if let Some(token) = wanted.token {
+        profile.kind = kind(token);
     }
     if !wanted.scope.is_empty() {
         profile.scope = split_scope(&wanted.scope);

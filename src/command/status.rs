@@ -80,7 +80,21 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         "store_path": path,
         "access_cache": if profile.kernel_cache { "kernel" } else { "none" },
         "updated_at": note.updated.map(clock::rfc3339),
+        "helper_failures": helper_failures(&note),
     })
+}
+
+/// Each helper's last failure, since some programs do not show it.
+fn helper_failures(note: &Note) -> Option<Value> {
+    let failures = note.helpers.iter().map(|(helper, failure)| {
+        let failure = json!({
+            "at": clock::rfc3339(failure.at),
+            "host": failure.host,
+            "message": failure.message,
+        });
+        (helper.clone(), failure)
+    });
+    Some(Value::Object(failures.collect())).filter(|_| !note.helpers.is_empty())
 }
 
 /// The store's name and where it keeps things, as far as that is settled.

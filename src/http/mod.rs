@@ -69,6 +69,17 @@ impl Endpoint {
         }
     }
 
+    /// Scheme, host and port as they are compared: in lower case, without a default port.
+    pub fn origin(&self) -> String {
+        let scheme = self.0.scheme_str().unwrap_or_default().to_ascii_lowercase();
+        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
+        let usual = if scheme == "https" { 443 } else { 80 };
+        match self.0.port_u16().filter(|port| *port != usual) {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        }
+    }
+
     /// Host and port, for messages.
     pub fn host(&self) -> &str {
         self.0

@@ -142,6 +142,12 @@ impl Config {
         Ok(names.into_iter().map(|(_, name)| name).collect())
     }
 
+    /// Whether the file's text has this somewhere, whatever the case of its letters.
+    pub fn mentions(&self, word: &str) -> bool {
+        let text = self.text.to_ascii_lowercase();
+        memchr::memmem::find(&text, word.to_ascii_lowercase().as_bytes()).is_some()
+    }
+
     /// The file's path, to be named in messages.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

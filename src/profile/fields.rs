@@ -57,6 +57,14 @@ impl Fields {
         matches!(self.0.remove(key), Some(Value::Flag(true)))
     }
 
+    /// A flag, or what counts without it.
+    pub fn flag_or(&mut self, key: &str, usual: bool) -> bool {
+        match self.0.remove(key) {
+            Some(Value::Flag(flag)) => flag,
+            _ => usual,
+        }
+    }
+
     /// A duration.
     pub fn duration(&mut self, key: &str) -> Option<Duration> {
         match self.0.remove(key) {

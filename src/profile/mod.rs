@@ -74,6 +74,15 @@ pub enum TokenKind {
     Id,
 }
 
+/// How git sends the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitAuth {
+    /// Bearer where git and the server can, else Basic.
+    Auto,
+    Bearer,
+    Basic,
+}
+
 /// One profile, ready to be used.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
@@ -111,6 +120,15 @@ pub struct Profile {
     pub store: StoreChoice,
     pub store_key: Option<SecretSource>,
     pub kernel_cache: bool,
+    /// Who may be given this token: scheme, host and port.
+    pub hosts: Vec<String>,
+    /// The user name beside the token where a program wants one.
+    pub username: Option<String>,
+    pub git_auth: GitAuth,
+    /// Whether cargo gets `Bearer TOKEN` or the token alone.
+    pub cargo_bearer: bool,
+    /// Whether bazel is told when the token ends.
+    pub tell_expiry: bool,
     /// JSON pointers into an unusual reply, by the name of what they find.
     pub response: BTreeMap<String, String>,
 }
@@ -229,6 +247,15 @@ impl Profile {
             store,
             store_key: values.secret("store_key"),
             kernel_cache: values.text("access_cache").as_deref() != Some("none"),
+            hosts: values.texts("hosts"),
+            username: values.text("username"),
+            git_auth: match values.text("git_auth").as_deref() {
+                Some("bearer") => GitAuth::Bearer,
+                Some("basic") => GitAuth::Basic,
+                _ => GitAuth::Auto,
+            },
+            cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
+            tell_expiry: values.flag_or("expires", true),
             response: values.params("response").always,
         })
     }

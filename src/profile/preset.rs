@@ -49,6 +49,11 @@ pub fn nearest(name: &str) -> Option<String> {
     keys::nearest(name, names())
 }
 
+/// Whether a preset's text has this somewhere.
+pub fn mentions(word: &str) -> bool {
+    PRESETS.contains(word)
+}
+
 /// The names of all presets, in the order of the file.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRESETS

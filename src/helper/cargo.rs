@@ -1,0 +1,103 @@
+//! cargo's credential provider protocol: a hello, then a line for a line.
+
+use super::{Core, managed, origin_of};
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::ui;
+use serde_json::{Value, json};
+use std::io::BufRead;
+use std::process::ExitCode;
+
+/// Speaks until cargo hangs up. The exit code is 0 also after an error, which is in the answer.
+pub fn converse(core: &Core<'_>) -> ExitCode {
+    // First, and at once: cargo waits for it without end.
+    if ui::answer(&Secret::new("{\"v\":[1]}\n".to_owned())).is_err() {
+        return ExitCode::FAILURE;
+    }
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else {
+            return ExitCode::SUCCESS;
+        };
+        let reply = reply(core, &line);
+        if ui::answer(&Secret::new(format!("{reply}\n"))).is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn reply(core: &Core<'_>, line: &str) -> String {
+    let request: Value = serde_json::from_str(line).unwrap_or_default();
+    let argument = request["args"][0].as_str();
+    let core = Core {
+        profile: argument.or(core.profile),
+        ..*core
+    };
+    let url = request["registry"]["index-url"]
+        .as_str()
+        .unwrap_or_default();
+    let url = url
+        .strip_prefix("sparse+")
+        .or_else(|| url.strip_prefix("registry+"))
+        .unwrap_or(url);
+    let Some(origin) = origin_of(url) else {
+        return said(core.not_ours(url));
+    };
+    match request["kind"].as_str() {
+        Some("get") => get(&core, &origin),
+        Some("login") => login(&core, &origin),
+        Some("logout") => logout(&core, &origin),
+        _ => json!({ "Err": { "kind": "operation-not-supported" } }).to_string(),
+    }
+}
+
+fn get(core: &Core<'_>, origin: &str) -> String {
+    let fit = match core.for_origin(origin, false) {
+        Ok(fit) => fit,
+        Err(answer) => return said(answer),
+    };
+    // cargo adds no scheme of its own.
+    let text = if fit.profile.cargo_bearer {
+        format!("Bearer {}", fit.text())
+    } else {
+        fit.text().to_owned()
+    };
+    let mut reply =
+        json!({ "kind": "get", "token": text, "cache": "session", "operation_independent": true });
+    if let Some(end) = fit.expires() {
+        reply["cache"] = "expires".into();
+        reply["expiration"] = end.into();
+    }
+    json!({ "Ok": reply }).to_string()
+}
+
+fn login(core: &Core<'_>, origin: &str) -> String {
+    match core.owner(origin) {
+        Ok(Some(profile)) => match core.token(profile.clone(), false) {
+            Ok(_) => json!({ "Ok": { "kind": "login" } }).to_string(),
+            Err(_) => said(core.unfit(
+                Some(&profile.name),
+                origin,
+                &Error::usage(managed(&profile.name)),
+            )),
+        },
+        Ok(None) => said(core.not_ours(origin)),
+        Err(error) => said(core.unfit(None, origin, &error)),
+    }
+}
+
+/// The access token goes, the grant stays: `tokctl logout` ends it.
+fn logout(core: &Core<'_>, origin: &str) -> String {
+    match core.for_origin(origin, false) {
+        Ok(fit) => match Core::refused(&fit.profile, fit.text()) {
+            Ok(_) => json!({ "Ok": { "kind": "logout" } }).to_string(),
+            Err(error) => said(core.unfit(Some(&fit.profile.name), origin, &error)),
+        },
+        Err(answer) => said(answer),
+    }
+}
+
+/// The line of an answer that is no token.
+fn said(answer: super::Answer) -> String {
+    answer.stdout.trim_end().to_owned()
+}
