@@ -22,6 +22,9 @@ _tokctl() {
             tokctl,help)
                 cmd="tokctl__subcmd__help"
                 ;;
+            tokctl,helper)
+                cmd="tokctl__subcmd__helper"
+                ;;
             tokctl,import)
                 cmd="tokctl__subcmd__import"
                 ;;
@@ -51,6 +54,9 @@ _tokctl() {
                 ;;
             tokctl__subcmd__help,help)
                 cmd="tokctl__subcmd__help__subcmd__help"
+                ;;
+            tokctl__subcmd__help,helper)
+                cmd="tokctl__subcmd__help__subcmd__helper"
                 ;;
             tokctl__subcmd__help,import)
                 cmd="tokctl__subcmd__help__subcmd__import"
@@ -107,7 +113,7 @@ _tokctl() {
 
     case "${cmd}" in
         tokctl)
-            opts="-v -q -h -V --config --verbose --quiet --help --version get login status refresh import logout secret unlock providers help"
+            opts="-v -q -h -V --config --verbose --quiet --help --version get login status refresh import logout secret unlock providers helper help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -175,7 +181,7 @@ _tokctl() {
             return 0
             ;;
         tokctl__subcmd__help)
-            opts="get login status refresh import logout secret unlock providers help"
+            opts="get login status refresh import logout secret unlock providers helper help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -203,6 +209,20 @@ _tokctl() {
             return 0
             ;;
         tokctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tokctl__subcmd__help__subcmd__helper)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -349,6 +369,28 @@ _tokctl() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tokctl__subcmd__helper)
+            opts="-v -q -h --token --config --verbose --quiet --help git kubectl docker cargo bazel go terraform"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --token)
+                    COMPREPLY=($(compgen -W "access id" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
