@@ -1,4 +1,4 @@
-//! Bazel's credential helper protocol (EngFlow's specification).
+//! Bazel's credential helper protocol (`EngFlow`'s specification).
 
 use super::{Answer, Core, origin_of};
 use crate::clock;

@@ -41,7 +41,7 @@ fn reply(core: &Core<'_>, line: &str) -> String {
         .or_else(|| url.strip_prefix("registry+"))
         .unwrap_or(url);
     let Some(origin) = origin_of(url) else {
-        return said(core.not_ours(url));
+        return said(&core.not_ours(url));
     };
     match request["kind"].as_str() {
         Some("get") => get(&core, &origin),
@@ -54,7 +54,7 @@ fn reply(core: &Core<'_>, line: &str) -> String {
 fn get(core: &Core<'_>, origin: &str) -> String {
     let fit = match core.for_origin(origin, false) {
         Ok(fit) => fit,
-        Err(answer) => return said(answer),
+        Err(answer) => return said(&answer),
     };
     // cargo adds no scheme of its own.
     let text = if fit.profile.cargo_bearer {
@@ -75,14 +75,14 @@ fn login(core: &Core<'_>, origin: &str) -> String {
     match core.owner(origin) {
         Ok(Some(profile)) => match core.token(profile.clone(), false) {
             Ok(_) => json!({ "Ok": { "kind": "login" } }).to_string(),
-            Err(_) => said(core.unfit(
+            Err(_) => said(&core.unfit(
                 Some(&profile.name),
                 origin,
                 &Error::usage(managed(&profile.name)),
             )),
         },
-        Ok(None) => said(core.not_ours(origin)),
-        Err(error) => said(core.unfit(None, origin, &error)),
+        Ok(None) => said(&core.not_ours(origin)),
+        Err(error) => said(&core.unfit(None, origin, &error)),
     }
 }
 
@@ -91,13 +91,13 @@ fn logout(core: &Core<'_>, origin: &str) -> String {
     match core.for_origin(origin, false) {
         Ok(fit) => match Core::refused(&fit.profile, fit.text()) {
             Ok(_) => json!({ "Ok": { "kind": "logout" } }).to_string(),
-            Err(error) => said(core.unfit(Some(&fit.profile.name), origin, &error)),
+            Err(error) => said(&core.unfit(Some(&fit.profile.name), origin, &error)),
         },
-        Err(answer) => said(answer),
+        Err(answer) => said(&answer),
     }
 }
 
 /// The line of an answer that is no token.
-fn said(answer: super::Answer) -> String {
+fn said(answer: &super::Answer) -> String {
     answer.stdout.trim_end().to_owned()
 }

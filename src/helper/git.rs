@@ -6,6 +6,10 @@ use std::fmt::Write;
 
 /// What git says of the credential it wants.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a line of the protocol"
+)]
 struct Request<'a> {
     protocol: &'a str,
     host: &'a str,

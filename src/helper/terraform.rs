@@ -1,4 +1,4 @@
-//! Terraform's and OpenTofu's credentials helper protocol.
+//! Terraform's and `OpenTofu`'s credentials helper protocol.
 
 use super::{Answer, Core, managed};
 use crate::error::Error;

@@ -37,6 +37,25 @@ pub enum ClientAuth {
     Unsupported,
 }
 
+impl ClientAuth {
+    /// By its name in the configuration, else by whether there is a secret.
+    fn read(name: Option<&str>, has_secret: bool, grant: Grant) -> Self {
+        match name {
+            Some("client_secret_basic") => Self::Basic,
+            Some("client_secret_basic_raw") => Self::BasicRaw,
+            // A public client of a service whose clients mostly have a secret.
+            Some("client_secret_post") if !has_secret && grant != Grant::ClientCredentials => {
+                Self::None
+            }
+            Some("client_secret_post") => Self::Post,
+            Some("none") => Self::None,
+            Some(_) => Self::Unsupported,
+            None if has_secret => Self::Basic,
+            None => Self::None,
+        }
+    }
+}
+
 /// The grant that brings a profile's first token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
@@ -65,6 +84,18 @@ pub enum StoreChoice {
     None,
 }
 
+impl StoreChoice {
+    fn read(name: Option<&str>) -> Self {
+        match name {
+            Some("keyring") => Self::Keyring,
+            Some("encrypted-file") => Self::EncryptedFile,
+            Some("plaintext") => Self::Plaintext,
+            Some("none") => Self::None,
+            _ => Self::Auto,
+        }
+    }
+}
+
 /// Which of a grant's tokens is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
@@ -74,6 +105,16 @@ pub enum TokenKind {
     Id,
 }
 
+impl TokenKind {
+    fn read(name: Option<&str>) -> Self {
+        if name == Some("id") {
+            Self::Id
+        } else {
+            Self::Access
+        }
+    }
+}
+
 /// How git sends the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GitAuth {
@@ -81,6 +122,16 @@ pub enum GitAuth {
     Auto,
     Bearer,
     Basic,
+}
+
+impl GitAuth {
+    fn read(name: Option<&str>) -> Self {
+        match name {
+            Some("bearer") => Self::Bearer,
+            Some("basic") => Self::Basic,
+            _ => Self::Auto,
+        }
+    }
 }
 
 /// One profile, ready to be used.
@@ -187,32 +238,7 @@ impl Profile {
             return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
         }
         let set_auth = values.text("client_auth");
-        let client_auth = match set_auth.as_deref() {
-            Some("client_secret_basic") => ClientAuth::Basic,
-            Some("client_secret_basic_raw") => ClientAuth::BasicRaw,
-            // A public client of a service whose clients mostly have a secret.
-            Some("client_secret_post")
-                if client_secret.is_none() && grant != Grant::ClientCredentials =>
-            {
-                ClientAuth::None
-            }
-            Some("client_secret_post") => ClientAuth::Post,
-            Some("none") => ClientAuth::None,
-            Some(_) => ClientAuth::Unsupported,
-            None if client_secret.is_some() => ClientAuth::Basic,
-            None => ClientAuth::None,
-        };
-        let store = match values.text("store").as_deref() {
-            Some("keyring") => StoreChoice::Keyring,
-            Some("encrypted-file") => StoreChoice::EncryptedFile,
-            Some("plaintext") => StoreChoice::Plaintext,
-            Some("none") => StoreChoice::None,
-            _ => StoreChoice::Auto,
-        };
-        let kind = match values.text("token").as_deref() {
-            Some("id") => TokenKind::Id,
-            _ => TokenKind::Access,
-        };
+        let client_auth = ClientAuth::read(set_auth.as_deref(), client_secret.is_some(), grant);
         Ok(Self {
             name: name.to_owned(),
             issuer,
@@ -239,21 +265,17 @@ impl Profile {
             resource: values.texts("resource"),
             token_params: values.params("token_params"),
             headers: values.params("headers").always,
-            kind,
+            kind: TokenKind::read(values.text("token").as_deref()),
             min_ttl: values.duration("min_ttl"),
             assume_expires_in: values.duration("assume_expires_in"),
             timeout: values.duration("timeout"),
             ca_file: values.path("ca_file"),
-            store,
+            store: StoreChoice::read(values.text("store").as_deref()),
             store_key: values.secret("store_key"),
             kernel_cache: values.text("access_cache").as_deref() != Some("none"),
             hosts: values.texts("hosts"),
             username: values.text("username"),
-            git_auth: match values.text("git_auth").as_deref() {
-                Some("bearer") => GitAuth::Bearer,
-                Some("basic") => GitAuth::Basic,
-                _ => GitAuth::Auto,
-            },
+            git_auth: GitAuth::read(values.text("git_auth").as_deref()),
             cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
             tell_expiry: values.flag_or("expires", true),
             response: values.params("response").always,
@@ -297,7 +319,7 @@ impl Profile {
         };
         let mut parts = vec![
             "variant-1",
-            kind,
+            kind: TokenKind::read(values.text("token").as_deref()),
             self.audience.as_deref().unwrap_or_default(),
             "scope",
         ];
