@@ -13,7 +13,7 @@ use crate::holdings::{Cache, Holdings};
 use crate::lock::{Lock, Purpose, Taken};
 use crate::merged::Merged;
 use crate::note::Note;
-use crate::oauth::TokenRequest;
+use crate::oauth::{TokenRequest, pkce};
 use crate::profile::Profile;
 use crate::renewal::{self, Job};
 use crate::store::{Backend, Interaction};
@@ -34,8 +34,9 @@ pub struct Ask<'a> {
     pub force: bool,
     /// No request, whatever happens.
     pub offline: bool,
-    /// Whether a stored token with time left will do while the server or the store is away.
-    pub stale: bool,
+    /// How long a stored token must live to do while the server or the store is away; none will do
+    /// without.
+    pub stale: Option<Duration>,
     pub deadline: Deadline,
     /// The same profile for a process that is started for the renewal.
     pub again: renewal::Again<'a>,
@@ -296,7 +297,8 @@ pub fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
 /// A stored token with time left is better than none while the server or the store is away.
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
     let now = clock::now();
-    let Some(token) = alive.filter(|token| ask.stale && token.is_alive(now)) else {
+    let enough = |token: &Token| ask.stale.is_some_and(|least| token.is_fresh(now, Some(least)));
+    let Some(token) = alive.filter(enough) else {
         return Err(error);
     };
     if ask.offline {
@@ -359,20 +361,21 @@ pub fn grant_ended(profile: &Profile) -> Error {
     )
 }
 
-/// Forgets an access token that its server has refused, if it is the one that is stored; the refresh
-/// token stays. Whether it was.
-pub fn refused(profile: &Profile, presented: &str, deadline: Deadline) -> Result<bool> {
+/// Forgets the stored access token, if it is the one that is `presented`; the refresh token stays.
+/// Whether it did.
+pub fn forget(profile: &Profile, presented: Option<&str>, deadline: Deadline) -> Result<bool> {
     let state = env::state_dir()?;
-    let is_it = |token: &Token| crate::oauth::pkce::same(token.text.expose(), presented);
+    let is_it = |token: &Token| presented.is_none_or(|text| pkce::same(token.text.expose(), text));
     let cache = Cache::of(profile, &state, &Note::load(&state, &profile.name));
     let mut found = cache.get().is_some_and(|token| is_it(&token));
     if found {
         cache.forget();
     }
+    let purpose = Purpose::Renewal;
     let taken = Lock::take(
         &state,
         &profile.name,
-        Purpose::Renewal,
+        purpose,
         deadline,
         || None::<()>,
         || (),

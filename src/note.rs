@@ -40,8 +40,6 @@ pub struct Note {
     pub ended: Option<String>,
     /// The server asked not to be called before this.
     pub not_before: Option<Epoch>,
-    /// Each helper's last failure, for programs that do not show it: docker, terraform, pnpm.
-    pub helpers: BTreeMap<String, HelperFailure>,
     /// The last failure, so that those who waited for the same request share it.
     pub failure: Option<Failure>,
 }
@@ -89,6 +87,33 @@ impl Note {
     pub fn says_ended(&self, refresh: &Secret) -> bool {
         self.ended.as_deref() == Some(&fingerprint(refresh))
     }
+}
+
+/// Each helper's last failure for a profile, for programs that do not show it. In a file of its own,
+/// since a helper that has failed holds no lock.
+pub fn helper_failures(state: &Path, profile: &str) -> BTreeMap<String, HelperFailure> {
+    let read = files::read(&helpers_path(state, profile)).ok().flatten();
+    read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+/// Adds a helper's failure.
+pub fn add_helper_failure(
+    state: &Path,
+    profile: &str,
+    helper: &str,
+    failure: HelperFailure,
+) -> io::Result<()> {
+    let mut all = helper_failures(state, profile);
+    all.insert(helper.to_owned(), failure);
+    let bytes = serde_json::to_vec(&all).expect("strings and numbers always serialize");
+    files::write_unsynced(&helpers_path(state, profile), &bytes)
+}
+
+fn helpers_path(state: &Path, profile: &str) -> PathBuf {
+    state
+        .join("helpers")
+        .join(format!("{}.json", hash(&["profile-1", profile])))
 }
 
 /// A refresh token's hash, to remember it by.

@@ -61,7 +61,7 @@ fn find(global: &Global, get: &Get) -> Result<(Token, bool)> {
         min_ttl: get.min_ttl,
         force: get.force,
         offline: get.offline,
-        stale: true,
+        stale: Some(Duration::ZERO),
         deadline: Deadline::after(budget),
         again: Again {
             config: &config,

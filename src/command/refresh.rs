@@ -51,7 +51,7 @@ fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
         min_ttl: None,
         force: true,
         offline: false,
-        stale: false,
+        stale: None,
         deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),
         again: Again {
             config,

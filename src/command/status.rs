@@ -4,7 +4,7 @@ use crate::cli::{Global, Status};
 use crate::clock::{self, Epoch};
 use crate::env;
 use crate::error::Result;
-use crate::note::Note;
+use crate::note::{self, Note};
 use crate::profile::config::Config;
 use crate::profile::{Profile, StoreChoice};
 use crate::secret::Secret;
@@ -80,13 +80,14 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         "store_path": path,
         "access_cache": if profile.kernel_cache { "kernel" } else { "none" },
         "updated_at": note.updated.map(clock::rfc3339),
-        "helper_failures": helper_failures(&note),
+        "helper_failures": state.and_then(|state| helper_failures(state, &profile.name)),
     })
 }
 
 /// Each helper's last failure, since some programs do not show it.
-fn helper_failures(note: &Note) -> Option<Value> {
-    let failures = note.helpers.iter().map(|(helper, failure)| {
+fn helper_failures(state: &Path, profile: &str) -> Option<Value> {
+    let known = note::helper_failures(state, profile);
+    let failures = known.iter().map(|(helper, failure)| {
         let failure = json!({
             "at": clock::rfc3339(failure.at),
             "host": failure.host,
@@ -94,7 +95,7 @@ fn helper_failures(note: &Note) -> Option<Value> {
         });
         (helper.clone(), failure)
     });
-    Some(Value::Object(failures.collect())).filter(|_| !note.helpers.is_empty())
+    Some(Value::Object(failures.collect())).filter(|_| !known.is_empty())
 }
 
 /// The store's name and where it keeps things, as far as that is settled.

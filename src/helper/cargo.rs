@@ -45,7 +45,7 @@ fn reply(core: &Core<'_>, line: &str) -> String {
     };
     match request["kind"].as_str() {
         Some("get") => get(&core, &origin),
-        Some("login") => login(&core, &origin),
+        Some("login") => login(&core, &origin, request["token"].as_str()),
         Some("logout") => logout(&core, &origin),
         _ => json!({ "Err": { "kind": "operation-not-supported" } }).to_string(),
     }
@@ -71,11 +71,14 @@ fn get(core: &Core<'_>, origin: &str) -> String {
     json!({ "Ok": reply }).to_string()
 }
 
-fn login(core: &Core<'_>, origin: &str) -> String {
+/// A token that cargo hands over is not kept: it must not seem so.
+fn login(core: &Core<'_>, origin: &str, given: Option<&str>) -> String {
     match core.owner(origin) {
         Ok(Some(profile)) => match core.token(profile.clone(), false) {
-            Ok(_) => json!({ "Ok": { "kind": "login" } }).to_string(),
-            Err(_) => said(&core.unfit(
+            Ok(fit) if given.is_none_or(|given| given == fit.text()) => {
+                json!({ "Ok": { "kind": "login" } }).to_string()
+            }
+            _ => said(&core.unfit(
                 Some(&profile.name),
                 origin,
                 &Error::usage(managed(&profile.name)),
@@ -88,12 +91,12 @@ fn login(core: &Core<'_>, origin: &str) -> String {
 
 /// The access token goes, the grant stays: `tokctl logout` ends it.
 fn logout(core: &Core<'_>, origin: &str) -> String {
-    match core.for_origin(origin, false) {
-        Ok(fit) => match Core::refused(&fit.profile, fit.text()) {
-            Ok(_) => json!({ "Ok": { "kind": "logout" } }).to_string(),
-            Err(error) => said(&core.unfit(Some(&fit.profile.name), origin, &error)),
+    match core.owner(origin) {
+        Ok(None) => said(&core.not_ours(origin)),
+        _ => match core.forget_at(origin) {
+            Some(answer) => said(&answer),
+            None => json!({ "Ok": { "kind": "logout" } }).to_string(),
         },
-        Err(answer) => said(&answer),
     }
 }
 

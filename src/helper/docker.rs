@@ -92,13 +92,9 @@ fn store(core: &Core<'_>, text: &str) -> Answer {
 
 /// `docker logout`: the access token goes, the grant stays.
 fn erase(core: &Core<'_>, url: &str) -> Answer {
-    for origin in server(url).unwrap_or_default() {
-        if let Ok(Some(profile)) = core.owner(&origin)
-            && let Ok(fit) = core.token(profile, false)
-            && let Err(error) = Core::refused(&fit.profile, fit.text())
-        {
-            return core.unfit(Some(&fit.profile.name), url, &error);
-        }
-    }
-    Answer::default()
+    let origins = server(url).unwrap_or_default();
+    origins
+        .iter()
+        .find_map(|origin| core.forget_at(origin))
+        .unwrap_or_default()
 }

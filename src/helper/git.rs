@@ -155,7 +155,7 @@ fn is_bearer(request: &Request<'_>, profile: &Profile) -> bool {
 fn erase(core: &Core<'_>, request: &Request<'_>, origin: &str) -> Answer {
     let presented = request.credential.or(request.password);
     if let (Ok(Some(profile)), Some(presented)) = (core.owner(origin), presented)
-        && let Err(error) = Core::refused(&profile, presented)
+        && let Err(error) = Core::forget(&profile, Some(presented))
     {
         return Answer {
             stderr: vec![error.message],

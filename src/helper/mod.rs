@@ -17,7 +17,7 @@ use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Endpoint;
-use crate::note::{HelperFailure, Note};
+use crate::note::{self, HelperFailure};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, preset};
 use crate::renewal::Again;
@@ -36,6 +36,9 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// Callers wait 10 seconds (bazel) or without end (git); an answer later than this helps nobody.
 const BUDGET: Duration = Duration::from_secs(10);
+
+/// Bazel ends a helper after 10 seconds, and then shows nothing of what it says.
+const BAZEL_BUDGET: Duration = Duration::from_secs(8);
 
 /// A request of any of the protocols is smaller.
 const MAX_INPUT: u64 = 1024 * 1024;
@@ -113,6 +116,15 @@ impl Mode {
             Self::Bazel => &["get"],
             Self::Terraform => &["get", "store", "forget"],
             Self::Kubectl | Self::Cargo | Self::Go => &[],
+        }
+    }
+
+    /// The time for an answer.
+    fn budget(self) -> Duration {
+        if self == Self::Bazel {
+            BAZEL_BUDGET
+        } else {
+            BUDGET
         }
     }
 
@@ -235,9 +247,23 @@ impl Core<'_> {
             return Ok(None);
         }
         let mut owner: Option<Profile> = None;
+        let mut broken = None;
         for name in self.config.names()? {
-            let Ok(profile) = Profile::load(self.config, &name) else {
-                continue;
+            let profile = match Profile::load(self.config, &name) {
+                Ok(profile) => profile,
+                // It may be the one that is meant.
+                Err(error) => {
+                    if self
+                        .config
+                        .excerpt(&name)
+                        .1
+                        .to_ascii_lowercase()
+                        .contains(host)
+                    {
+                        broken = Some(error);
+                    }
+                    continue;
+                }
             };
             if !owns(&profile) {
                 continue;
@@ -253,7 +279,10 @@ impl Core<'_> {
             }
             owner = Some(profile);
         }
-        Ok(owner)
+        match broken {
+            Some(error) if owner.is_none() => Err(error),
+            _ => Ok(owner),
+        }
     }
 
     /// The named profile, for a protocol that names no host.
@@ -289,7 +318,11 @@ impl Core<'_> {
                 min_ttl: Some(least),
                 force,
                 offline: false,
-                deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET).min(BUDGET)),
+                deadline: Deadline::after(
+                    profile.timeout.unwrap_or(BUDGET).min(self.mode.budget()),
+                ),
+                // A token that the server has just refused is none to fall back on.
+                stale: (!force).then_some(MARGIN),
                 again: Again {
                     config: self.config,
                     overrides,
@@ -311,22 +344,34 @@ impl Core<'_> {
         })
     }
 
-    /// Tells the server's refusal of a token on.
-    pub fn refused(profile: &Profile, presented: &str) -> Result<bool> {
-        acquire::refused(profile, presented, Deadline::after(BUDGET))
+    /// Forgets a profile's access token: the one that a server has refused, or whichever is stored. The
+    /// grant stays.
+    pub fn forget(profile: &Profile, presented: Option<&str>) -> Result<bool> {
+        acquire::forget(profile, presented, Deadline::after(BUDGET))
+    }
+
+    /// The same for the profile that owns an origin, as an answer: nobody's is nothing to forget.
+    pub fn forget_at(&self, origin: &str) -> Option<Answer> {
+        match self.owner(origin) {
+            Ok(Some(profile)) => {
+                let error = Self::forget(&profile, None).err()?;
+                Some(self.unfit(Some(&profile.name), origin, &error))
+            }
+            Ok(None) => None,
+            Err(error) => Some(self.unfit(None, origin, &error)),
+        }
     }
 
     /// What to answer where there is no token; remembers it for `tokctl status`.
     pub fn unfit(&self, profile: Option<&str>, host: &str, error: &Error) -> Answer {
         if let (Some(name), Ok(state)) = (profile.or(self.profile), env::state_dir()) {
-            let mut note = Note::load(&state, name);
             let failure = HelperFailure {
                 at: clock::now(),
                 host: host.to_owned(),
                 message: one_line(error),
             };
-            note.helpers.insert(self.mode.name().to_owned(), failure);
-            if let Err(cause) = note.save(&state) {
+            let noted = note::add_helper_failure(&state, name, self.mode.name(), failure);
+            if let Err(cause) = noted {
                 ui::step(&format!("the failure cannot be noted: {cause}"));
             }
         }
@@ -384,7 +429,11 @@ impl Call {
             token: None,
         };
         if let Some((mode, profile)) = Mode::from_program(program) {
-            return Some(call(mode, profile, text(rest)));
+            let ours = rest
+                .iter()
+                .filter(|word| *word != "--cargo-plugin")
+                .cloned();
+            return Some(call(mode, profile, text(&ours.collect::<Vec<_>>())));
         }
         (rest.first()? == "--cargo-plugin").then(|| call(Mode::Cargo, None, Vec::new()))
     }

@@ -26,13 +26,7 @@ pub fn answer(core: &Core<'_>, arguments: &[String]) -> Answer {
             }
             Err(answer) => answer,
         },
-        "forget" => match core.for_origin(&origin, false) {
-            Ok(fit) => match Core::refused(&fit.profile, fit.text()) {
-                Ok(_) => Answer::default(),
-                Err(error) => core.unfit(Some(&fit.profile.name), &origin, &error),
-            },
-            Err(_) => Answer::default(),
-        },
+        "forget" => core.forget_at(&origin).unwrap_or_default(),
         _ => {
             let name = core.profile.unwrap_or("PROFILE");
             core.unfit(None, &origin, &Error::usage(managed(name)))

@@ -319,7 +319,7 @@ impl Profile {
         };
         let mut parts = vec![
             "variant-1",
-            kind: TokenKind::read(values.text("token").as_deref()),
+            kind,
             self.audience.as_deref().unwrap_or_default(),
             "scope",
         ];
