@@ -297,7 +297,10 @@ pub fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
 /// A stored token with time left is better than none while the server or the store is away.
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
     let now = clock::now();
-    let enough = |token: &Token| ask.stale.is_some_and(|least| token.is_fresh(now, Some(least)));
+    let enough = |token: &Token| {
+        ask.stale
+            .is_some_and(|least| token.is_fresh(now, Some(least)))
+    };
     let Some(token) = alive.filter(enough) else {
         return Err(error);
     };

@@ -19,6 +19,8 @@ pub struct Merged {
     /// The token asked for, or why there is none.
     access: Result<Token, String>,
     id_token: Option<Token>,
+    /// Why the id token that came is not used.
+    id_refused: Option<String>,
     /// Whether there is anything to store.
     pub kept: bool,
     /// Variants whose tokens the record has no place for any more.
@@ -77,9 +79,12 @@ impl Merged {
                 expires,
             }
         });
-        let id_token = granted
-            .id_token
-            .filter(|token| is_good(profile, token, now));
+        let checked = granted.id_token.map(|token| check(profile, token, now));
+        let (id_token, id_refused) = match checked {
+            Some(Ok(token)) => (Some(token), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
         let id_token = id_token.map(|text| {
             let expires = jwt_expiry(&text);
             Token {
@@ -107,6 +112,7 @@ impl Merged {
             record,
             access,
             id_token,
+            id_refused,
             kept,
             evicted,
         }
@@ -132,31 +138,31 @@ impl Merged {
                         .get(&profile.variant_of(TokenKind::Id))
                         .cloned()
                 };
-                self.id_token.clone().or_else(stored).ok_or_else(|| {
-                    refuse("it sent no id_token").hint("ask for scope openid when logging in")
-                })
+                self.id_token
+                    .clone()
+                    .or_else(stored)
+                    .ok_or_else(|| match &self.id_refused {
+                        Some(why) => refuse(&format!("the id token is not good: {why}")),
+                        None => refuse("it sent no id_token")
+                            .hint("ask for scope openid when logging in"),
+                    })
             }
         }
     }
 }
 
-/// Whether an id token can be handed out; one that cannot never costs the access token.
-fn is_good(profile: &Profile, token: &Secret, now: Epoch) -> bool {
-    let checked = id_token::claims(token).ok_or_else(|| "it is no JWT".to_owned());
+/// An id token that can be handed out; one that cannot never costs the access token.
+fn check(profile: &Profile, token: Secret, now: Epoch) -> Result<Secret, String> {
+    let claims = id_token::claims(&token).ok_or_else(|| "it is no JWT".to_owned());
     let issuer = profile.issuer.as_deref();
-    let checked = checked.and_then(|claims| id_token::check(&claims, profile, issuer, None, now));
+    let checked = claims.and_then(|claims| id_token::check(&claims, profile, issuer, None, now));
     if let Err(why) = &checked {
-        let say = if profile.kind == TokenKind::Id {
-            ui::warn
-        } else {
-            ui::step
-        };
-        say(&format!(
+        ui::step(&format!(
             "profile {:?}: the id token is left out: {why}",
             profile.name
         ));
     }
-    checked.is_ok()
+    checked.map(|()| token)
 }
 
 /// When a token ends: what the server said, else what the profile assumes, else what the token itself

@@ -1,6 +1,6 @@
 //! cargo's credential provider protocol: a hello, then a line for a line.
 
-use super::{Core, managed, origin_of};
+use super::{Case, Core, Mode, managed, origin_of};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::ui;
@@ -8,17 +8,22 @@ use serde_json::{Value, json};
 use std::io::BufRead;
 use std::process::ExitCode;
 
-/// Speaks until cargo hangs up. The exit code is 0 also after an error, which is in the answer.
-pub fn converse(core: &Core<'_>) -> ExitCode {
-    // First, and at once: cargo waits for it without end.
-    if ui::answer(&Secret::new("{\"v\":[1]}\n".to_owned())).is_err() {
-        return ExitCode::FAILURE;
-    }
+/// Says hello: first, and at once, since cargo waits for it without end.
+pub fn hello() -> crate::error::Result<()> {
+    ui::answer(&Secret::new("{\"v\":[1]}\n".to_owned()))
+}
+
+/// Answers each line until cargo hangs up. The exit code is 0 also after an error, which is in the
+/// answer.
+pub fn converse(core: Result<&Core<'_>, &Error>) -> ExitCode {
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else {
             return ExitCode::SUCCESS;
         };
-        let reply = reply(core, &line);
+        let reply = match core {
+            Ok(core) => reply(core, &line),
+            Err(error) => said(&Mode::Cargo.unfit(Case::Trouble, error)),
+        };
         if ui::answer(&Secret::new(format!("{reply}\n"))).is_err() {
             return ExitCode::FAILURE;
         }

@@ -41,6 +41,7 @@ fn server(text: &str) -> Option<Vec<String>> {
         None => (vec!["https", "http"], text),
     };
     let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+    super::origin_of(&format!("https://{host}"))?;
     Some(
         schemes
             .into_iter()

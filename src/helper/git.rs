@@ -6,10 +6,6 @@ use std::fmt::Write;
 
 /// What git says of the credential it wants.
 #[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a line of the protocol"
-)]
 struct Request<'a> {
     protocol: &'a str,
     host: &'a str,
@@ -19,7 +15,6 @@ struct Request<'a> {
     can_authtype: bool,
     can_state: bool,
     offers_bearer: bool,
-    offers_basic: bool,
     state: Option<&'a str>,
 }
 
@@ -33,7 +28,7 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
             ..Answer::default()
         };
     }
-    let Some(request) = std::str::from_utf8(input).ok().and_then(parse) else {
+    let Some(request) = parse(input) else {
         // A value with a line end in it means another host than it seems to (CVE-2024-52006).
         return Answer::default();
     };
@@ -49,32 +44,41 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
 }
 
 /// Reads `key=value` lines up to the first empty one; nothing in a value may end a line anywhere.
-fn parse(input: &str) -> Option<Request<'_>> {
+fn parse(input: &[u8]) -> Option<Request<'_>> {
     let mut request = Request::default();
-    for line in input.split('\n') {
+    for line in input.split(|byte| *byte == b'\n') {
         if line.is_empty() {
             break;
         }
-        let (key, value) = line.split_once('=')?;
-        if line.chars().any(char::is_control) {
+        if line.iter().any(u8::is_ascii_control) {
             return None;
         }
+        let at = line.iter().position(|byte| *byte == b'=')?;
+        let (key, value) = (&line[..at], &line[at + 1..]);
+        // A path may be in any encoding; it decides nothing here.
+        let Ok(value) = std::str::from_utf8(value) else {
+            match key {
+                b"protocol" | b"host" | b"username" | b"password" | b"credential" => return None,
+                _ => continue,
+            }
+        };
         match key {
-            "protocol" => request.protocol = value,
-            "host" => request.host = value,
-            "username" => request.username = Some(value),
-            "password" => request.password = Some(value),
-            "credential" => request.credential = Some(value),
-            "capability[]" => {
+            // git sends each once, and no URL to helpers: more is smuggled.
+            b"protocol" if request.protocol.is_empty() => request.protocol = value,
+            b"host" if request.host.is_empty() => request.host = value,
+            b"protocol" | b"host" | b"url" => return None,
+            b"username" => request.username = Some(value),
+            b"password" => request.password = Some(value),
+            b"credential" => request.credential = Some(value),
+            b"capability[]" => {
                 request.can_authtype |= value == "authtype";
                 request.can_state |= value == "state";
             }
-            "wwwauth[]" => {
+            b"wwwauth[]" => {
                 let scheme = value.split(' ').next().unwrap_or_default();
                 request.offers_bearer |= scheme.eq_ignore_ascii_case("bearer");
-                request.offers_basic |= scheme.eq_ignore_ascii_case("basic");
             }
-            "state[]" => request.state = value.strip_prefix("tokctl:").or(request.state),
+            b"state[]" => request.state = value.strip_prefix("tokctl:").or(request.state),
             _ => {}
         }
     }
@@ -176,10 +180,13 @@ mod tests {
             "host=a\0b\n\n",
             "host\n\n",
             "a=b\x1b\n",
+            "host=a\nhost=b\n",
+            "host=a\nurl=https://b/\n",
         ] {
-            assert!(parse(bad).is_none(), "{bad:?}");
+            assert!(parse(bad.as_bytes()).is_none(), "{bad:?}");
         }
-        let request = parse("protocol=https\nhost=a:8443\nnew=x\n\nhost=b\n").expect("it is plain");
+        let request = parse(b"protocol=https\nhost=a:8443\npath=\xe9\nnew=x\n\nhost=b\n");
+        let request = request.expect("it is plain");
         assert_eq!((request.protocol, request.host), ("https", "a:8443"));
     }
 }

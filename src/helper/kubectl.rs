@@ -33,13 +33,16 @@ fn credential(core: &Core<'_>, info: Option<&str>) -> Result<std::result::Result
         return Err(Error::usage(what));
     }
     let profile = core.named()?;
-    let server = info["spec"]["cluster"]["server"]
-        .as_str()
-        .and_then(origin_of);
+    let server = info["spec"]["cluster"]["server"].as_str();
+    // One that cannot be compared is nobody's.
     if let Some(server) = server.filter(|_| !profile.hosts.is_empty())
-        && core.owner(&server)?.is_none()
+        && origin_of(server)
+            .map(|origin| core.owner(&origin))
+            .transpose()?
+            .flatten()
+            .is_none()
     {
-        return Ok(Err(core.not_ours(&server)));
+        return Ok(Err(core.not_ours(server)));
     }
     let fit = core.token(profile, false)?;
     let mut status = json!({ "token": fit.text() });

@@ -448,27 +448,27 @@ pub fn run(call: &Call, config: Option<&Path>) -> ExitCode {
         Some(profile) => (Some(profile.as_str()), call.arguments.as_slice()),
         None => mode.split(&call.arguments),
     };
-    let answer = match Config::load(config) {
-        Ok(config) => {
-            let core = Core {
-                mode,
-                config: &config,
-                profile,
-                token: call.token,
-            };
-            match mode {
-                Mode::Git => git::answer(&core, arguments, &input()),
-                Mode::Kubectl => {
-                    kubectl::answer(&core, env::var("KUBERNETES_EXEC_INFO").as_deref())
-                }
-                Mode::Docker => docker::answer(&core, arguments, &input()),
-                Mode::Cargo => return cargo::converse(&core),
-                Mode::Bazel => bazel::answer(&core, arguments, &input()),
-                Mode::Go => go::answer(&core, arguments, &input()),
-                Mode::Terraform => terraform::answer(&core, arguments),
-            }
-        }
-        Err(error) => mode.unfit(Case::Trouble, &error),
+    if mode == Mode::Cargo && cargo::hello().is_err() {
+        return ExitCode::FAILURE;
+    }
+    let config = Config::load(config);
+    let core = config.as_ref().map(|config| Core {
+        mode,
+        config,
+        profile,
+        token: call.token,
+    });
+    let answer = match &core {
+        _ if mode == Mode::Cargo => return cargo::converse(core.as_ref().map_err(|error| *error)),
+        Err(error) => mode.unfit(Case::Trouble, error),
+        Ok(core) => match mode {
+            Mode::Git => git::answer(core, arguments, &input()),
+            Mode::Kubectl => kubectl::answer(core, env::var("KUBERNETES_EXEC_INFO").as_deref()),
+            Mode::Docker => docker::answer(core, arguments, &input()),
+            Mode::Bazel => bazel::answer(core, arguments, &input()),
+            Mode::Go => go::answer(core, arguments, &input()),
+            Mode::Terraform | Mode::Cargo => terraform::answer(core, arguments),
+        },
     };
     write(&answer)
 }
@@ -501,13 +501,16 @@ fn managed(profile: &str) -> String {
     )
 }
 
-/// The origin of a URL: its scheme, host and port.
+/// The origin of a URL: its scheme, host and port. None of one that two programs could read in two
+/// ways: with a user name, a backslash, a space or a control character in it.
 fn origin_of(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    // Whoever writes a user name into the address does not change whose host it is.
-    let authority = authority.rsplit('@').next()?;
-    (!authority.is_empty()).then(|| format!("{}://{authority}", scheme.to_ascii_lowercase()))
+    let odd = |c: char| c == '\\' || c == '@' || c.is_whitespace() || c.is_control();
+    if authority.is_empty() || url.contains('\\') || authority.contains(odd) {
+        return None;
+    }
+    Some(format!("{}://{authority}", scheme.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -568,11 +571,17 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_the_url_s_without_its_user() {
-        assert_eq!(
-            origin_of("https://a@b.example:8/x").as_deref(),
-            Some("https://b.example:8")
-        );
-        assert_eq!(origin_of("https:///x"), None);
+    fn a_url_that_can_be_read_in_two_ways_has_no_origin() {
+        let origin = origin_of("https://b.example:8/x@y");
+        assert_eq!(origin.as_deref(), Some("https://b.example:8"));
+        for odd in [
+            "https://a@b.example/",
+            "https://evil.example\\@b.example/",
+            "https:///x",
+            "https://a b/",
+            "b.example",
+        ] {
+            assert_eq!(origin_of(odd), None, "{odd}");
+        }
     }
 }

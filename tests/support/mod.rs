@@ -7,9 +7,10 @@
 )]
 
 pub mod desk;
+pub mod git;
 pub mod grants;
+pub mod helpers;
 pub mod http;
-pub mod issuer;
 pub mod keyring;
 pub mod login;
 pub mod namespace;
@@ -19,6 +20,7 @@ pub mod raw;
 pub mod run;
 pub mod sandbox;
 pub mod server;
+pub mod tls;
 pub mod tokens;
 
 pub use desk::Desk;
@@ -30,4 +32,5 @@ pub use raw::RawServer;
 pub use run::{Run, Running};
 pub use sandbox::Sandbox;
 pub use server::{Reply, Request, Server};
+pub use tls::TlsServer;
 pub use tokens::Tokens;
