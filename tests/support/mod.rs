@@ -11,6 +11,7 @@ pub mod git;
 pub mod grants;
 pub mod helpers;
 pub mod http;
+pub mod issuer;
 pub mod keyring;
 pub mod login;
 pub mod namespace;
