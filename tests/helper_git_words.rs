@@ -130,7 +130,7 @@ fn words(sandbox: &Sandbox, question: &str) -> Vec<String> {
     assert_eq!(run.stdout.lines().filter(|line| end(line)).count(), 1);
     let lines = run.stdout.lines().filter(|line| !end(line));
     lines
-        .map(|line| match line.split_once(":") {
+        .map(|line| match line.split_once(':') {
             Some((key, _)) if line.starts_with("state[]") => format!("{key}:"),
             _ => line.to_owned(),
         })

@@ -16,7 +16,8 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
     match arguments.first().map_or("", String::as_str) {
         "get" => match server(&text) {
             Some(_) => get(core, text.trim()),
-            None => say("no credentials server URL\n".to_owned(), 1),
+            None if text.trim().is_empty() => say("no credentials server URL\n".to_owned(), 1),
+            None => core.not_ours(text.trim()),
         },
         "store" => store(core, &text),
         "erase" => erase(core, text.trim()),

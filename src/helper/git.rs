@@ -62,6 +62,9 @@ fn parse(input: &[u8]) -> Option<Request<'_>> {
                 _ => continue,
             }
         };
+        if value.chars().any(char::is_control) {
+            return None;
+        }
         match key {
             // git sends each once, and no URL to helpers: more is smuggled.
             b"protocol" if request.protocol.is_empty() => request.protocol = value,
