@@ -36,7 +36,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // Other programs.
     (
         "process::Command",
-        &["renewal.rs", "profile/secret_source.rs", "login/browser.rs"],
+        &["renewal.rs", "profile/program.rs", "login/browser.rs"],
     ),
     // Words: the one file that writes them, and the answer.
     ("println!", &[]),
@@ -46,7 +46,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("dbg!", &[]),
     ("stderr()", &["ui.rs", "login/mod.rs", "command/login.rs"]),
     ("stdout()", &["ui.rs", "renewal.rs"]),
-    ("stdin()", &["ui.rs", "login/mod.rs"]),
+    (
+        "stdin()",
+        &["ui.rs", "login/mod.rs", "helper/mod.rs", "helper/cargo.rs"],
+    ),
     // Ends without destructors, which wipe secrets.
     ("process::exit", &[]),
     ("process::abort", &[]),
@@ -65,6 +68,11 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ("command/import.rs", "reads a token response from stdin"),
     ("command/secret.rs", "hands the client secret to the store"),
     ("spend.rs", "compares refresh tokens after invalid_grant"),
+    (
+        "acquire.rs",
+        "compares a token with the one that a server has refused",
+    ),
+    ("helper/mod.rs", "puts the token into a program's protocol"),
     ("note.rs", "hashes a refresh token to remember it as ended"),
     ("http/mod.rs", "sends headers and the form"),
     ("oauth/mod.rs", "puts the refresh token into the form"),

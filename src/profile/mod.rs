@@ -5,6 +5,7 @@ pub mod config;
 mod fields;
 mod keys;
 pub mod preset;
+mod program;
 mod secret_source;
 mod slice;
 mod value;

@@ -1,6 +1,7 @@
 //! Where a secret comes from: never from the command line, and read only when a request needs it.
 
 use super::keys::{Fault, unknown};
+use super::program;
 use super::value::{kind, text};
 use crate::clock::Deadline;
 use crate::env;
@@ -9,9 +10,6 @@ use crate::secret::Secret;
 use crate::store::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Sender;
-use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -36,9 +34,6 @@ pub enum SecretSource {
     /// In the configuration itself.
     Literal(Secret),
 }
-
-/// How long output is awaited that a program's children may still write.
-const AFTER_THE_END: Duration = Duration::from_millis(100);
 
 const KEYS: &[&str] = &[
     "env",
@@ -184,7 +179,8 @@ impl SecretSource {
                         .to_owned(),
                 ),
             },
-            Self::Command(words) => from_command(words, deadline),
+            Self::Command(words) => program::output(words, MAX_BYTES, deadline)
+                .and_then(|text| read_bounded(text.as_slice())),
         };
         match found {
             Ok(secret) if secret.is_empty() => Err(self.nothing(profile, "it is empty")),
@@ -255,80 +251,4 @@ fn read_bounded(from: impl Read) -> Result<Secret, String> {
         Ok(text) => Ok(Secret::from_line(text.to_owned())),
         Err(_) => Err("it is not UTF-8 text".to_owned()),
     }
-}
-
-fn from_command(words: &[String], deadline: Deadline) -> Result<Secret, String> {
-    let (program, arguments) = words.split_first().ok_or("no program is named")?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    // A group of its own, so that what it starts can be ended with it.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|cause| io_cause(&cause))?;
-    let output = child.stdout.take().ok_or("it has no output")?;
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || read_parts(output, &send));
-    let status = finish(&mut child, deadline)?;
-    let mut text = zeroize::Zeroizing::new(Vec::new());
-    // A program that leaves an agent behind leaves it its stdout too: what came until shortly after
-    // the program's end is all there is.
-    while let Ok(part) = receive.recv_timeout(AFTER_THE_END.min(deadline.left())) {
-        text.extend_from_slice(&part);
-    }
-    if text.len() as u64 > MAX_BYTES {
-        return Err("it is longer than 64 KiB".to_owned());
-    }
-    if !status.success() {
-        return Err(format!("it ended with {status}"));
-    }
-    read_bounded(text.as_slice())
-}
-
-/// Hands on what is read, part by part, until the end or until it is too much.
-fn read_parts(mut from: impl Read, to: &Sender<zeroize::Zeroizing<Vec<u8>>>) {
-    let mut length = 0;
-    while length as u64 <= MAX_BYTES {
-        let mut part = zeroize::Zeroizing::new(vec![0; 4096]);
-        match from.read(&mut part) {
-            Ok(read) if read > 0 => {
-                part.truncate(read);
-                length += read;
-                if to.send(part).is_err() {
-                    return;
-                }
-            }
-            _ => return,
-        }
-    }
-}
-
-/// Waits for the child until the deadline, then ends it.
-fn finish(child: &mut Child, deadline: Deadline) -> Result<std::process::ExitStatus, String> {
-    loop {
-        if let Some(status) = child.try_wait().map_err(|cause| io_cause(&cause))? {
-            return Ok(status);
-        }
-        if deadline.passed() {
-            end(child).map_err(|cause| io_cause(&cause))?;
-            return Err("it gave no answer in time".to_owned());
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Ends a program with everything that it has started.
-fn end(child: &mut Child) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use nix::sys::signal::{Signal, killpg};
-        use nix::unistd::Pid;
-        let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
-        // Without a group there is still the program itself.
-        let _ = killpg(group, Signal::SIGKILL);
-    }
-    child.kill()?;
-    child.wait().map(drop)
 }

@@ -149,21 +149,20 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
         }
         match value.get_ref().as_table() {
             Some(inner) if GRANTS.contains(&word.as_str()) && name == "token_params" => {
-                let inner = inner
-                    .iter()
-                    .map(|(key, value)| Ok((key.get_ref().to_string(), scalar(value)?)))
-                    .collect::<Result<_, Fault>>()?;
-                params.by_grant.insert(word, inner);
+                let mut own = BTreeMap::new();
+                for (key, value) in inner {
+                    let word = key.get_ref().to_string();
+                    check_parameter(&word)
+                        .map_err(|what| Fault::new(value.span(), format!("{word}: {what}")))?;
+                    own.insert(word, scalar(value)?);
+                }
+                params.by_grant.insert(word, own);
             }
             _ => {
                 let text = scalar(value)?;
                 match name {
                     "headers" => check_header(&word, &text),
-                    "token_params" | "authorization_params"
-                        if OWN_PARAMETERS.contains(&word.as_str()) =>
-                    {
-                        Err("is set by the request itself")
-                    }
+                    "token_params" | "authorization_params" => check_parameter(&word),
                     "response" if !text.starts_with('/') => {
                         Err("must be a JSON pointer such as \"/data/token\"")
                     }
@@ -192,6 +191,14 @@ const OWN_PARAMETERS: &[&str] = &[
     "redirect_uri",
     "state",
 ];
+
+/// A parameter beside the request's own.
+fn check_parameter(name: &str) -> Result<(), &'static str> {
+    if OWN_PARAMETERS.contains(&name) {
+        return Err("is set by the request itself");
+    }
+    Ok(())
+}
 
 /// What can be sent as a header (RFC 9110 section 5), and is not the request's own.
 fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
