@@ -71,6 +71,12 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
             _ => ExitCode::SUCCESS,
         };
     }
+    if usage.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let error = Error::usage("a command is missing");
+        let error = error.hint(format!("for help, run: {} --help", usage_of(args)));
+        ui::error(&error, false);
+        return ExitCode::from(error.kind.exit_code());
+    }
     let text = usage.to_string();
     // The library's first paragraph says what is wrong; the rest repeats the usage.
     let what = text.split("\n\n").next().unwrap_or_default();

@@ -174,10 +174,8 @@ impl Config {
 
     /// An error of a profile that concerns no single line.
     pub fn profile_error(&self, name: &str, what: &str) -> Error {
-        let place = self
-            .path
-            .as_ref()
-            .map_or_else(String::new, |path| format!("{}: ", path.display()));
+        let path = self.path.as_ref().filter(|_| !self.text.is_empty());
+        let place = path.map_or_else(String::new, |path| format!("{}: ", path.display()));
         Error::config(format!("{place}profile {name:?}: {what}"))
     }
 
