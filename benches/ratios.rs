@@ -39,6 +39,7 @@ fn main() {
     let _keyring = GnomeKeyring::start(&bus, sandbox.home(), Some("password"));
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
     cached(&sandbox, &bus, &empty);
+    helpers(&sandbox);
     many_profiles(&sandbox, &empty, &config(&token, &tls_token, 1000));
     cold(&sandbox, &minimal, &token, &tls_token);
 
@@ -103,6 +104,29 @@ fn cached(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
                 sandbox.command(["get", "keyring"])
             }),
             ("secret-tool lookup", &secret_tool),
+        ],
+    );
+}
+
+fn helpers(sandbox: &Sandbox) {
+    heading("a helper's cached answer, against a cached get");
+    let kubectl = || {
+        let mut command = sandbox.command(["helper", "kubectl", "kernel"]);
+        let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"}"#;
+        command.env("KUBERNETES_EXEC_INFO", info);
+        command
+    };
+    compare(
+        ROUNDS,
+        &[
+            ("get", &|| sandbox.command(["get", "kernel"])),
+            ("helper kubectl PROFILE", &kubectl),
+            ("helper terraform PROFILE get HOST", &|| {
+                sandbox.command(["helper", "terraform", "kernel", "get", "app.example"])
+            }),
+            ("helper terraform get HOST", &|| {
+                sandbox.command(["helper", "terraform", "get", "app.example"])
+            }),
         ],
     );
 }
@@ -187,7 +211,7 @@ fn config(token: &str, tls: &str, more: usize) -> String {
         )
     };
     let mut text = [
-        profile("kernel", token, ""),
+        profile("kernel", token, "hosts = [\"https://app.example\"]"),
         profile("keyring", token, "store = \"keyring\"\naccess_cache = \"none\""),
         profile("file", token, "store = \"encrypted-file\"\naccess_cache = \"none\""),
         profile("plain", token, "store = \"plaintext\"\naccess_cache = \"none\""),

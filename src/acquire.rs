@@ -112,7 +112,14 @@ fn stored_or_renewed(
             "the token comes from the store: {}",
             holdings.store.describe()
         ));
-        cache.put(token, clock::now());
+        // Not over a newer one that a renewal has put there meanwhile.
+        let written = Note::load(state, &profile.name).generation;
+        if before
+            .as_ref()
+            .is_some_and(|record| record.generation >= written)
+        {
+            cache.put(token, clock::now());
+        }
         return Ok(token.clone());
     }
     if stored.is_some() {

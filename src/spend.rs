@@ -109,11 +109,12 @@ fn keep_renewed(
     }
     holdings.forget(profile, &merged.evicted);
     let token = merged.record.tokens.get(&profile.variant());
+    // The note first: a reader that has still seen the old record looks there before it caches that.
+    holdings.note_written(&merged.record, token);
     match token {
         Some(token) => drop(holdings.cache(profile).put(token, clock::now())),
         None => holdings.cache(profile).forget(),
     }
-    holdings.note_written(&merged.record, token);
     Ok(())
 }
 
