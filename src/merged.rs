@@ -142,7 +142,7 @@ impl Merged {
                     .clone()
                     .or_else(stored)
                     .ok_or_else(|| match &self.id_refused {
-                        Some(why) => refuse(&format!("the id token is not good: {why}")),
+                        Some(why) => refuse(&format!("the id_token is not good: {why}")),
                         None => refuse("it sent no id_token")
                             .hint("ask for scope openid when logging in"),
                     })
