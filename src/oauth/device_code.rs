@@ -43,27 +43,8 @@ pub fn start(
     };
     let http = Http::new(endpoint, profile.ca_file.as_deref())
         .map_err(|error| permanent(profile.error(&error.message)))?;
-    let mut form = Form::default();
-    if !profile.scope.is_empty() {
-        form.push("scope", &profile.scope_text());
-    }
-    if let Some(audience) = &profile.audience {
-        form.push("audience", audience);
-    }
-    for resource in &profile.resource {
-        form.push("resource", resource);
-    }
-    for (name, value) in &profile.authorization_params {
-        form.push(name, value);
-    }
-    let answer = send(
-        &http,
-        endpoint,
-        profile,
-        client_secret,
-        form.with_id(profile),
-        limit,
-    )?;
+    let form = parameters(profile);
+    let answer = send(&http, endpoint, profile, client_secret, form, limit)?;
     let secrets: Vec<&Secret> = client_secret.into_iter().collect();
     let value = reply::parse(&answer.content_type, &answer.body);
     let text = |names: &[&str]| {
@@ -112,6 +93,24 @@ pub fn start(
                 .min(LONGEST_LIFE),
         ),
     })
+}
+
+/// What is asked for (RFC 8628 section 3.1).
+fn parameters(profile: &Profile) -> Form {
+    let mut form = Form::default();
+    if !profile.scope.is_empty() {
+        form.push("scope", &profile.scope_text());
+    }
+    if let Some(audience) = &profile.audience {
+        form.push("audience", audience);
+    }
+    for resource in &profile.resource {
+        form.push("resource", resource);
+    }
+    for (name, value) in &profile.authorization_params {
+        form.push(name, value);
+    }
+    form.with_id(profile)
 }
 
 /// Asks until the person has decided, or the code has expired.

@@ -3,6 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// Records are a few kilobytes, and 1 MiB of reply is the most that is ever stored.
@@ -74,40 +75,24 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 
 /// Replaces a file in one step: a reader sees the old or the new whole, also after a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path
-        .parent()
-        .ok_or_else(|| refused("it has no directory"))?;
-    ensure_dir(dir)?;
+    ensure_dir(own_dir(path)?)?;
     replace(path, bytes)
 }
 
 /// The same without waiting for the disk: after a power cut the old one may be back, or none.
 pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path
-        .parent()
-        .ok_or_else(|| refused("it has no directory"))?;
+    let dir = own_dir(path)?;
     ensure_dir(dir)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(dir)?;
-    temporary.write_all(bytes)?;
-    temporary
-        .persist(path)
-        .map(drop)
-        .map_err(|failed| failed.error)
+    let persisted = temporary(dir, bytes)?.persist(path);
+    persisted.map(drop).map_err(|failed| failed.error)
 }
 
 /// Creates a file, whole or not at all, and leaves one that is there already as it is: of processes
 /// that do this at once, all go on with the first one's.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path
-        .parent()
-        .ok_or_else(|| refused("it has no directory"))?;
+    let dir = own_dir(path)?;
     ensure_dir(dir)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY)
-        .tempfile_in(dir)?;
-    temporary.write_all(bytes)?;
+    let temporary = temporary(dir, bytes)?;
     temporary.as_file().sync_all()?;
     match temporary.persist_noclobber(path) {
         Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
@@ -117,19 +102,28 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The same as [`write()`] in a directory that is the caller's choice.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = match path.parent() {
-        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
-        Some(dir) => dir,
-        None => return Err(refused("it has no directory")),
+    let dir = match own_dir(path)? {
+        dir if dir.as_os_str().is_empty() => Path::new("."),
+        dir => dir,
     };
-    // tempfile creates with O_EXCL and 0600, and removes what is not persisted.
+    let temporary = temporary(dir, bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|failed| failed.error)?;
+    sync_dir(dir)
+}
+
+fn own_dir(path: &Path) -> io::Result<&Path> {
+    path.parent().ok_or_else(|| refused("it has no directory"))
+}
+
+/// A file that is not yet known by its name: tempfile creates with `O_EXCL` and 0600, and removes what
+/// is not persisted.
+fn temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY)
         .tempfile_in(dir)?;
     temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|failed| failed.error)?;
-    sync_dir(dir)
+    Ok(temporary)
 }
 
 /// Removes a file; whether there was one.
