@@ -1,0 +1,115 @@
+//! `tokctl` as a library of one function, which the binary calls: parse, run, report an error as words and an
+//! exit code.
+
+mod acquire;
+mod cli;
+mod client_secret;
+mod clock;
+mod command;
+mod env;
+mod error;
+mod exchange;
+mod helper;
+mod holdings;
+mod http;
+mod lock;
+mod login;
+mod merged;
+mod new_grant;
+mod note;
+mod oauth;
+mod profile;
+mod renewal;
+mod secret;
+mod server;
+mod spend;
+mod store;
+mod token;
+mod ui;
+
+use error::Error;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command line of this process, and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    keep_memory_private();
+    let args = env::args();
+    if let Some(call) = helper::Call::from_args(&args) {
+        return helper::run(&call, None);
+    }
+    let cli = match cli::parse(&args) {
+        Ok(cli) => cli,
+        Err(usage) => return report_usage(&usage, &args),
+    };
+    ui::set_level(cli.global.quiet, cli.global.verbose);
+    if let cli::Command::Helper(helper) = &cli.command {
+        return helper::run(&command::helper_call(helper), cli.global.config.as_deref());
+    }
+    let json = cli.wants_json();
+    if json {
+        // An error is to be one JSON object on stderr, and nothing beside it.
+        ui::collect();
+    }
+    match command::run(cli) {
+        Ok(()) => {
+            for warning in ui::collected() {
+                ui::warn(&warning);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            ui::error(&error, json);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+/// Help and version go to stdout and are no error; a wrong call is an error like any other.
+fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
+    if !usage.use_stderr() {
+        return match usage.print() {
+            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            _ => ExitCode::SUCCESS,
+        };
+    }
+    if usage.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let error = Error::usage("a command is missing");
+        let error = error.hint(format!("for help, run: {} --help", usage_of(args)));
+        ui::error(&error, false);
+        return ExitCode::from(error.kind.exit_code());
+    }
+    let text = usage.to_string();
+    // The library's first paragraph says what is wrong; the rest repeats the usage.
+    let what = text.split("\n\n").next().unwrap_or_default();
+    let what: Vec<&str> = what.split_whitespace().collect();
+    let what = what.join(" ");
+    let command = usage_of(args);
+    let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what))
+        .hint(format!("for help, run: {command} --help"));
+    ui::error(&error, args.iter().any(|word| word == "--json"));
+    ExitCode::from(error.kind.exit_code())
+}
+
+/// The command whose help a wrong call needs.
+fn usage_of(args: &[OsString]) -> String {
+    let known = |word: &&OsString| cli::COMMANDS.iter().any(|name| word == name);
+    match args.get(1).filter(known) {
+        Some(word) => format!("tokctl {}", word.to_string_lossy()),
+        None => "tokctl".to_owned(),
+    }
+}
+
+/// No core dump and no debugger of the same user sees a secret in this process's memory.
+fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    // Fails only for an argument that is not 0 or 1.
+    let _ = nix::sys::prctl::set_dumpable(false);
+    #[cfg(all(unix, not(target_os = "linux")))]
+    {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let hard = getrlimit(Resource::RLIMIT_CORE).map_or(0, |(_, hard)| hard);
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
+}
