@@ -72,7 +72,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "acquire.rs",
         "compares a token with the one that a server has refused",
     ),
-    ("helper/mod.rs", "puts the token into a program's protocol"),
+    ("helper/core.rs", "puts the token into a program's protocol"),
     ("note.rs", "hashes a refresh token to remember it as ended"),
     ("http/mod.rs", "sends headers and the form"),
     ("oauth/mod.rs", "puts the refresh token into the form"),

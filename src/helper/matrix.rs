@@ -1,0 +1,66 @@
+//! The matrix: what each helper answers where there is no token.
+
+use super::Mode;
+use crate::error::Error;
+
+/// A helper's answer: what goes where, and the exit code.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub stdout: zeroize::Zeroizing<String>,
+    pub stderr: Vec<String>,
+    pub code: u8,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// Not our host, or no profile for it.
+    NotOurs,
+    /// A person must log in.
+    Login,
+    /// Everything else: temporary, refused, locked, misconfigured.
+    Trouble,
+}
+
+impl Mode {
+    /// The matrix: what a mode answers where there is no token.
+    pub fn unfit(self, case: Case, error: &Error) -> Answer {
+        let line = || vec![one_line(error)];
+        let answer = |stdout: &str, stderr: Vec<String>, code: u8| Answer {
+            stdout: zeroize::Zeroizing::new(stdout.to_owned()),
+            stderr,
+            code,
+        };
+        match (self, case) {
+            (Self::Git | Self::Go, Case::NotOurs) => answer("", Vec::new(), 0),
+            (Self::Git, _) => answer("quit=1\n", line(), 0),
+            (Self::Kubectl, Case::NotOurs) => answer("", line(), 3),
+            (Self::Kubectl, _) => answer("", line(), error.kind.exit_code()),
+            (Self::Docker, Case::NotOurs) => {
+                answer("credentials not found in native keychain\n", Vec::new(), 1)
+            }
+            // docker shows one of the two, skopeo the other.
+            (Self::Docker, _) => answer(&format!("{}\n", one_line(error)), line(), 1),
+            (Self::Cargo, Case::NotOurs) => answer(
+                "{\"Err\":{\"kind\":\"url-not-supported\"}}\n",
+                Vec::new(),
+                0,
+            ),
+            (Self::Cargo, _) => {
+                let reply = serde_json::json!({ "Err": { "kind": "other", "message": one_line(error), "caused-by": [] } });
+                answer(&format!("{reply}\n"), Vec::new(), 0)
+            }
+            (Self::Bazel, Case::NotOurs) => answer("{\"headers\":{}}\n", Vec::new(), 0),
+            (Self::Terraform, Case::NotOurs) => answer("{}\n", Vec::new(), 0),
+            (Self::Bazel | Self::Go | Self::Terraform, _) => answer("", line(), 1),
+        }
+    }
+}
+
+/// What happened and what to do, in the one line that most programs show.
+pub fn one_line(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message.clone(),
+    }
+}
