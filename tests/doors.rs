@@ -94,6 +94,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ),
     ("oauth/pkce.rs", "makes the challenge of a verifier"),
     ("oauth/revoke.rs", "puts the token into the form"),
+    ("profile/api.rs", "puts the token into its header"),
     ("profile/secret_source.rs", "cuts text read from a source"),
     ("store/cipher.rs", "reads a key from its text"),
     ("store/key_source.rs", "makes a key of a configured secret"),

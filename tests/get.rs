@@ -40,6 +40,41 @@ fn each_format_is_what_its_reader_wants() {
 }
 
 #[test]
+fn a_service_s_own_headers_go_with_the_token() {
+    let server = Server::granting(r#"{"access_token":"at","expires_in":3600}"#);
+    let more =
+        "api_headers = { Client-Id = \"{client_id}/{region}\" }\nvars = { region = \"eu\" }\n";
+    let sandbox = Sandbox::with_client(&server, more);
+    let client = "id/eu";
+    for (format, stdout) in [
+        (
+            "header",
+            format!("Authorization: Bearer at\nClient-Id: {client}"),
+        ),
+        (
+            "headers-json",
+            format!(r#"{{"Authorization":"Bearer at","Client-Id":"{client}"}}"#),
+        ),
+        (
+            "curl",
+            format!("header = \"Authorization: Bearer at\"\nheader = \"Client-Id: {client}\""),
+        ),
+        ("bearer", "Bearer at".to_owned()),
+    ] {
+        let run = sandbox.run(["get", "p", "--format", format]);
+        run.ok(&format!("{stdout}\n"));
+    }
+    let own = Sandbox::with_client(&server, "api_header = \"X-Shop-Token\"");
+    own.run(["get", "p", "--format", "header"])
+        .ok("X-Shop-Token: at\n");
+    let word = Sandbox::with_client(&server, "api_scheme = \"token\"");
+    word.run(["get", "p", "--format", "header"])
+        .ok("Authorization: token at\n");
+    let bad = Sandbox::with_client(&server, "api_headers = { A = \"{nobody}\" }");
+    bad.run(["get", "p"]).fails(3, "vars does not set");
+}
+
+#[test]
 fn json_holds_the_token_with_its_type_expiry_and_scope() {
     let reply = r#"{"access_token":"at","token_type":"bEaReR","expires_in":3600,"scope":"r w"}"#;
     let server = Server::granting(reply);

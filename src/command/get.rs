@@ -1,11 +1,11 @@
 //! `tokctl get`: a token on stdout, and nothing else.
 
-use super::load_from;
+use super::{BUDGET, from_environment, load_from};
 use crate::acquire::{self, Ask};
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
-use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
+use crate::profile::Api;
 use crate::profile::config::Config;
 use crate::renewal::Again;
 use crate::secret::Secret;
@@ -15,14 +15,11 @@ use crate::ui;
 use std::path::Path;
 use std::time::Duration;
 
-/// The time budget where neither the command line nor the profile sets one.
-const BUDGET: Duration = Duration::from_secs(30);
-
 /// Prints the token in the form that was asked for.
 pub fn run(global: &Global, get: &Get) -> Result<()> {
-    let (token, from_env) = find(global, get)?;
+    let found = find(global, get)?;
     let format = if get.json { Format::Json } else { get.format };
-    let text = render(&get.profile, &token, format, from_env);
+    let text = render(&get.profile, &found, format);
     if let Some(file) = &get.out {
         return write_file(file, &text);
     }
@@ -30,27 +27,21 @@ pub fn run(global: &Global, get: &Get) -> Result<()> {
     ui::answer(&Secret::new(format!("{}{end}", text.expose())))
 }
 
+/// A token, and how the profile's service wants it.
+struct Found {
+    token: Token,
+    api: Api,
+    from_env: bool,
+}
+
 /// The environment's token before anything else is touched, else the policy's.
-fn find(global: &Global, get: &Get) -> Result<(Token, bool)> {
-    if let Some(text) = env::token_override(&get.profile) {
-        if !text.is_token_text() {
-            let what = format!(
-                "{} holds characters that no token may have",
-                env::token_variable(&get.profile)
-            );
-            return Err(Error::config(what));
-        }
-        let now = clock::now();
-        return Ok((
-            Token {
-                text,
-                token_type: None,
-                scope: None,
-                obtained: now,
-                expires: None,
-            },
-            true,
-        ));
+fn find(global: &Global, get: &Get) -> Result<Found> {
+    if let Some(token) = from_environment(&get.profile)? {
+        return Ok(Found {
+            token,
+            api: Api::default(),
+            from_env: true,
+        });
     }
     let config = Config::load(global.config.as_deref())?;
     let profile = load_from(&config, &get.profile, &get.wanted)?;
@@ -68,22 +59,34 @@ fn find(global: &Global, get: &Get) -> Result<(Token, bool)> {
             overrides: &overrides,
         },
     })?;
-    Ok((token, false))
+    Ok(Found {
+        token,
+        api: profile.api,
+        from_env: false,
+    })
 }
 
-fn render(profile: &str, token: &Token, format: Format, from_env: bool) -> Secret {
+fn render(profile: &str, found: &Found, format: Format) -> Secret {
+    let token = &found.token;
     let text = token.text.expose();
+    let headers = || found.api.headers(&token.text).into_iter();
     Secret::new(match format {
         Format::Token => text.to_owned(),
         Format::Bearer => format!("Bearer {text}"),
-        Format::Header => format!("Authorization: Bearer {text}"),
+        Format::Header => {
+            let lines = headers().map(|(name, value)| format!("{name}: {}", value.expose()));
+            lines.collect::<Vec<_>>().join("\n")
+        }
         Format::HeadersJson => {
-            serde_json::json!({ "Authorization": format!("Bearer {text}") }).to_string()
+            let members = headers().map(|(name, value)| (name, value.expose().into()));
+            serde_json::Value::Object(members.collect()).to_string()
         }
         // curl's configuration: quotes and backslashes are escaped within double quotes.
         Format::Curl => {
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-            format!("header = \"Authorization: Bearer {escaped}\"")
+            let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            let lines = headers()
+                .map(|(name, value)| format!("header = \"{name}: {}\"", escape(value.expose())));
+            lines.collect::<Vec<_>>().join("\n")
         }
         Format::Json => serde_json::json!({
             "profile": profile,
@@ -92,7 +95,7 @@ fn render(profile: &str, token: &Token, format: Format, from_env: bool) -> Secre
             "expires_at": token.expires.map(clock::rfc3339),
             "expires_in": token.expires.map(|end| (end - clock::now()).max(0)),
             "scope": token.scope,
-            "source": if from_env { "environment" } else { "store" },
+            "source": if found.from_env { "environment" } else { "store" },
         })
         .to_string(),
     })

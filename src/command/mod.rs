@@ -11,12 +11,16 @@ mod status;
 mod unlock;
 
 use crate::cli::{self, Cli, Command, Global, Kind, Program, Renewal, Wanted};
+use crate::clock;
+use crate::env;
 use crate::error::{Error, Result};
 use crate::helper::{Call, Mode};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
+use crate::token::Token;
 use crate::ui;
+use std::time::Duration;
 
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> Result<()> {
@@ -37,6 +41,30 @@ pub fn run(cli: Cli) -> Result<()> {
             renewal::serve(|config| load_from(config, &profile, &wanted))
         }
     }
+}
+
+/// The time budget where neither the command line nor the profile sets one.
+const BUDGET: Duration = Duration::from_secs(30);
+
+/// The token that `TOKCTL_TOKEN_<PROFILE>` sets for a profile, which goes over everything else.
+fn from_environment(profile: &str) -> Result<Option<Token>> {
+    let Some(text) = env::token_override(profile) else {
+        return Ok(None);
+    };
+    if !text.is_token_text() {
+        let what = format!(
+            "{} holds characters that no token may have",
+            env::token_variable(profile)
+        );
+        return Err(Error::config(what));
+    }
+    Ok(Some(Token {
+        text,
+        token_type: None,
+        scope: None,
+        obtained: clock::now(),
+        expires: None,
+    }))
 }
 
 /// Of several failures the one with the highest exit code is the command's; the others are told here.

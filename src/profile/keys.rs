@@ -20,6 +20,8 @@ pub enum Shape {
     Endpoint,
     /// One string, or an array of them.
     Texts,
+    /// The name of a header.
+    Header,
     Flag,
     /// In the words of humantime ("5m"), or whole seconds.
     Duration,
@@ -77,6 +79,10 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("headers", Shape::Params),
     ("redirect_uri", Shape::Text),
     ("hosts", Shape::Hosts),
+    ("api_url", Shape::Endpoint),
+    ("api_header", Shape::Header),
+    ("api_scheme", Shape::Text),
+    ("api_headers", Shape::Params),
     ("username", Shape::Text),
     ("git_auth", Shape::Choice(&["auto", "bearer", "basic"])),
     ("authorization", Shape::Choice(&["raw", "bearer"])),

@@ -1,6 +1,7 @@
 //! A profile: what is asked of which server, by which client, merged from the file, a preset and the
 //! environment.
 
+mod api;
 pub mod config;
 mod fields;
 mod keys;
@@ -13,6 +14,7 @@ mod value;
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
+pub use api::Api;
 use config::Config;
 use fields::{Fields, merge};
 use keys::Values;
@@ -181,6 +183,8 @@ pub struct Profile {
     pub cargo_bearer: bool,
     /// Whether bazel is told when the token ends.
     pub tell_expiry: bool,
+    /// How the token is sent to the service's own API.
+    pub api: Api,
     /// JSON pointers into an unusual reply, by the name of what they find.
     pub response: BTreeMap<String, String>,
 }
@@ -235,6 +239,9 @@ impl Profile {
         let device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
         let revocation_endpoint = endpoint("revocation_endpoint")?;
         let pushed = endpoint("pushed_authorization_request_endpoint")?;
+        let api_url = endpoint("api_url")?;
+        let api = Api::read(&mut values, api_url, &vars, &client_id)
+            .map_err(|why| config.profile_error(name, &why))?;
         if token_endpoint.is_none() && issuer.is_none() {
             return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
         }
@@ -279,6 +286,7 @@ impl Profile {
             git_auth: GitAuth::read(values.text("git_auth").as_deref()),
             cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
             tell_expiry: values.flag_or("expires", true),
+            api,
             response: values.params("response").always,
         })
     }

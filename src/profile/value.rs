@@ -78,6 +78,14 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
             }
             Ok(Value::Texts(hosts))
         }
+        Shape::Header => {
+            let name = text(value)?;
+            if name.eq_ignore_ascii_case("authorization") {
+                return Ok(Value::Text(name));
+            }
+            check_header(&name, "").map_err(|what| Fault::new(value.span(), what))?;
+            Ok(Value::Text(name))
+        }
         Shape::Flag => match value.get_ref().as_bool() {
             Some(flag) => Ok(Value::Flag(flag)),
             None => Err(wrong("must be true or false")),
@@ -161,7 +169,7 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
             _ => {
                 let text = scalar(value)?;
                 match name {
-                    "headers" => check_header(&word, &text),
+                    "headers" | "api_headers" => check_header(&word, &text),
                     "token_params" | "authorization_params" => check_parameter(&word),
                     "response" if !text.starts_with('/') => {
                         Err("must be a JSON pointer such as \"/data/token\"")
