@@ -31,6 +31,7 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token, renewed or fetched when needed; never asks anything')
+            [CompletionResult]::new('api', 'api', [CompletionResultType]::ParameterValue, 'Make a request to a service''s API with the profile''s token, as curl would')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in, in a browser or on another device, and store the grant')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the profiles: what is stored where, and for how long it is good; never a token')
             [CompletionResult]::new('refresh', 'refresh', [CompletionResultType]::ParameterValue, 'Renew now, so that grants which die of disuse do not; for cron')
@@ -57,6 +58,36 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Renew even if the stored token is good')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Only what is stored: make no request')
             [CompletionResult]::new('--no-newline', '--no-newline', [CompletionResultType]::ParameterName, 'Print no newline at the end')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'tokctl;api' {
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'The method [default: GET, or POST where there is a body]')
+            [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'The method [default: GET, or POST where there is a body]')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'The method [default: GET, or POST where there is a body]')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'A header; may be repeated')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header; may be repeated')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'The body: text, or @FILE without its line ends, or @- for stdin; several are joined by &')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'The body: text, or @FILE without its line ends, or @- for stdin; several are joined by &')
+            [CompletionResult]::new('--data-binary', '--data-binary', [CompletionResultType]::ParameterName, 'The same with a file as it is')
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'A file of any size as the body, or - for stdin; JSON unless -H says otherwise')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to a file (mode 0600, replaced when the answer is whole) instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to a file (mode 0600, replaced when the answer is whole) instead of stdout')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'The time for everything together [default: no limit, but a minute of silence ends it]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Which of the grant''s tokens [default: the profile''s `token`, else access]')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Scopes instead of the profile''s, separated by spaces; may be repeated')
+            [CompletionResult]::new('--audience', '--audience', [CompletionResultType]::ParameterName, 'Audience instead of the profile''s')
+            [CompletionResult]::new('--resource', '--resource', [CompletionResultType]::ParameterName, 'Resource (RFC 8707) instead of the profile''s; may be repeated')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Print the status line and the header too')
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Print the status line and the header too')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Print nothing of an answer of 400 or more')
+            [CompletionResult]::new('--fail', '--fail', [CompletionResultType]::ParameterName, 'Print nothing of an answer of 400 or more')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
@@ -206,6 +237,7 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
         }
         'tokctl;help' {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token, renewed or fetched when needed; never asks anything')
+            [CompletionResult]::new('api', 'api', [CompletionResultType]::ParameterValue, 'Make a request to a service''s API with the profile''s token, as curl would')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in, in a browser or on another device, and store the grant')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the profiles: what is stored where, and for how long it is good; never a token')
             [CompletionResult]::new('refresh', 'refresh', [CompletionResultType]::ParameterValue, 'Renew now, so that grants which die of disuse do not; for cron')
@@ -219,6 +251,9 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             break
         }
         'tokctl;help;get' {
+            break
+        }
+        'tokctl;help;api' {
             break
         }
         'tokctl;help;login' {

@@ -30,6 +30,7 @@ complete -c tokctl -n "__fish_tokctl_needs_command" -s q -l quiet -d 'Errors onl
 complete -c tokctl -n "__fish_tokctl_needs_command" -s h -l help -d 'Print help'
 complete -c tokctl -n "__fish_tokctl_needs_command" -s V -l version -d 'Print version'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "api" -d 'Make a request to a service\'s API with the profile\'s token, as curl would'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "refresh" -d 'Renew now, so that grants which die of disuse do not; for cron'
@@ -62,6 +63,24 @@ complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l no-newline -d 'Pri
 complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
 complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s q -l quiet -d 'Errors only'
 complete -c tokctl -n "__fish_tokctl_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s X -l request -l method -d 'The method [default: GET, or POST where there is a body]' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s H -l header -d 'A header; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s d -l data -d 'The body: text, or @FILE without its line ends, or @- for stdin; several are joined by &' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l data-binary -d 'The same with a file as it is' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l input -d 'A file of any size as the body, or - for stdin; JSON unless -H says otherwise' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s o -l output -d 'Write to a file (mode 0600, replaced when the answer is whole) instead of stdout' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l timeout -d 'The time for everything together [default: no limit, but a minute of silence ends it]' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l token -d 'Which of the grant\'s tokens [default: the profile\'s `token`, else access]' -r -f -a "access\t'The access token'
+id\t'OpenID Connect\'s id token'"
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l scope -d 'Scopes instead of the profile\'s, separated by spaces; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l audience -d 'Audience instead of the profile\'s' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l resource -d 'Resource (RFC 8707) instead of the profile\'s; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s i -l include -d 'Print the status line and the header too'
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s f -l fail -d 'Print nothing of an answer of 400 or more'
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand api" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tokctl -n "__fish_tokctl_using_subcommand login" -l scope -d 'Scopes instead of the profile\'s; +SCOPE adds to those that are granted and configured' -r
 complete -c tokctl -n "__fish_tokctl_using_subcommand login" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
 complete -c tokctl -n "__fish_tokctl_using_subcommand login" -l device -d 'Show a code to enter on any device with a browser (RFC 8628)'
@@ -124,16 +143,17 @@ complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -l config -d 'Conf
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s q -l quiet -d 'Errors only'
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "refresh" -d 'Renew now, so that grants which die of disuse do not; for cron'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "logout" -d 'Revoke a profile\'s grant at the server, and erase what is stored'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "providers" -d 'Show the built-in presets, or what one of them sets'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "helper" -d 'Speak a program\'s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get login status refresh import logout secret unlock providers helper help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "api" -d 'Make a request to a service\'s API with the profile\'s token, as curl would'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "refresh" -d 'Renew now, so that grants which die of disuse do not; for cron'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "logout" -d 'Revoke a profile\'s grant at the server, and erase what is stored'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "providers" -d 'Show the built-in presets, or what one of them sets'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "helper" -d 'Speak a program\'s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "set" -d 'Take it from the terminal without echo, or from stdin'
 complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "rm" -d 'Remove it'

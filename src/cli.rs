@@ -44,9 +44,10 @@ pub struct Global {
 }
 
 /// The subcommands' names, for a hint at the right help.
-pub const COMMANDS: [&str; 10] = [
+pub const COMMANDS: [&str; 11] = [
     "helper",
     "get",
+    "api",
     "login",
     "status",
     "refresh",
@@ -60,6 +61,7 @@ pub const COMMANDS: [&str; 10] = [
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Get(Get),
+    Api(Api),
     Login(Login),
     Status(Status),
     Refresh(Refresh),
@@ -106,6 +108,49 @@ pub struct Get {
     /// Print no newline at the end
     #[arg(long)]
     pub no_newline: bool,
+}
+
+/// Make a request to a service's API with the profile's token, as curl would
+///
+/// The token goes to the hosts of the profile's `api_url` and `hosts`, and nowhere else: a redirect to another host
+/// is followed without it. A token that the service refuses is renewed once, and the request repeated once where its
+/// body can be sent twice. An answer of 400 or more is printed too, unless --fail is given, and ends with exit code
+/// 4 where a person must log in, 6 where it is temporary (408, 429, 5xx), and else 5.
+#[derive(Debug, Args)]
+pub struct Api {
+    /// The profile in the configuration, or the name of a preset
+    pub profile: String,
+    /// A whole URL, or one relative to the profile's `api_url`
+    pub url: String,
+    /// The method [default: GET, or POST where there is a body]
+    #[arg(short = 'X', long, visible_alias = "method", value_name = "METHOD")]
+    pub request: Option<String>,
+    /// A header; may be repeated
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The body: text, or @FILE without its line ends, or @- for stdin; several are joined by &
+    #[arg(short, long, value_name = "TEXT")]
+    pub data: Vec<String>,
+    /// The same with a file as it is
+    #[arg(long, value_name = "TEXT")]
+    pub data_binary: Vec<String>,
+    /// A file of any size as the body, or - for stdin; JSON unless -H says otherwise
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "data_binary"])]
+    pub input: Option<PathBuf>,
+    /// Print the status line and the header too
+    #[arg(short, long)]
+    pub include: bool,
+    /// Write to a file (mode 0600, replaced when the answer is whole) instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print nothing of an answer of 400 or more
+    #[arg(short, long)]
+    pub fail: bool,
+    /// The time for everything together [default: no limit, but a minute of silence ends it]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    #[command(flatten)]
+    pub wanted: Wanted,
 }
 
 /// What shapes the token, over the profile's own settings.

@@ -123,6 +123,16 @@ pub fn read_secret(prompt: &str) -> Result<Secret> {
     Ok(Secret::from_line(text.to_owned()))
 }
 
+/// Stdin, for a body of any size.
+pub fn input() -> impl Read + 'static {
+    std::io::stdin()
+}
+
+/// Stdout, for an answer that may be too large for memory.
+pub fn output() -> std::io::StdoutLock<'static> {
+    std::io::stdout().lock()
+}
+
 /// Writes the whole answer to stdout at once. A reader that has gone away is no error: it has what
 /// it wanted.
 pub fn answer(text: &Secret) -> Result<()> {

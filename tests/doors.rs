@@ -75,6 +75,11 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ("helper/core.rs", "puts the token into a program's protocol"),
     ("note.rs", "hashes a refresh token to remember it as ended"),
     ("http/mod.rs", "sends headers and the form"),
+    ("http/transfer.rs", "sends headers"),
+    (
+        "command/api/mod.rs",
+        "compares a refused token with the stored one",
+    ),
     ("oauth/mod.rs", "puts the refresh token into the form"),
     (
         "oauth/client_auth.rs",

@@ -1,5 +1,6 @@
 //! One subcommand, one file, the same word.
 
+mod api;
 mod get;
 mod import;
 mod login;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<()> {
     let global = cli.global;
     match cli.command {
         Command::Get(get) => get::run(&global, &get),
+        Command::Api(api) => api::run(&global, &api),
         Command::Login(login) => login::run(&global, &login),
         Command::Refresh(refresh) => refresh::run(&global, &refresh),
         Command::Providers(providers) => providers::run(&providers),

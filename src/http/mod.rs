@@ -3,6 +3,7 @@
 mod proxy;
 mod resolver;
 mod tls;
+mod transfer;
 
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Result, io_cause};
@@ -11,6 +12,7 @@ use resolver::LiteralFirst;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
+pub use transfer::{Incoming, Payload};
 use ureq::http::Uri;
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, SocksConnector, TcpConnector,
@@ -350,6 +352,19 @@ fn io_words(cause: &std::io::Error, host: &str) -> String {
     } else {
         format!("the connection to {host} broke")
     }
+}
+
+/// Whether a header is the request's own, and nobody else's to set.
+pub fn is_own_header(name: &str) -> bool {
+    let own = [
+        "authorization",
+        "content-type",
+        "content-length",
+        "host",
+        "transfer-encoding",
+        "connection",
+    ];
+    own.contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Where a redirect points to, without what may be secret in it.

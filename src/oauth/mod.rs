@@ -10,7 +10,7 @@ pub mod metadata;
 pub mod pkce;
 pub mod reply;
 pub mod revoke;
-mod words;
+pub mod words;
 
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};

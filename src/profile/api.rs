@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct Api {
     /// What a URL without a host begins with.
-    #[expect(dead_code, reason = "for tokctl api")]
     pub url: Option<String>,
     header: String,
     scheme: Option<String>,
@@ -44,6 +43,11 @@ impl Api {
             scheme: values.text("api_scheme").or(usual),
             extra,
         })
+    }
+
+    /// The name of the header that holds the token.
+    pub fn holder(&self) -> &str {
+        &self.header
     }
 
     /// The headers of a request with this token, the one that holds it first.

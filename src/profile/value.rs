@@ -3,7 +3,7 @@
 use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
 use super::preset;
 use super::secret_source::SecretSource;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, is_own_header};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -214,15 +214,7 @@ fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
     if name.is_empty() || !name.chars().all(token) {
         return Err("is no header's name");
     }
-    let own = [
-        "authorization",
-        "content-type",
-        "content-length",
-        "host",
-        "transfer-encoding",
-        "connection",
-    ];
-    if own.contains(&name.to_ascii_lowercase().as_str()) {
+    if is_own_header(name) {
         return Err("is set by the request itself");
     }
     if value.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
