@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a profile to the configuration file: asks on a terminal, takes flags without one')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token, renewed or fetched when needed; never asks anything')
             [CompletionResult]::new('api', 'api', [CompletionResultType]::ParameterValue, 'Make a request to a service''s API with the profile''s token, as curl would')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in, in a browser or on another device, and store the grant')
@@ -42,6 +43,38 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             [CompletionResult]::new('providers', 'providers', [CompletionResultType]::ParameterValue, 'Show the built-in presets, or what one of them sets')
             [CompletionResult]::new('helper', 'helper', [CompletionResultType]::ParameterValue, 'Speak a program''s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'tokctl;add' {
+            [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'The service''s preset (tokctl providers) [default: the one that has the profile''s name]')
+            [CompletionResult]::new('--var', '--var', [CompletionResultType]::ParameterName, 'A value for {NAME} in the preset''s addresses; may be repeated')
+            [CompletionResult]::new('--issuer', '--issuer', [CompletionResultType]::ParameterName, 'The server''s issuer, at which its addresses are found')
+            [CompletionResult]::new('--token-endpoint', '--token-endpoint', [CompletionResultType]::ParameterName, 'The token endpoint, where there is neither preset nor issuer')
+            [CompletionResult]::new('--authorization-endpoint', '--authorization-endpoint', [CompletionResultType]::ParameterName, 'The authorization endpoint, for a login in a browser')
+            [CompletionResult]::new('--device-authorization-endpoint', '--device-authorization-endpoint', [CompletionResultType]::ParameterName, 'The device authorization endpoint, for a login on another device')
+            [CompletionResult]::new('--revocation-endpoint', '--revocation-endpoint', [CompletionResultType]::ParameterName, 'The revocation endpoint, for tokctl logout')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificate authorities of this server, as PEM')
+            [CompletionResult]::new('--client-id', '--client-id', [CompletionResultType]::ParameterName, 'The client id that the service gave to your application')
+            [CompletionResult]::new('--client-secret-env', '--client-secret-env', [CompletionResultType]::ParameterName, 'The environment variable that will hold the client secret')
+            [CompletionResult]::new('--client-secret-file', '--client-secret-file', [CompletionResultType]::ParameterName, 'The file that holds the client secret')
+            [CompletionResult]::new('--client-secret-credential', '--client-secret-credential', [CompletionResultType]::ParameterName, 'The systemd credential that will hold the client secret')
+            [CompletionResult]::new('--client-auth', '--client-auth', [CompletionResultType]::ParameterName, 'How the client proves itself: client_secret_basic, client_secret_post, none, ...')
+            [CompletionResult]::new('--redirect-uri', '--redirect-uri', [CompletionResultType]::ParameterName, 'The redirect URI as it is registered')
+            [CompletionResult]::new('--grant', '--grant', [CompletionResultType]::ParameterName, 'How the first token comes: authorization_code, device_code, client_credentials, refresh_token')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Scopes to ask for, separated by spaces; may be repeated')
+            [CompletionResult]::new('--audience', '--audience', [CompletionResultType]::ParameterName, 'The audience to ask for')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'A server (https://HOST[:PORT]) that may be given this token by git, docker and others; may be repeated')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where tokens are kept: auto, keyring, encrypted-file, plaintext or none')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]')
+            [CompletionResult]::new('--client-secret-stdin', '--client-secret-stdin', [CompletionResultType]::ParameterName, 'Take the client secret from stdin, without echo on a terminal, and keep it in the profile''s store')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a profile of this name')
+            [CompletionResult]::new('--no-try', '--no-try', [CompletionResultType]::ParameterName, 'Write the profile without trying it')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on stderr what is being done; never a secret')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'tokctl;get' {
@@ -236,6 +269,7 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             break
         }
         'tokctl;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add a profile to the configuration file: asks on a terminal, takes flags without one')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print an access token, renewed or fetched when needed; never asks anything')
             [CompletionResult]::new('api', 'api', [CompletionResultType]::ParameterValue, 'Make a request to a service''s API with the profile''s token, as curl would')
             [CompletionResult]::new('login', 'login', [CompletionResultType]::ParameterValue, 'Log in, in a browser or on another device, and store the grant')
@@ -248,6 +282,9 @@ Register-ArgumentCompleter -Native -CommandName 'tokctl' -ScriptBlock {
             [CompletionResult]::new('providers', 'providers', [CompletionResultType]::ParameterValue, 'Show the built-in presets, or what one of them sets')
             [CompletionResult]::new('helper', 'helper', [CompletionResultType]::ParameterValue, 'Speak a program''s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'tokctl;help;add' {
             break
         }
         'tokctl;help;get' {

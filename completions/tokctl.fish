@@ -29,6 +29,7 @@ complete -c tokctl -n "__fish_tokctl_needs_command" -s v -l verbose -d 'Say on s
 complete -c tokctl -n "__fish_tokctl_needs_command" -s q -l quiet -d 'Errors only'
 complete -c tokctl -n "__fish_tokctl_needs_command" -s h -l help -d 'Print help'
 complete -c tokctl -n "__fish_tokctl_needs_command" -s V -l version -d 'Print version'
+complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "add" -d 'Add a profile to the configuration file: asks on a terminal, takes flags without one'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "api" -d 'Make a request to a service\'s API with the profile\'s token, as curl would'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
@@ -41,6 +42,32 @@ complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "unlock" -d 'Open the 
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "providers" -d 'Show the built-in presets, or what one of them sets'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "helper" -d 'Speak a program\'s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform'
 complete -c tokctl -n "__fish_tokctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l preset -d 'The service\'s preset (tokctl providers) [default: the one that has the profile\'s name]' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l var -d 'A value for {NAME} in the preset\'s addresses; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l issuer -d 'The server\'s issuer, at which its addresses are found' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l token-endpoint -d 'The token endpoint, where there is neither preset nor issuer' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l authorization-endpoint -d 'The authorization endpoint, for a login in a browser' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l device-authorization-endpoint -d 'The device authorization endpoint, for a login on another device' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l revocation-endpoint -d 'The revocation endpoint, for tokctl logout' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l ca-file -d 'Certificate authorities of this server, as PEM' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-id -d 'The client id that the service gave to your application' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-secret-env -d 'The environment variable that will hold the client secret' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-secret-file -d 'The file that holds the client secret' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-secret-credential -d 'The systemd credential that will hold the client secret' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-auth -d 'How the client proves itself: client_secret_basic, client_secret_post, none, ...' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l redirect-uri -d 'The redirect URI as it is registered' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l grant -d 'How the first token comes: authorization_code, device_code, client_credentials, refresh_token' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l scope -d 'Scopes to ask for, separated by spaces; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l audience -d 'The audience to ask for' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l host -d 'A server (https://HOST[:PORT]) that may be given this token by git, docker and others; may be repeated' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l store -d 'Where tokens are kept: auto, keyring, encrypted-file, plaintext or none' -r
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l config -d 'Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]' -r -F
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l client-secret-stdin -d 'Take the client secret from stdin, without echo on a terminal, and keep it in the profile\'s store'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l force -d 'Replace a profile of this name'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -l no-try -d 'Write the profile without trying it'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -s q -l quiet -d 'Errors only'
+complete -c tokctl -n "__fish_tokctl_using_subcommand add" -s h -l help -d 'Print help'
 complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l token -d 'Which of the grant\'s tokens [default: the profile\'s `token`, else access]' -r -f -a "access\t'The access token'
 id\t'OpenID Connect\'s id token'"
 complete -c tokctl -n "__fish_tokctl_using_subcommand get" -l scope -d 'Scopes instead of the profile\'s, separated by spaces; may be repeated' -r
@@ -143,17 +170,18 @@ complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -l config -d 'Conf
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s v -l verbose -d 'Say on stderr what is being done; never a secret'
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s q -l quiet -d 'Errors only'
 complete -c tokctl -n "__fish_tokctl_using_subcommand helper" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "api" -d 'Make a request to a service\'s API with the profile\'s token, as curl would'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "refresh" -d 'Renew now, so that grants which die of disuse do not; for cron'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "logout" -d 'Revoke a profile\'s grant at the server, and erase what is stored'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "providers" -d 'Show the built-in presets, or what one of them sets'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "helper" -d 'Speak a program\'s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform'
-complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from get api login status refresh import logout secret unlock providers helper help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "add" -d 'Add a profile to the configuration file: asks on a terminal, takes flags without one'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "get" -d 'Print an access token, renewed or fetched when needed; never asks anything'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "api" -d 'Make a request to a service\'s API with the profile\'s token, as curl would'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "login" -d 'Log in, in a browser or on another device, and store the grant'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "status" -d 'Show the profiles: what is stored where, and for how long it is good; never a token'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "refresh" -d 'Renew now, so that grants which die of disuse do not; for cron'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "import" -d 'Store a token response (JSON) or a bare refresh token from stdin'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "logout" -d 'Revoke a profile\'s grant at the server, and erase what is stored'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "secret" -d 'Keep a profile\'s client secret in its store'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "unlock" -d 'Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "providers" -d 'Show the built-in presets, or what one of them sets'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "helper" -d 'Speak a program\'s credential protocol: git, kubectl, docker, cargo, bazel, go or terraform'
+complete -c tokctl -n "__fish_tokctl_using_subcommand help; and not __fish_seen_subcommand_from add get api login status refresh import logout secret unlock providers helper help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "set" -d 'Take it from the terminal without echo, or from stdin'
 complete -c tokctl -n "__fish_tokctl_using_subcommand help; and __fish_seen_subcommand_from secret" -f -a "rm" -d 'Remove it'

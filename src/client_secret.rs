@@ -40,6 +40,15 @@ pub fn find(
     })
 }
 
+/// Keeps the client secret in the profile's store, which is settled with it.
+pub fn keep(profile: &Profile, holdings: &mut Holdings, secret: &Secret) -> Result<()> {
+    let account = account(&profile.name);
+    holdings.store.save(&account, secret.expose().as_bytes())?;
+    holdings.note.store = Some(holdings.store.backend());
+    holdings.save_note();
+    Ok(())
+}
+
 /// The store's account of a profile's client secret; a profile's name has no slash.
 pub fn account(profile: &str) -> String {
     format!("client-secret/{profile}")

@@ -27,7 +27,7 @@ mod store;
 mod token;
 mod ui;
 
-use error::Error;
+use error::{Error, Kind};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -66,6 +66,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What a person sees who has no configuration and gives no command. On stderr and with exit code 2, as
+/// every call without an answer: a script must not take it for a token.
+const BEGIN: &str = "\
+tokctl keeps OAuth 2.0 tokens and hands them to programs. No profile is set up yet; begin with
+  tokctl add             asks which service, for which client, and tries it
+  tokctl get NAME        prints a token: curl -H \"Authorization: Bearer $(tokctl get NAME)\" ...
+  tokctl providers       lists the services that are known by name
+  tokctl --help          shows every command; the manual is tokctl(1)
+";
+
 /// Help and version go to stdout and are no error; a wrong call is an error like any other.
 fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     if !usage.use_stderr() {
@@ -75,6 +85,10 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
         };
     }
     if usage.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        if args.len() == 1 && !env::config_file().is_some_and(|file| file.exists()) {
+            ui::show(BEGIN);
+            return ExitCode::from(Kind::Usage.exit_code());
+        }
         let error = Error::usage("a command is missing");
         let error = error.hint(format!("for help, run: {} --help", usage_of(args)));
         ui::error(&error, false);

@@ -27,6 +27,8 @@ pub enum Purpose {
     Renewal,
     /// A person's login, which must not keep others from a token.
     Login,
+    /// Changing the configuration file.
+    Configuration,
 }
 
 /// How waiting for a lock ended.
@@ -94,6 +96,7 @@ fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
     let ending = match purpose {
         Purpose::Renewal => "lock",
         Purpose::Login => "login.lock",
+        Purpose::Configuration => "config.lock",
     };
     let path = dir.join(format!("{}.{ending}", hash(&["profile-1", profile])));
     let mut options = OpenOptions::new();

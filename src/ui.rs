@@ -107,6 +107,26 @@ pub fn error(error: &Error, json: bool) {
     }
 }
 
+/// Whether there is somebody to be asked, and who sees the question.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// A line from the terminal, without what surrounds it; `None` where the input has ended.
+pub fn ask(prompt: &str) -> Result<Option<String>> {
+    drop(std::io::stderr().write_all(prompt.as_bytes()));
+    let mut line = String::new();
+    let read = std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|cause| Error::io("reading from the terminal", &cause))?;
+    Ok((read > 0).then(|| line.trim().to_owned()))
+}
+
+/// Lines for the person who is being asked, as they are.
+pub fn show(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
 /// A secret from the terminal without echo, else the whole of stdin, at most 1 MiB.
 pub fn read_secret(prompt: &str) -> Result<Secret> {
     if std::io::stdin().is_terminal() {

@@ -66,7 +66,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "puts the token into the form that was asked for",
     ),
     ("command/import.rs", "reads a token response from stdin"),
-    ("command/secret.rs", "hands the client secret to the store"),
+    ("client_secret.rs", "hands the client secret to the store"),
     ("spend.rs", "compares refresh tokens after invalid_grant"),
     (
         "acquire.rs",

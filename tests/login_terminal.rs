@@ -3,106 +3,12 @@
 
 mod support;
 
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::issuer::{behave, metadata, origin, tokens};
 use support::login::{arrive, listens, place, profile, redirect};
-use support::{Reply, Sandbox, Server};
-
-/// A terminal of 200 columns with a shell in the sandbox; closed when it is dropped.
-struct Terminal<'s> {
-    sandbox: &'s Sandbox,
-    socket: String,
-}
-
-impl<'s> Terminal<'s> {
-    #[track_caller]
-    fn start(sandbox: &'s Sandbox) -> Self {
-        let socket = sandbox.home().join("tmux").display().to_string();
-        let terminal = Self { sandbox, socket };
-        terminal.tmux(&[
-            "-f",
-            "/dev/null",
-            "new-session",
-            "-d",
-            "-x",
-            "220",
-            "-y",
-            "90",
-            "env PS1='$ ' sh",
-        ]);
-        terminal
-    }
-
-    #[track_caller]
-    fn tmux(&self, args: &[&str]) -> String {
-        let socket = ["-u", "-S", self.socket.as_str()];
-        let mut command: Command = self.sandbox.program("tmux", socket);
-        let output = command
-            .args(args)
-            .env("LC_ALL", "C.UTF-8")
-            .output()
-            .expect("tmux is installed");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "tmux {args:?}: {said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Types a line.
-    fn types(&self, line: &str) {
-        self.tmux(&["send-keys", "-l", line]);
-        self.tmux(&["send-keys", "Enter"]);
-    }
-
-    /// `tokctl` with these arguments, and its exit code after it.
-    fn tokctl(&self, args: &str) {
-        self.types(&format!(
-            "{} {args}; echo exit\"=$?\"",
-            env!("CARGO_BIN_EXE_tokctl")
-        ));
-    }
-
-    /// What has been on the screen, with lines that were wrapped made whole.
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p", "-J", "-S", "-300"])
-    }
-
-    /// Waits until the screen holds it.
-    #[track_caller]
-    fn shows(&self, text: &str) -> String {
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let screen = self.screen();
-            if screen.contains(text) {
-                return screen;
-            }
-            assert!(
-                Instant::now() < until,
-                "{text:?} is not on the screen:\n{screen}"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The address to open.
-    #[track_caller]
-    fn address(&self) -> String {
-        let screen = self.shows("  http");
-        let mut lines = screen
-            .lines()
-            .filter_map(|line| line.strip_prefix("  http"));
-        format!("http{}", lines.next().unwrap_or_default().trim_end())
-    }
-}
-
-impl Drop for Terminal<'_> {
-    fn drop(&mut self) {
-        let socket = ["-S", self.socket.as_str(), "kill-server"];
-        let _ = self.sandbox.program("tmux", socket).output();
-    }
-}
+use support::{Reply, Sandbox, Server, Terminal};
 
 fn set_up(more: &str) -> (Server, Sandbox) {
     let server = Server::start(|request| {

@@ -1,5 +1,6 @@
 //! One subcommand, one file, the same word.
 
+mod add;
 mod api;
 mod get;
 mod import;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub fn run(cli: Cli) -> Result<()> {
     let global = cli.global;
     match cli.command {
+        Command::Add(add) => add::run(&global, &add),
         Command::Get(get) => get::run(&global, &get),
         Command::Api(api) => api::run(&global, &api),
         Command::Login(login) => login::run(&global, &login),

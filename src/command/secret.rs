@@ -44,9 +44,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
             "profile {name:?}: the client secret is empty"
         )));
     }
-    holdings.store.save(&account, secret.expose().as_bytes())?;
-    holdings.note.store = Some(holdings.store.backend());
-    holdings.save_note();
+    client_secret::keep(&profile, &mut holdings, &secret)?;
     ui::notice(&format!("{name}: client secret stored ({place})"));
     if !matches!(profile.client_secret, Some(SecretSource::Keyring)) {
         ui::warn(&format!(

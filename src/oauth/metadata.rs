@@ -26,6 +26,8 @@ pub struct Metadata {
     /// Whether the redirect carries `iss` (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// Scopes to choose from; a server need not name all.
+    pub scopes_supported: Option<Vec<String>>,
 }
 
 impl Metadata {
@@ -33,14 +35,15 @@ impl Metadata {
     fn read(document: &Value) -> Self {
         let text = |name: &str| document[name].as_str().map(str::to_owned);
         let flag = |name: &str| document[name] == Value::Bool(true) || document[name] == "true";
-        let methods = &document["token_endpoint_auth_methods_supported"];
-        let methods = methods.as_array().map(|methods| {
-            methods
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect()
-        });
+        let words = |name: &str| {
+            let all = document[name].as_array()?;
+            Some(
+                all.iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+            )
+        };
         Self {
             issuer: text("issuer"),
             token_endpoint: text("token_endpoint"),
@@ -52,7 +55,8 @@ impl Metadata {
             authorization_response_iss_parameter_supported: flag(
                 "authorization_response_iss_parameter_supported",
             ),
-            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_methods_supported: words("token_endpoint_auth_methods_supported"),
+            scopes_supported: words("scopes_supported"),
         }
     }
 

@@ -35,6 +35,16 @@ pub struct Layers {
 impl Config {
     /// Reads the file that `--config` names, else the usual one, which may be absent.
     pub fn load(named: Option<&Path>) -> Result<Self> {
+        let absent_is_fine = named.is_none() && env::var("TOKCTL_CONFIG").is_none();
+        Self::load_or(named, absent_is_fine)
+    }
+
+    /// The same for who is about to write it: also one that is named need not be there.
+    pub fn load_to_change(named: Option<&Path>) -> Result<Self> {
+        Self::load_or(named, true)
+    }
+
+    fn load_or(named: Option<&Path>, absent_is_fine: bool) -> Result<Self> {
         let Some(path) = named.map(Path::to_owned).or_else(env::config_file) else {
             return Ok(Self {
                 path: None,
@@ -43,7 +53,6 @@ impl Config {
             });
         };
         let refuse = |why: String| Error::config(format!("{}: {why}", path.display()));
-        let absent_is_fine = named.is_none() && env::var("TOKCTL_CONFIG").is_none();
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && absent_is_fine => {
@@ -250,7 +259,8 @@ impl Config {
         }
     }
 
-    fn whole(&self) -> Result<&str> {
+    /// The file's text.
+    pub fn whole(&self) -> Result<&str> {
         std::str::from_utf8(&self.text).map_err(|cause| {
             let what = "the file is not UTF-8 text".to_owned();
             self.error(&Located {
@@ -335,17 +345,23 @@ fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fau
 
 /// A profile's name becomes part of file names, messages and command lines.
 fn check_name(name: &Spanned<Cow<'_, str>>) -> Result<(), Fault> {
-    let text = name.get_ref();
-    let plain = |c: char| c.is_alphanumeric() || "-_.@+:".contains(c);
-    if text.is_empty()
-        || text.len() > 128
-        || text.starts_with(['-', '.'])
-        || !text.chars().all(plain)
-    {
-        let what = "a profile's name is made of letters, digits and -_.@+: and starts with a letter or digit";
-        return Err(Fault::new(name.span(), what));
+    if is_name(name.get_ref()) {
+        return Ok(());
     }
-    Ok(())
+    Err(Fault::new(name.span(), NAMES))
+}
+
+/// What a profile can be called.
+pub const NAMES: &str =
+    "a profile's name is made of letters, digits and -_.@+: and starts with a letter or digit";
+
+/// Whether a profile can be called so.
+pub fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "-_.@+:".contains(c);
+    !text.is_empty()
+        && text.len() <= 128
+        && !text.starts_with(['-', '.'])
+        && text.chars().all(plain)
 }
 
 /// Why a file's programs must not be run: it belongs to somebody else, or others can write it.

@@ -3,6 +3,7 @@
 
 mod api;
 pub mod config;
+pub mod edit;
 mod fields;
 mod keys;
 pub mod preset;

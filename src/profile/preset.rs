@@ -2,7 +2,8 @@
 
 use super::keys::{self, Values};
 use super::slice;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 const PRESETS: &str = include_str!("presets.toml");
 
@@ -11,22 +12,29 @@ const PRESET_KEYS: [&str; 3] = ["title", "docs", "checked"];
 
 /// The keys that a preset sets. `None` where there is no such preset.
 pub fn find(name: &str) -> Option<Values> {
+    read(name, |preset| {
+        for key in PRESET_KEYS {
+            preset.remove(key);
+        }
+        Some(keys::check(preset).expect("the presets have valid keys"))
+    })
+}
+
+/// What `take` finds in a preset's table.
+fn read<T>(name: &str, take: impl FnOnce(&mut DeTable<'_>) -> Option<T>) -> Option<T> {
     let text = slice::for_profile(PRESETS.as_bytes(), name, "preset")
         .expect("the presets use plain table heads");
     let mut presets = DeTable::parse(&text)
         .expect("the presets parse")
         .into_inner();
     let mut table = presets.remove("preset")?.into_inner();
-    let toml::de::DeValue::Table(all) = &mut table else {
+    let DeValue::Table(all) = &mut table else {
         return None;
     };
-    let toml::de::DeValue::Table(mut preset) = all.remove(name)?.into_inner() else {
-        return None;
-    };
-    for key in PRESET_KEYS {
-        preset.remove(key);
+    match all.remove(name)?.into_inner() {
+        DeValue::Table(mut preset) => take(&mut preset),
+        _ => None,
     }
-    Some(keys::check(&preset).expect("the presets have valid keys"))
 }
 
 /// A preset as it stands in the file.
@@ -42,6 +50,29 @@ pub fn fact(name: &str, key: &str) -> Option<&'static str> {
         .lines()
         .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
     line.strip_suffix('"')
+}
+
+/// The scopes that a preset names, to choose from.
+pub fn scopes(name: &str) -> Vec<String> {
+    let text = |scope: &Spanned<DeValue<'_>>| scope.get_ref().as_str().map(str::to_owned);
+    let scopes = read(name, |preset| {
+        let scopes = preset.get("scopes")?.get_ref().as_array()?;
+        Some(scopes.iter().filter_map(text).collect())
+    });
+    scopes.unwrap_or_default()
+}
+
+/// The variables of a preset's addresses, with what counts where a profile sets none.
+pub fn vars(name: &str) -> Vec<(String, Option<String>)> {
+    let vars = read(name, |preset| {
+        let vars = preset.get("vars")?.get_ref().as_table()?.iter();
+        let usual = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
+        Some(
+            vars.map(|(name, value)| (name.get_ref().to_string(), usual(value)))
+                .collect(),
+        )
+    });
+    vars.unwrap_or_default()
 }
 
 /// The preset that a mistyped name most likely stands for.

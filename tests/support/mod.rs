@@ -21,6 +21,7 @@ pub mod raw;
 pub mod run;
 pub mod sandbox;
 pub mod server;
+pub mod terminal;
 pub mod tls;
 pub mod tokens;
 
@@ -33,5 +34,6 @@ pub use raw::RawServer;
 pub use run::{Run, Running};
 pub use sandbox::Sandbox;
 pub use server::{Reply, Request, Server};
+pub use terminal::Terminal;
 pub use tls::TlsServer;
 pub use tokens::Tokens;

@@ -1,0 +1,251 @@
+//! `tokctl add`: a profile is put into the configuration file, tried before it is kept.
+
+mod answers;
+mod draft;
+mod facts;
+mod questions;
+mod service;
+mod trial;
+
+use super::login;
+use crate::cli::{Add, Global, Login};
+use crate::client_secret;
+use crate::clock::Deadline;
+use crate::env;
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::holdings::Holdings;
+use crate::lock::{Lock, Purpose};
+use crate::profile::Profile;
+use crate::profile::config::Config;
+use crate::profile::edit::{self, Refused};
+use crate::secret::Secret;
+use crate::store::{Backend, Interaction};
+use crate::ui;
+use draft::{Draft, Origin};
+use std::time::Duration;
+
+/// A person may have to unlock the keyring.
+const BUDGET: Duration = Duration::from_secs(120);
+
+/// Two that write the configuration at once wait for each other this long.
+const TURN: Duration = Duration::from_secs(10);
+
+/// Adds the profile.
+pub fn run(global: &Global, add: &Add) -> Result<()> {
+    let config = Config::load_to_change(global.config.as_deref())?;
+    let taken = config.names()?;
+    let mut draft = Draft::from_flags(add)?;
+    if taken.contains(&draft.name) && !add.force {
+        return Err(exists(&draft.name));
+    }
+    let asking = ui::can_ask() && (!draft.has_server() || draft.client_id.is_none());
+    if asking {
+        questions::ask(&mut draft, &config, add.force)?;
+    } else {
+        require(&draft)?;
+    }
+    if add.client_secret_stdin {
+        draft.secret = Origin::Given(secret_from_stdin(&draft, &config, add.force)?);
+    }
+    let profile = checked(&draft, &config, add.force)?;
+    needs_secret(&profile, &draft)?;
+    if !add.no_try {
+        try_out(&profile, &draft, asking)?;
+    }
+    let path = keep(global, &profile, &draft, add.force)?;
+    ui::notice(&format!("added profile {} to {path}", profile.name));
+    finish(global, &profile, asking && !add.no_try)
+}
+
+/// Without a person to ask, the flags must say it.
+fn require(draft: &Draft) -> Result<()> {
+    let missing = match draft {
+        Draft { name, .. } if name.is_empty() => "NAME",
+        draft if !draft.has_server() => "--preset, --issuer or --token-endpoint",
+        Draft {
+            client_id: None, ..
+        } => "--client-id",
+        _ => return Ok(()),
+    };
+    let label = match draft.name.as_str() {
+        "" => String::new(),
+        name => format!("profile {name:?}: "),
+    };
+    let hint = "say it, or run this on a terminal, where it asks; for help, run: tokctl add --help";
+    Err(Error::usage(format!("{label}{missing} is missing")).hint(hint))
+}
+
+/// Client credentials are nothing without a secret, unless the client proves itself otherwise.
+fn needs_secret(profile: &Profile, draft: &Draft) -> Result<()> {
+    let proved = profile.client_secret.is_some() || draft.client_auth.is_some();
+    if !profile.is_repeatable() || proved {
+        return Ok(());
+    }
+    let what = format!(
+        "profile {:?}: --client-secret-stdin, --client-secret-env or --client-secret-file is missing",
+        profile.name
+    );
+    Err(Error::usage(what).hint(
+        "client credentials need a client secret; if this client has none, say --client-auth none",
+    ))
+}
+
+/// The draft as a profile, as if it were in the file.
+fn checked(draft: &Draft, config: &Config, replace: bool) -> Result<Profile> {
+    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace);
+    draft.profile(
+        config,
+        text.map_err(|refused| not_put(draft, config, refused))?,
+    )
+}
+
+fn not_put(draft: &Draft, config: &Config, refused: Refused) -> Error {
+    match refused {
+        Refused::Exists => exists(&draft.name),
+        Refused::Unreadable(why) => {
+            let path = config
+                .path()
+                .map_or_else(String::new, |path| path.display().to_string());
+            Error::config(format!("{path}: {why}"))
+        }
+    }
+}
+
+fn exists(name: &str) -> Error {
+    Error::usage(format!("there is a profile {name:?} already"))
+        .hint("choose another name, or replace it with --force")
+}
+
+/// The secret, once it is clear that it can be kept.
+fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Secret> {
+    usable_store(&checked(draft, config, replace)?)?;
+    let secret = ui::read_secret(&format!("client secret of {}", draft.name))?;
+    if secret.is_empty() {
+        let what = format!(
+            "profile {:?}: the client secret on stdin is empty",
+            draft.name
+        );
+        return Err(Error::usage(what));
+    }
+    Ok(secret)
+}
+
+/// Makes sure that the profile's store can keep a secret.
+fn usable_store(profile: &Profile) -> Result<()> {
+    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
+        let what = format!(
+            "profile {:?}: there is no keyring here that could keep a client secret",
+            profile.name
+        );
+        return Err(Error::new(Kind::StoreUnavailable, what)
+            .hint("say --store encrypted-file, or --client-secret-env NAME"));
+    }
+    holdings.store.ready(&client_secret::account(&profile.name))
+}
+
+/// Tries the profile; one that fails is kept only if the person wants it.
+fn try_out(profile: &Profile, draft: &Draft, asking: bool) -> Result<()> {
+    let given = match &draft.secret {
+        Origin::Given(secret) => Some(secret),
+        _ => None,
+    };
+    let mut error = match trial::run(profile, given) {
+        Ok(seen) => {
+            ui::notice(&format!("tried: {seen}"));
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    if asking {
+        ui::error(&error, false);
+        if answers::yes("keep the profile all the same? [y/N]: ", false)? {
+            return Ok(());
+        }
+        return Err(Error::new(error.kind, "nothing is added"));
+    }
+    error.message = format!("{}; nothing is added", error.message);
+    if error.hint.is_none() {
+        error = error.hint("--no-try adds it without trying it");
+    }
+    Err(error)
+}
+
+/// Stores the secret and writes the file: both or neither. The file's path.
+fn keep(global: &Global, profile: &Profile, draft: &Draft, replace: bool) -> Result<String> {
+    // Two of these at once must not undo one another; without locks it is as with an editor.
+    let state = env::state_dir();
+    let _turn = state.as_deref().map(|state| {
+        let deadline = Deadline::after(TURN);
+        Lock::take(
+            state,
+            "",
+            Purpose::Configuration,
+            deadline,
+            || None::<()>,
+            || (),
+        )
+    });
+    let config = Config::load_to_change(global.config.as_deref())?;
+    let path = config.path().ok_or_else(|| {
+        Error::new(Kind::Io, "there is no home directory for the configuration")
+            .hint("set HOME or TOKCTL_CONFIG")
+    })?;
+    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace)
+        .map_err(|refused| not_put(draft, &config, refused))?;
+    let write = || {
+        edit::save(path, &text).map_err(|cause| {
+            let what = format!("{}: {}; nothing is added", path.display(), io_cause(&cause));
+            Error::new(Kind::Io, what)
+        })
+    };
+    match &draft.secret {
+        Origin::Given(secret) => with_secret(profile, secret, write)?,
+        _ => write()?,
+    }
+    Ok(path.display().to_string())
+}
+
+/// Stores the secret, and takes it back where the profile cannot be written.
+fn with_secret(
+    profile: &Profile,
+    secret: &Secret,
+    write: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    let account = client_secret::account(&profile.name);
+    let before = holdings.store.load(&account)?;
+    client_secret::keep(profile, &mut holdings, secret)?;
+    let written = write();
+    if written.is_err() {
+        match before {
+            Some(before) => holdings.store.save(&account, &before)?,
+            None => drop(holdings.store.erase(&account)?),
+        }
+    }
+    written
+}
+
+/// Says what comes next, and does it where a person is there for it.
+fn finish(global: &Global, profile: &Profile, asking: bool) -> Result<()> {
+    let name = shell_word(&profile.name);
+    let login = ["authorization_code", "device_code"].contains(&profile.grant.name());
+    if login && asking && answers::yes("log in now? [Y/n]: ", true)? {
+        let args = Login {
+            profile: profile.name.clone(),
+            device: false,
+            paste: false,
+            no_browser: false,
+            scope: Vec::new(),
+        };
+        // It says itself how the profile is used.
+        return login::run(global, &args);
+    }
+    let next = match profile.grant.name() {
+        "client_credentials" => format!("use it with: tokctl get {name}"),
+        "refresh_token" => format!("store its refresh token with: tokctl import {name}"),
+        _ => format!("log in with: tokctl login {name}, and then use it with: tokctl get {name}"),
+    };
+    ui::notice(&next);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What is known of a service before anybody is asked.
+
+use super::draft::Draft;
+use crate::oauth::metadata::Metadata;
+use crate::profile::preset;
+
+/// What is known of the service, from its preset or its own metadata.
+pub struct Facts {
+    pub preset: Option<String>,
+    pub server: Metadata,
+}
+
+impl Facts {
+    pub fn of(draft: &Draft, found: Option<Metadata>) -> Self {
+        Self {
+            preset: draft.preset.clone(),
+            server: found.unwrap_or_default(),
+        }
+    }
+
+    /// A fact of the preset, with the profile's `vars` in it.
+    pub fn fact(&self, draft: &Draft, key: &str) -> Option<String> {
+        let mut text = preset::fact(self.preset.as_deref()?, key)?.to_owned();
+        for (name, value) in &draft.vars {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        Some(text)
+    }
+
+    /// Whether a person can log in, in a browser or on a device.
+    pub fn can_log_in(&self, draft: &Draft) -> bool {
+        let known = |key: &str, set: &Option<String>, found: &Option<String>| {
+            set.is_some() || found.is_some() || self.fact(draft, key).is_some()
+        };
+        known(
+            "authorization_endpoint",
+            &draft.authorization_endpoint,
+            &self.server.authorization_endpoint,
+        ) || known(
+            "device_authorization_endpoint",
+            &draft.device_authorization_endpoint,
+            &self.server.device_authorization_endpoint,
+        )
+    }
+
+    pub fn scopes(&self) -> Vec<String> {
+        match &self.preset {
+            Some(name) => preset::scopes(name),
+            None => self.server.scopes_supported.clone().unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The configuration file is changed: one profile is put into it, and everything else stays as it was
+//! written.
+
+use crate::store::files;
+use std::io;
+use std::path::{Path, PathBuf};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+/// A profile's keys, in the order in which they are to stand.
+pub type Keys = Vec<(&'static str, Value)>;
+
+/// Why a profile is not put into a text.
+pub enum Refused {
+    /// There is one of this name.
+    Exists,
+    /// The text is no TOML, or `profile` is no table in it.
+    Unreadable(String),
+}
+
+/// The text with this profile in it. One that is there is replaced where it stands if `replace`;
+/// a new one comes at the end.
+pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Result<String, Refused> {
+    let mut document: DocumentMut = parse(text)?;
+    let profiles = document.get("profile").map(Item::as_table_like);
+    let there = match profiles {
+        Some(None) => return Err(Refused::Unreadable("profile is no table".to_owned())),
+        Some(Some(profiles)) => profiles.contains_key(name),
+        None => false,
+    };
+    if there && !replace {
+        return Err(Refused::Exists);
+    }
+    if !there {
+        let appended = appended(text, name, keys);
+        // A table that was written inline cannot be added to at the end of the text.
+        if appended.parse::<DocumentMut>().is_ok() {
+            return Ok(appended);
+        }
+    }
+    if let Some(profiles) = document["profile"].as_table_like_mut() {
+        put(profiles, name, keys);
+    }
+    let changed = document.to_string();
+    Ok(if has_crlf(text) {
+        to_crlf(&changed)
+    } else {
+        changed
+    })
+}
+
+fn parse(text: &str) -> Result<DocumentMut, Refused> {
+    text.parse()
+        .map_err(|cause: toml_edit::TomlError| Refused::Unreadable(cause.message().to_owned()))
+}
+
+/// The very text, and the new table after it.
+fn appended(text: &str, name: &str, keys: &Keys) -> String {
+    let mut profiles = Table::new();
+    profiles.set_implicit(true);
+    profiles.insert(name, Item::Table(table(keys)));
+    let mut document = DocumentMut::new();
+    document.insert("profile", Item::Table(profiles));
+    let table = document.to_string();
+    let gap = match text {
+        "" => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    let added = format!("{gap}{}", table.trim_start());
+    let added = if has_crlf(text) {
+        to_crlf(&added)
+    } else {
+        added
+    };
+    format!("{text}{added}")
+}
+
+fn table(keys: &Keys) -> Table {
+    let mut table = Table::new();
+    for (key, value) in keys {
+        table.insert(key, Item::Value(value.clone()));
+    }
+    table
+}
+
+/// Puts the profile among the others, with the comments that stand before the one it replaces.
+fn put(profiles: &mut dyn TableLike, name: &str, keys: &Keys) {
+    let new = match profiles.get(name) {
+        Some(Item::Table(old)) => {
+            let mut new = table(keys);
+            *new.decor_mut() = old.decor().clone();
+            new.set_position(old.position());
+            Item::Table(new)
+        }
+        _ => Item::Value(Value::InlineTable(
+            keys.iter()
+                .map(|(key, value)| (*key, value.clone()))
+                .collect::<InlineTable>(),
+        )),
+    };
+    profiles.insert(name, new);
+}
+
+/// Whether every line ends as on Windows.
+fn has_crlf(text: &str) -> bool {
+    text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count()
+}
+
+fn to_crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
+}
+
+/// Replaces the file in one step, for the user alone to read. What a symbolic link points to is
+/// replaced, and not the link: many keep their configuration elsewhere.
+pub fn save(path: &Path, text: &str) -> io::Result<()> {
+    let target = target(path)?;
+    if let Ok(metadata) = target.metadata()
+        && !metadata.is_file()
+    {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let dir = target.parent().unwrap_or(Path::new("/"));
+    if !dir.as_os_str().is_empty() && !dir.exists() {
+        files::ensure_dir(dir)?;
+    }
+    files::replace(&target, text.as_bytes())
+}
+
+/// Where a path leads, also if nothing is there yet.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    // As many as Linux follows.
+    const LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match path.read_link() {
+            Ok(link) => path = path.parent().unwrap_or(Path::new("/")).join(link),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        vec![
+            ("client_id", "new".into()),
+            ("scope", Value::Array(["a", "b"].into_iter().collect())),
+        ]
+    }
+
+    fn with(text: &str, name: &str, replace: bool) -> String {
+        match with_profile(text, name, &keys(), replace) {
+            Ok(text) => text,
+            Err(Refused::Exists) => "exists".to_owned(),
+            Err(Refused::Unreadable(why)) => format!("unreadable: {why}"),
+        }
+    }
+
+    const NEW: &str = "[profile.p]\nclient_id = \"new\"\nscope = [\"a\", \"b\"]\n";
+
+    #[test]
+    fn a_new_profile_comes_at_the_end_and_nothing_else_changes() {
+        assert_eq!(with("", "p", false), NEW);
+        for text in [
+            "# mine\n\n[defaults]\nmin_ttl   = '5m' # so\n",
+            "\u{feff}[profile.a]\r\nclient_id = \"x\"\r\n# the end\r\n",
+            "[profile]\n[profile.b]\nclient_id=\"y\"",
+            "[profile.z]\nx = \"\"\"\n[profile.p]\n\"\"\"\n[defaults]\n",
+            "profile.a.client_id = \"x\"\n",
+        ] {
+            let changed = with(text, "p", false);
+            assert!(changed.starts_with(text), "{changed:?}");
+            let ends = if text.contains('\r') {
+                NEW.replace('\n', "\r\n")
+            } else {
+                NEW.to_owned()
+            };
+            assert!(changed.ends_with(&ends), "{changed:?}");
+        }
+        assert!(with("", "a.b", false).starts_with("[profile.\"a.b\"]\n"));
+    }
+
+    #[test]
+    fn inline_profiles_are_added_to_inline() {
+        let text = "# mine\nprofile = { a = { client_id = \"x\" } } # all\n[defaults]\n";
+        let changed = with(text, "p", false);
+        assert!(
+            changed.starts_with("# mine\nprofile = { a = { client_id = \"x\" }"),
+            "{changed}"
+        );
+        assert!(changed.contains("p = { client_id = \"new\""), "{changed}");
+        assert!(changed.ends_with("# all\n[defaults]\n"), "{changed}");
+    }
+
+    #[test]
+    fn a_profile_is_replaced_only_when_told_to_and_where_it_stands() {
+        let text = "# one\n[profile.p]\nclient_id = \"old\"\n[profile.p.headers]\nx = \"1\"\n\n# two\n[profile.q]\nclient_id = \"q\" # kept\n";
+        assert_eq!(with(text, "p", false), "exists");
+        let changed = with(text, "p", true);
+        assert_eq!(
+            changed,
+            format!("# one\n{NEW}\n# two\n[profile.q]\nclient_id = \"q\" # kept\n")
+        );
+        let inline = "[profile]\np = { client_id = \"old\" }\nq = { client_id = \"q\" }\n";
+        let changed = with(inline, "p", true);
+        assert!(
+            !changed.contains("old") && changed.contains("q = { client_id = \"q\" }"),
+            "{changed}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_changed() {
+        assert!(with("[profile\n", "p", true).starts_with("unreadable"));
+        assert!(with("profile = 1\n", "p", true).starts_with("unreadable"));
+    }
+}
