@@ -9,6 +9,7 @@ use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::exchange::{exchange, remember, respect_retry_after};
+use crate::guess;
 use crate::holdings::{Cache, Holdings};
 use crate::lock::{Lock, Purpose, Taken};
 use crate::merged::Merged;
@@ -257,14 +258,7 @@ fn renew_locked(
 fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
     let secret = client_secret::find(profile, holdings, ask.deadline)?;
-    let request = TokenRequest::ClientCredentials;
-    let result = exchange(
-        profile,
-        secret.as_ref(),
-        request,
-        ask.deadline,
-        Duration::ZERO,
-    );
+    let result = guess::client_credentials(profile, holdings, secret.as_ref(), ask.deadline);
     let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;

@@ -99,7 +99,13 @@ fn attempt_once(
         },
     };
     let server = server::for_token(profile, deadline).map_err(unsent)?;
-    let endpoint = server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref());
+    let elsewhere = profile.quirks.refresh_endpoint.as_ref();
+    let endpoint = match (request, elsewhere) {
+        (TokenRequest::RefreshToken(_), Some(url)) => {
+            server::endpoint(profile, "refresh_endpoint", Some(url))
+        }
+        _ => server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref()),
+    };
     let endpoint = endpoint.map_err(unsent)?;
     let profile = &server.suited(profile);
     let http = Http::new(&endpoint, profile.ca_file.as_deref())

@@ -9,6 +9,7 @@ mod command;
 mod env;
 mod error;
 mod exchange;
+mod guess;
 mod helper;
 mod holdings;
 mod http;

@@ -5,10 +5,11 @@ use crate::error::{Error, Kind, Result};
 use crate::holdings::new_spool_key;
 use crate::oauth::id_token;
 use crate::oauth::reply::{Expiry, Granted};
-use crate::profile::{Profile, TokenKind};
+use crate::profile::{AssumedLife, Profile, TokenKind};
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::ui;
+use std::collections::BTreeMap;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be (R15).
 const USUAL_LIFE: Epoch = 3600;
@@ -69,6 +70,12 @@ impl Merged {
             .scope
             .or_else(|| Some(profile.scope.join(" ")).filter(|scope| !scope.is_empty()));
         let (token_type, expiry) = (granted.token_type, granted.expiry);
+        // A refresh need not say again what it has said with the login.
+        let mut kept = granted.kept;
+        let before = record.tokens.get(&profile.variant());
+        for (name, value) in before.into_iter().flat_map(|old| &old.kept) {
+            kept.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         let access = granted.access.map(|text| {
             let expires = expires(profile, &expiry, &text, sent_at, renewable);
             Token {
@@ -77,6 +84,7 @@ impl Merged {
                 scope,
                 obtained: sent_at,
                 expires,
+                kept,
             }
         });
         let checked = granted.id_token.map(|token| check(profile, token, now));
@@ -93,6 +101,7 @@ impl Merged {
                 scope: None,
                 obtained: sent_at,
                 expires,
+                kept: BTreeMap::new(),
             }
         });
         let mut kept = record.refresh.is_some();
@@ -174,13 +183,18 @@ fn expires(
     sent_at: Epoch,
     renewable: bool,
 ) -> Option<Epoch> {
-    let assumed = || Some(sent_at + Epoch::try_from(profile.assume_expires_in?.as_secs()).ok()?);
+    let life = profile.quirks.assumed_life;
+    let assumed = || match life {
+        AssumedLife::For(life) => Some(sent_at + Epoch::try_from(life.as_secs()).ok()?),
+        AssumedLife::Usual | AssumedLife::None => None,
+    };
+    let usual = renewable && life == AssumedLife::Usual;
     match expiry {
         Expiry::In(seconds) => Some(sent_at + seconds),
         Expiry::At(at) => Some((*at).max(sent_at)),
         Expiry::Unsaid => assumed()
             .or_else(|| jwt_expiry(token))
-            .or(renewable.then_some(sent_at + USUAL_LIFE)),
+            .or(usual.then_some(sent_at + USUAL_LIFE)),
         Expiry::Wrong(what) => {
             let end = assumed().unwrap_or(sent_at);
             ui::warn(&format!(

@@ -38,6 +38,8 @@ pub struct Note {
     pub updated: Option<Epoch>,
     /// A hash of the refresh token that the server has declared ended.
     pub ended: Option<String>,
+    /// A hash of the server and client for which the client secret goes in the body, as was found out.
+    pub secret_in_body: Option<String>,
     /// The server asked not to be called before this.
     pub not_before: Option<Epoch>,
     /// The last failure, so that those who waited for the same request share it.

@@ -3,6 +3,7 @@
 use crate::clock::Epoch;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -38,9 +39,24 @@ pub struct Token {
     /// When it ends; absent when nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Epoch>,
+    /// Members of the reply that the profile keeps (`instance_url`), by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, Value>,
 }
 
 impl Token {
+    /// A token of which nothing is known but that it is there at `now`.
+    pub fn bare(text: Secret, now: Epoch) -> Self {
+        Self {
+            text,
+            token_type: None,
+            scope: None,
+            obtained: now,
+            expires: None,
+            kept: BTreeMap::new(),
+        }
+    }
+
     /// Whether the token can be handed out at `now` with at least `min_ttl` to go; without
     /// `min_ttl`, the smaller of 5 minutes and 10 % of its lifetime.
     pub fn is_fresh(&self, now: Epoch, min_ttl: Option<Duration>) -> bool {
@@ -140,6 +156,7 @@ mod tests {
             scope: None,
             obtained,
             expires,
+            kept: BTreeMap::new(),
         }
     }
 

@@ -225,7 +225,7 @@ fn strange_optional_members_never_cost_the_token() {
         "\"token_type\":\"\"",
         "\"token_type\":\"BEARER\"",
         "\"token_type\":\"N_A\"",
-        "\"token_type\":\"mac\"",
+        "\"token_type\":\"bot\"",
         "\"token_type\":5",
         "\"token_type\":[\"Bearer\"]",
         "\"token_type\":\"Bea\\u001brer\\n\"",

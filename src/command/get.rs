@@ -88,17 +88,27 @@ fn render(profile: &str, found: &Found, format: Format) -> Secret {
                 .map(|(name, value)| format!("header = \"{name}: {}\"", escape(value.expose())));
             lines.collect::<Vec<_>>().join("\n")
         }
-        Format::Json => serde_json::json!({
-            "profile": profile,
-            "access_token": text,
-            "token_type": token.token_type.as_deref().unwrap_or("Bearer"),
-            "expires_at": token.expires.map(clock::rfc3339),
-            "expires_in": token.expires.map(|end| (end - clock::now()).max(0)),
-            "scope": token.scope,
-            "source": if found.from_env { "environment" } else { "store" },
-        })
-        .to_string(),
+        Format::Json => return json(profile, token, found.from_env),
     })
+}
+
+/// Everything that is known of the token; what is kept of the reply takes none of our names.
+fn json(profile: &str, token: &Token, from_env: bool) -> Secret {
+    let mut answer = serde_json::json!({
+        "profile": profile,
+        "access_token": token.text.expose(),
+        "token_type": token.token_type.as_deref().unwrap_or("Bearer"),
+        "expires_at": token.expires.map(clock::rfc3339),
+        "expires_in": token.expires.map(|end| (end - clock::now()).max(0)),
+        "scope": token.scope,
+        "source": if from_env { "environment" } else { "store" },
+    });
+    if let Some(members) = answer.as_object_mut() {
+        for (name, value) in &token.kept {
+            members.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    Secret::new(answer.to_string())
 }
 
 /// Writes the answer to a file that only the user can read.

@@ -70,7 +70,7 @@ fn read(profile: &Profile, text: &Secret) -> Result<Granted> {
         200,
         "application/json",
         text.expose().as_bytes(),
-        &profile.response,
+        profile,
         &[],
     ) {
         Reading::Granted(granted) if granted.access.is_ok() || granted.refresh.is_some() => {

@@ -62,13 +62,7 @@ fn from_environment(profile: &str) -> Result<Option<Token>> {
         );
         return Err(Error::config(what));
     }
-    Ok(Some(Token {
-        text,
-        token_type: None,
-        scope: None,
-        obtained: clock::now(),
-        expires: None,
-    }))
+    Ok(Some(Token::bare(text, clock::now())))
 }
 
 /// Of several failures the one with the highest exit code is the command's; the others are told here.
@@ -122,7 +116,7 @@ fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
     }
     if !wanted.scope.is_empty() {
         profile.scope = split_scope(&wanted.scope);
-        profile.scope_on_refresh = true;
+        profile.quirks.scope_on_refresh = true;
     }
     // An empty one takes the profile's away.
     if let Some(audience) = &wanted.audience {

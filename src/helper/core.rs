@@ -140,13 +140,7 @@ impl Core<'_> {
         };
         let least = profile.min_ttl.unwrap_or_default().max(MARGIN);
         let token = match env::token_override(&profile.name) {
-            Some(text) if text.is_token_text() => Token {
-                text,
-                token_type: None,
-                scope: None,
-                obtained: start,
-                expires: None,
-            },
+            Some(text) if text.is_token_text() => Token::bare(text, start),
             _ => acquire::token(&Ask {
                 profile: &profile,
                 min_ttl: Some(least),

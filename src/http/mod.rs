@@ -199,26 +199,27 @@ impl Http {
         }
     }
 
-    /// Posts a form and reads the whole answer within `limit`.
-    pub fn post_form(
+    /// Posts a body and reads the whole answer within `limit`.
+    pub fn post(
         &self,
         endpoint: &Endpoint,
         headers: &[(String, Secret)],
-        form: &Secret,
+        content_type: &str,
+        body: &Secret,
         limit: Duration,
     ) -> Result<Reply, Failure> {
         let sent_at = clock::now();
         let mut request = self
             .agent
             .post(&endpoint.0)
-            .content_type("application/x-www-form-urlencoded")
+            .content_type(content_type)
             .config()
             .timeout_global(Some(limit))
             .build();
         for (name, value) in headers {
             request = request.header(name, value.expose());
         }
-        let response = request.send(form.expose());
+        let response = request.send(body.expose());
         read(response, &self.way_to(endpoint), sent_at)
     }
 

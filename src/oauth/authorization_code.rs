@@ -38,12 +38,15 @@ impl Attempt {
     fn parameters(&self, profile: &Profile, mut form: Form) -> Form {
         form.push("response_type", "code");
         form.push("redirect_uri", &self.redirect_uri);
-        if !profile.scope.is_empty() {
-            form.push("scope", &profile.scope_text());
+        let scope = profile.login_scope();
+        if !scope.is_empty() {
+            form.push(&profile.quirks.scope_param, &scope);
         }
         form.push("state", self.state.expose());
-        form.push("code_challenge", &pkce::challenge(&self.verifier));
-        form.push("code_challenge_method", "S256");
+        if profile.quirks.pkce {
+            form.push("code_challenge", &pkce::challenge(&self.verifier));
+            form.push("code_challenge_method", "S256");
+        }
         if let Some(nonce) = &self.nonce {
             form.push("nonce", nonce.expose());
         }
@@ -53,7 +56,7 @@ impl Attempt {
         for resource in &profile.resource {
             form.push("resource", resource);
         }
-        for (name, value) in &profile.authorization_params {
+        for (name, value) in profile.authorization_params.of("authorization_code") {
             form.push(name, value);
         }
         form
@@ -63,10 +66,9 @@ impl Attempt {
     pub fn url(&self, profile: &Profile, endpoint: &Endpoint) -> String {
         let mut form = Form::default();
         form.push("client_id", &profile.client_id);
-        join(
-            endpoint,
-            self.parameters(profile, form).into_body().expose(),
-        )
+        let form = self.parameters(profile, form);
+        let query = form.renamed(&profile.quirks.rename).into_body();
+        join(endpoint, query.expose())
     }
 
     /// The address to open after the parameters were pushed to the server (RFC 9126).

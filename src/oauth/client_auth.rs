@@ -6,6 +6,7 @@ use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// What form encoding leaves alone (WHATWG URL, "application/x-www-form-urlencoded").
@@ -22,17 +23,13 @@ pub fn form_encode(text: &str) -> Zeroizing<String> {
 
 /// The parameters of a request as they are collected, secrets among them.
 #[derive(Default)]
-pub struct Form(Zeroizing<String>);
+pub struct Form(Vec<(String, Zeroizing<String>)>);
 
 impl Form {
     /// Adds a parameter.
     pub fn push(&mut self, name: &str, value: &str) {
-        if !self.0.is_empty() {
-            self.0.push('&');
-        }
-        self.0.push_str(&form_encode(name));
-        self.0.push('=');
-        self.0.push_str(&form_encode(value));
+        self.0
+            .push((name.to_owned(), Zeroizing::new(value.to_owned())));
     }
 
     /// The same for an endpoint where the client is named in the body beside its authentication (RFC
@@ -47,9 +44,57 @@ impl Form {
         self
     }
 
-    /// The body to send.
+    /// The parameters under the names that a server has for them.
+    pub fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
+        for (name, _) in &mut self.0 {
+            if let Some(other) = names.get(name) {
+                name.clone_from(other);
+            }
+        }
+        self
+    }
+
+    /// The body to send, or the query of an address.
     pub fn into_body(self) -> Secret {
-        Secret::new(self.0.to_string())
+        let mut body = String::new();
+        for (name, value) in &self.0 {
+            if !body.is_empty() {
+                body.push('&');
+            }
+            body.push_str(&form_encode(name));
+            body.push('=');
+            body.push_str(&form_encode(value));
+        }
+        Secret::new(body)
+    }
+
+    /// The same as a JSON object of strings; a name that comes more than once has a list of them.
+    pub fn into_json(self) -> Secret {
+        let quoted = |text: &str| {
+            let text = serde_json::to_string(text).expect("a string always serializes");
+            Zeroizing::new(text)
+        };
+        let mut members: BTreeMap<&str, Vec<Zeroizing<String>>> = BTreeMap::new();
+        for (name, value) in &self.0 {
+            members.entry(name).or_default().push(quoted(value));
+        }
+        let mut body = String::from("{");
+        for (name, values) in members {
+            if body.len() > 1 {
+                body.push(',');
+            }
+            body.push_str(&quoted(name));
+            body.push(':');
+            match &values[..] {
+                [one] => body.push_str(one),
+                many => {
+                    let all: Vec<&str> = many.iter().map(|value| value.as_str()).collect();
+                    body.push_str(&format!("[{}]", all.join(",")));
+                }
+            }
+        }
+        body.push('}');
+        Secret::new(body)
     }
 }
 
@@ -114,5 +159,15 @@ mod tests {
             body.expose(),
             "a%20b=p%40%3Ass%2541%2Bw%20rd%26x%3Dy%2F%3F%23%22%27%5C%7E%C3%A9"
         );
+    }
+
+    #[test]
+    fn a_json_body_has_a_list_for_a_name_that_comes_twice() {
+        let mut form = Form::default();
+        for (name, value) in [("b", "1"), ("a", "q\"\n"), ("b", "2")] {
+            form.push(name, value);
+        }
+        let body = form.into_json();
+        assert_eq!(body.expose(), r#"{"a":"q\"\n","b":["1","2"]}"#);
     }
 }

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Without an interval this one counts (RFC 8628 section 3.2), and `slow_down` adds as much.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// A server that asks for longer pauses would let the code expire.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
+
 /// A code lives this long where the server does not say it, and no longer than a day.
 const USUAL_LIFE: u64 = 600;
 const LONGEST_LIFE: u64 = 24 * 3600;
@@ -98,8 +101,10 @@ pub fn start(
 /// What is asked for (RFC 8628 section 3.1).
 fn parameters(profile: &Profile) -> Form {
     let mut form = Form::default();
-    if !profile.scope.is_empty() {
-        form.push("scope", &profile.scope_text());
+    let scope = profile.login_scope();
+    if !scope.is_empty() {
+        let name = profile.quirks.device_scope_param.as_deref();
+        form.push(name.unwrap_or("scope"), &scope);
     }
     if let Some(audience) = &profile.audience {
         form.push("audience", audience);
@@ -107,7 +112,7 @@ fn parameters(profile: &Profile) -> Form {
     for resource in &profile.resource {
         form.push("resource", resource);
     }
-    for (name, value) in &profile.authorization_params {
+    for (name, value) in profile.authorization_params.of("device_code") {
         form.push(name, value);
     }
     form.with_id(profile)
@@ -136,9 +141,13 @@ pub fn poll(
         };
         match refused.error.oauth_code.as_deref() {
             Some("authorization_pending") => continue,
-            // For good, not for once.
+            // For good, not for once; some servers say the new interval (GitHub).
             Some("slow_down") => {
-                interval += INTERVAL;
+                let said = match refused.cause {
+                    Cause::Busy { retry_after } => retry_after.unwrap_or_default(),
+                    _ => Duration::ZERO,
+                };
+                interval = (interval + INTERVAL).max(said.min(LONGEST_INTERVAL));
                 continue;
             }
             Some("expired_token") => return Err(expired(profile)),
@@ -149,10 +158,10 @@ pub fn poll(
             Cause::Busy { retry_after } => {
                 interval = (interval * 2)
                     .max(retry_after.unwrap_or_default())
-                    .min(Duration::from_secs(60));
+                    .min(LONGEST_INTERVAL);
             }
             Cause::NoAnswer { retry: true, .. } => {
-                interval = (interval * 2).min(Duration::from_secs(60));
+                interval = (interval * 2).min(LONGEST_INTERVAL);
             }
             _ => return Err(refused.error),
         }

@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod pkce;
 pub mod reply;
 pub mod revoke;
+mod shape;
 pub mod words;
 
 use crate::clock::Epoch;
@@ -84,7 +85,11 @@ pub fn request(
     let mut form = Form::default();
     let mut secrets: Vec<&Secret> = client_secret.into_iter().collect();
     let (grant_type, grant) = what.names();
-    form.push("grant_type", grant_type);
+    let own = profile.quirks.grant_type.as_deref();
+    match own.filter(|_| grant == profile.grant.name()) {
+        Some("") => {}
+        own => form.push("grant_type", own.unwrap_or(grant_type)),
+    }
     match what {
         TokenRequest::ClientCredentials => {}
         TokenRequest::RefreshToken(token) => {
@@ -99,7 +104,9 @@ pub fn request(
             secrets.extend([code, verifier]);
             form.push("code", code.expose());
             form.push("redirect_uri", redirect_uri);
-            form.push("code_verifier", verifier.expose());
+            if profile.quirks.pkce {
+                form.push("code_verifier", verifier.expose());
+            }
         }
         TokenRequest::DeviceCode(code) => {
             secrets.push(code);
@@ -112,7 +119,7 @@ pub fn request(
         reply.status,
         &reply.content_type,
         &reply.body,
-        &profile.response,
+        profile,
         &secrets,
     );
     match read {
@@ -150,20 +157,37 @@ fn send(
         .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
         .collect();
     headers.extend(identity);
-    http.post_form(endpoint, &headers, &form.into_body(), limit)
+    let form = form.renamed(&profile.quirks.rename);
+    let (content_type, body) = if profile.quirks.json_body {
+        ("application/json", form.into_json())
+    } else {
+        ("application/x-www-form-urlencoded", form.into_body())
+    };
+    http.post(endpoint, &headers, content_type, &body, limit)
         .map_err(|failure| no_answer(profile, failure))
 }
 
 /// Scope, audience, resource and what else the profile sends.
 fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
+    let quirks = &profile.quirks;
     // With a code the scope has been asked for already (RFC 6749 section 4.1.3).
-    let scoped = match grant {
-        "client_credentials" => true,
-        "refresh_token" => profile.scope_on_refresh,
-        _ => false,
+    let (name, scope) = match grant {
+        "client_credentials" => ("scope", profile.scope_text()),
+        "refresh_token" if quirks.scope_on_refresh => ("scope", profile.login_scope()),
+        "device_code" => match &quirks.device_scope_param {
+            Some(name) => (name.as_str(), profile.login_scope()),
+            None => ("scope", String::new()),
+        },
+        _ => ("scope", String::new()),
     };
-    if scoped && !profile.scope.is_empty() {
-        form.push("scope", &profile.scope_text());
+    if !scope.is_empty() {
+        form.push(name, &scope);
+    }
+    let redirect_uri = profile.redirect_uri.as_deref();
+    if let Some(uri) =
+        redirect_uri.filter(|_| quirks.redirect_uri_on_refresh && grant == "refresh_token")
+    {
+        form.push("redirect_uri", uri);
     }
     if let Some(audience) = &profile.audience {
         form.push("audience", audience);
@@ -216,7 +240,14 @@ fn refused(
     words: &str,
 ) -> Refused {
     let code = refusal.code.as_str();
-    let cause = cause(what, reply, code);
+    let ended = &profile.quirks.grant_ended_errors;
+    // What some servers say in its place (Gitea).
+    let meant = if ended.iter().any(|ended| ended == code) {
+        "invalid_grant"
+    } else {
+        code
+    };
+    let cause = cause(what, reply, meant, refusal.interval);
     let message = format!(
         "profile {:?}: {} answered {words}",
         profile.name,
@@ -267,9 +298,14 @@ fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) ->
     }
 }
 
-fn cause(what: Option<TokenRequest<'_>>, reply: &http::Reply, code: &str) -> Cause {
+fn cause(
+    what: Option<TokenRequest<'_>>,
+    reply: &http::Reply,
+    code: &str,
+    interval: Option<Duration>,
+) -> Cause {
     let busy = Cause::Busy {
-        retry_after: retry_after(reply),
+        retry_after: retry_after(reply).or(interval),
     };
     match (reply.status, code) {
         // GitHub's and Slack's names for it come with HTTP 200.
@@ -323,6 +359,10 @@ fn hint(code: &str, status: u16) -> Option<String> {
         ("invalid_target", _) => {
             "check audience and resource: the server does not know one of them"
         }
+        ("invalid_dpop_proof" | "use_dpop_nonce", _) => {
+            "the server wants tokens bound to a key (DPoP, RFC 9449), which tokctl does not have: \
+             switch that off for this client"
+        }
         ("", 404 | 405) => "check token_endpoint",
         ("", 401 | 403) => "check client_id, client_secret and client_auth",
         ("", 300..=399) => "set token_endpoint to the address that the server really has",
@@ -352,28 +392,28 @@ mod tests {
         let token = Secret::new("r".into());
         let refresh = TokenRequest::RefreshToken(&token);
         assert_eq!(
-            cause(Some(refresh), &reply(400, None), "invalid_grant"),
+            cause(Some(refresh), &reply(400, None), "invalid_grant", None),
             Cause::GrantEnded
         );
         assert_eq!(
-            cause(Some(refresh), &reply(200, None), "bad_refresh_token"),
+            cause(Some(refresh), &reply(200, None), "bad_refresh_token", None),
             Cause::GrantEnded
         );
         assert_eq!(
-            cause(Some(refresh), &reply(503, None), "invalid_grant"),
+            cause(Some(refresh), &reply(503, None), "invalid_grant", None),
             Cause::Busy { retry_after: None }
         );
         assert_eq!(
-            cause(Some(refresh), &reply(429, None), "invalid_grant"),
+            cause(Some(refresh), &reply(429, None), "invalid_grant", None),
             Cause::Busy { retry_after: None }
         );
         assert_eq!(
-            cause(Some(refresh), &reply(401, None), "invalid_client"),
+            cause(Some(refresh), &reply(401, None), "invalid_client", None),
             Cause::Permanent
         );
         let first = TokenRequest::ClientCredentials;
         assert_eq!(
-            cause(Some(first), &reply(400, None), "invalid_grant"),
+            cause(Some(first), &reply(400, None), "invalid_grant", None),
             Cause::Permanent
         );
     }

@@ -2,17 +2,23 @@
 //! where the token is safe and strictly where it is not.
 
 use super::lenient;
+use super::shape::Shape;
 use super::words::clean;
 use crate::clock::Epoch;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Ten years in seconds; a server that says more means something else (R15).
 const ABSURD: f64 = 315_360_000.0;
 
 /// How long a server's words may be in a message (R19).
 const MAX_WORDS: usize = 300;
+
+/// A kept member is an address or a name, not a document.
+const MAX_KEPT: usize = 2000;
 
 /// What a reply to a token request says.
 pub enum Reading {
@@ -29,6 +35,8 @@ pub struct Granted {
     pub token_type: Option<String>,
     pub scope: Option<String>,
     pub expiry: Expiry,
+    /// What the profile keeps of the reply's other members.
+    pub kept: BTreeMap<String, Value>,
 }
 
 impl Granted {
@@ -41,6 +49,7 @@ impl Granted {
             token_type: None,
             scope: None,
             expiry: Expiry::Unsaid,
+            kept: BTreeMap::new(),
         }
     }
 }
@@ -63,38 +72,46 @@ pub struct Refusal {
     pub code: String,
     pub error: Option<String>,
     pub description: Option<String>,
+    /// The pause that the server asks for (GitHub's `slow_down`).
+    pub interval: Option<Duration>,
 }
 
-/// Reads a body. `secrets` are what the request held: a server that echoes one must not get it
+/// Reads a body as the profile says. `secrets` are what the request held: a server that echoes one must not get it
 /// printed.
 pub fn read(
     status: u16,
     content_type: &str,
     body: &[u8],
-    pointers: &BTreeMap<String, String>,
+    profile: &Profile,
     secrets: &[&Secret],
 ) -> Reading {
+    let shape = Shape(&profile.response);
     let mut value = parse(content_type, body);
+    shape.settle_error(&mut value);
     let refusal = refusal(&value, secrets);
     let success = (200..300).contains(&status);
-    let said_no = refusal.error.is_some() || value.get("ok") == Some(&Value::Bool(false));
-    if !success || said_no {
+    if !success || refusal.error.is_some() || shape.says_no(&value) {
         return Reading::Refused(refusal);
     }
-    let has = |value: &Value, name: &str| !find(value, name, pointers).is_null();
-    if !has(&value, "access_token") && !has(&value, "refresh_token") {
-        return Reading::Refused(refusal);
+    let kept = kept(&value, &profile.quirks.keep);
+    match shape.part(&mut value) {
+        Some(part) => Reading::Granted(granted(part, shape, kept)),
+        None => Reading::Refused(refusal),
     }
-    Reading::Granted(granted(&mut value, pointers))
 }
 
-fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
-    let expiry = expiry(find(value, "expires_in", pointers), &value["expires_at"]);
-    let scope = scope(find(value, "scope", pointers));
-    let token_type = find(value, "token_type", pointers)
+fn granted(value: &mut Value, shape: Shape<'_>, kept: BTreeMap<String, Value>) -> Granted {
+    let expiry = expiry(
+        shape.find(value, "expires_in"),
+        shape.find(value, "expires_at"),
+    );
+    let scope = scope(shape.find(value, "scope"));
+    let token_type = shape
+        .find(value, "token_type")
         .as_str()
-        .map(|text| clean(text, 64, &[]));
-    let mut take = |name: &str| match find_mut(value, name, pointers).map(Value::take) {
+        .map(|text| clean(text, 64, &[]))
+        .filter(|kind| !kind.is_empty());
+    let mut take = |name: &str| match shape.take(value, name) {
         Some(Value::String(text)) => Ok(Secret::new(text)),
         Some(other) => Err(json_kind(&other)),
         None => Err("absent"),
@@ -102,7 +119,10 @@ fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
     let usable = |token: Result<Secret, &str>| token.ok().filter(Secret::is_token_text);
     let access = match take("access_token") {
         Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
-        Ok(token) if token.is_token_text() => Ok(token),
+        Ok(token) if token.is_token_text() => match token_type.as_deref().and_then(bound) {
+            Some(why) => Err(why),
+            None => Ok(token),
+        },
         Ok(_) => Err(
             "the access_token holds characters that no token may have (control \
                       characters, spaces or non-ASCII)"
@@ -115,10 +135,40 @@ fn granted(value: &mut Value, pointers: &BTreeMap<String, String>) -> Granted {
         // Missing, null or empty: the old one stays (R14).
         refresh: usable(take("refresh_token")),
         id_token: usable(take("id_token")),
-        token_type: token_type.filter(|kind| !kind.is_empty()),
+        token_type,
         scope,
         expiry,
+        kept,
     }
+}
+
+/// Why a token of this type is of no use: it needs a proof beside it. Any other type, also one that
+/// nobody knows, is a bearer's.
+fn bound(token_type: &str) -> Option<String> {
+    let bound = ["dpop", "mac", "pop"].contains(&token_type.to_ascii_lowercase().as_str());
+    bound.then(|| {
+        format!("it is of the type {token_type}, which needs a proof with each request that tokctl does not make")
+    })
+}
+
+/// The members that the profile keeps: texts, numbers and flags.
+fn kept(value: &Value, names: &[String]) -> BTreeMap<String, Value> {
+    let mut kept = BTreeMap::new();
+    for name in names {
+        let found = if name.starts_with('/') {
+            value.pointer(name)
+        } else {
+            value.get(name)
+        };
+        let found = match found {
+            Some(Value::String(text)) => Value::String(clean(text, MAX_KEPT, &[])),
+            Some(plain @ (Value::Number(_) | Value::Bool(_))) => plain.clone(),
+            _ => continue,
+        };
+        let last = name.rsplit('/').next().unwrap_or_default();
+        kept.insert(last.to_owned(), found);
+    }
+    kept
 }
 
 /// JSON, else a form (GitHub without `Accept`, older servers), else nothing.
@@ -138,25 +188,6 @@ pub fn parse(content_type: &str, body: &[u8]) -> Value {
             .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
             .collect(),
     )
-}
-
-fn find<'v>(value: &'v Value, name: &str, pointers: &BTreeMap<String, String>) -> &'v Value {
-    let found = match pointers.get(name) {
-        Some(pointer) => value.pointer(pointer),
-        None => value.get(name),
-    };
-    found.unwrap_or(&Value::Null)
-}
-
-fn find_mut<'v>(
-    value: &'v mut Value,
-    name: &str,
-    pointers: &BTreeMap<String, String>,
-) -> Option<&'v mut Value> {
-    match pointers.get(name) {
-        Some(pointer) => value.pointer_mut(pointer),
-        None => value.get_mut(name),
-    }
 }
 
 fn expiry(expires_in: &Value, expires_at: &Value) -> Expiry {
@@ -198,10 +229,10 @@ fn absolute(expires_at: &Value) -> Expiry {
         .map_or(Expiry::Unsaid, Expiry::At)
 }
 
-/// Scope as a string, or as a list (Twitch).
+/// Scope as a string with spaces or commas (GitHub), or as a list (Twitch).
 fn scope(value: &Value) -> Option<String> {
     let words = match value {
-        Value::String(text) => clean(text, 4096, &[]),
+        Value::String(text) => clean(&text.replace(',', " "), 4096, &[]),
         Value::Array(words) => {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
             clean(&words.join(" "), 4096, &[])
@@ -220,7 +251,8 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
             .map(str::to_owned)
     };
     let error = &value["error"];
-    let code = text(error).or_else(|| {
+    let code = text(error).or_else(|| text(&value["errors"][0]["errorType"]));
+    let code = code.or_else(|| {
         // Facebook's object; then any kind of it is a no.
         let inner = ["type", "code", "status", "message"]
             .iter()
@@ -234,7 +266,13 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
         .or_else(|| text(&error["message"]))
         .or_else(|| text(&value["errors"][0]["message"]))
         .or_else(|| text(&value["message"]));
+    // No more than what a wait can be.
+    let interval = value["interval"]
+        .as_u64()
+        .filter(|s| (1..=3600).contains(s))
+        .map(Duration::from_secs);
     Refusal {
+        interval,
         code: code.clone().unwrap_or_default(),
         error: code
             .map(|text| clean(&text, 64, secrets))

@@ -2,8 +2,9 @@
 
 use super::Grant;
 use super::keys::{self, Values};
+use super::quirks::AssumedLife;
 use super::secret_source::SecretSource;
-use super::value::{Params, Value};
+use super::value::{Params, Pointers, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub fn merge(lower: &mut Values, upper: Values) {
     for (key, value) in upper {
         match (lower.get_mut(key), value) {
+            (Some(Value::Pointers(below)), Value::Pointers(above)) => below.extend(above),
             (Some(Value::Params(below)), Value::Params(above)) => {
                 below.always.extend(above.always);
                 for (grant, params) in above.by_grant {
@@ -70,6 +72,23 @@ impl Fields {
         match self.0.remove(key) {
             Some(Value::Duration(duration)) => Some(duration),
             _ => None,
+        }
+    }
+
+    /// A token's assumed life: a duration, or the word for none.
+    pub fn life(&mut self, key: &str) -> AssumedLife {
+        match self.0.remove(key) {
+            Some(Value::Duration(life)) => AssumedLife::For(life),
+            Some(_) => AssumedLife::None,
+            None => AssumedLife::Usual,
+        }
+    }
+
+    /// JSON pointers by the name of what they find.
+    pub fn pointers(&mut self, key: &str) -> Pointers {
+        match self.0.remove(key) {
+            Some(Value::Pointers(pointers)) => pointers,
+            _ => Pointers::default(),
         }
     }
 

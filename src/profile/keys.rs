@@ -12,6 +12,8 @@ use toml::de::DeTable;
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     Text,
+    /// A string that may be empty.
+    AnyText,
     /// The name of a built-in preset.
     Preset,
     /// A file; relative to the configuration file's directory.
@@ -25,12 +27,18 @@ pub enum Shape {
     Flag,
     /// In the words of humantime ("5m"), or whole seconds.
     Duration,
+    /// A duration, or `none`.
+    Life,
     Choice(&'static [&'static str]),
     /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
     Params,
     Secret,
     /// `scheme://host[:port]` each.
     Hosts,
+    /// Members of a reply, by name or by JSON pointer.
+    Members,
+    /// A table of JSON pointers, or of arrays of them that are tried in order.
+    Pointers,
 }
 
 /// The grants by their names in the configuration.
@@ -50,6 +58,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("token_endpoint", Shape::Endpoint),
     ("authorization_endpoint", Shape::Endpoint),
     ("device_authorization_endpoint", Shape::Endpoint),
+    ("refresh_endpoint", Shape::Endpoint),
     ("revocation_endpoint", Shape::Endpoint),
     ("pushed_authorization_request_endpoint", Shape::Endpoint),
     ("require_pushed_authorization_requests", Shape::Flag),
@@ -69,13 +78,22 @@ pub const KEYS: &[(&str, Shape)] = &[
         ]),
     ),
     ("grant", Shape::Choice(GRANTS)),
+    ("send_grant_type", Shape::AnyText),
     ("scope", Shape::Texts),
     ("scope_separator", Shape::Text),
+    ("scope_param", Shape::Text),
+    ("device_scope_param", Shape::Text),
+    ("offline_scope", Shape::Texts),
     ("send_scope_on_refresh", Shape::Flag),
+    ("send_redirect_uri_on_refresh", Shape::Flag),
+    ("grant_ended_errors", Shape::Texts),
     ("audience", Shape::Text),
     ("resource", Shape::Texts),
     ("token_params", Shape::Params),
     ("authorization_params", Shape::Params),
+    ("rename", Shape::Params),
+    ("body", Shape::Choice(&["form", "json"])),
+    ("pkce", Shape::Flag),
     ("headers", Shape::Params),
     ("redirect_uri", Shape::Text),
     ("hosts", Shape::Hosts),
@@ -89,7 +107,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("token", Shape::Choice(&["access", "id"])),
     ("expires", Shape::Flag),
     ("min_ttl", Shape::Duration),
-    ("assume_expires_in", Shape::Duration),
+    ("assume_expires_in", Shape::Life),
     ("timeout", Shape::Duration),
     ("ca_file", Shape::Path),
     (
@@ -98,7 +116,8 @@ pub const KEYS: &[(&str, Shape)] = &[
     ),
     ("store_key", Shape::Secret),
     ("access_cache", Shape::Choice(&["kernel", "none"])),
-    ("response", Shape::Params),
+    ("response", Shape::Pointers),
+    ("keep", Shape::Members),
 ];
 
 /// What is wrong, and where in the text.

@@ -8,6 +8,7 @@ mod fields;
 mod keys;
 pub mod preset;
 mod program;
+mod quirks;
 mod secret_source;
 mod slice;
 mod value;
@@ -19,11 +20,14 @@ pub use api::Api;
 use config::Config;
 use fields::{Fields, merge};
 use keys::Values;
+pub use quirks::AssumedLife;
+use quirks::Quirks;
 use ring::digest::{Context, SHA256};
 pub use secret_source::{SecretSource, from_file};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+pub use value::Pointers;
 use value::{Params, Value};
 
 /// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
@@ -152,7 +156,7 @@ pub struct Profile {
     pub pushed_authorization_request_endpoint: Option<String>,
     pub require_pushed_authorization_requests: bool,
     pub redirect_uri: Option<String>,
-    pub authorization_params: BTreeMap<String, String>,
+    pub authorization_params: Params,
     pub client_id: String,
     pub client_secret: Option<SecretSource>,
     pub client_auth: ClientAuth,
@@ -160,8 +164,6 @@ pub struct Profile {
     pub client_auth_is_set: bool,
     pub grant: Grant,
     pub scope: Vec<String>,
-    /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
-    pub scope_on_refresh: bool,
     pub scope_separator: String,
     pub audience: Option<String>,
     pub resource: Vec<String>,
@@ -169,7 +171,6 @@ pub struct Profile {
     pub headers: BTreeMap<String, String>,
     pub kind: TokenKind,
     pub min_ttl: Option<Duration>,
-    pub assume_expires_in: Option<Duration>,
     pub timeout: Option<Duration>,
     pub ca_file: Option<PathBuf>,
     pub store: StoreChoice,
@@ -186,8 +187,9 @@ pub struct Profile {
     pub tell_expiry: bool,
     /// How the token is sent to the service's own API.
     pub api: Api,
-    /// JSON pointers into an unusual reply, by the name of what they find.
-    pub response: BTreeMap<String, String>,
+    /// JSON pointers into an unusual reply.
+    pub response: Pointers,
+    pub quirks: Quirks,
 }
 
 impl Profile {
@@ -240,6 +242,7 @@ impl Profile {
         let device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
         let revocation_endpoint = endpoint("revocation_endpoint")?;
         let pushed = endpoint("pushed_authorization_request_endpoint")?;
+        let refresh_endpoint = endpoint("refresh_endpoint")?;
         let api_url = endpoint("api_url")?;
         let api = Api::read(&mut values, api_url, &vars, &client_id)
             .map_err(|why| config.profile_error(name, &why))?;
@@ -259,14 +262,13 @@ impl Profile {
             require_pushed_authorization_requests: values
                 .flag("require_pushed_authorization_requests"),
             redirect_uri: values.text("redirect_uri"),
-            authorization_params: values.params("authorization_params").always,
+            authorization_params: values.params("authorization_params"),
             client_id,
             client_secret,
             client_auth,
             client_auth_is_set: set_auth.is_some(),
             grant,
             scope: split_scope(&values.texts("scope")),
-            scope_on_refresh: values.flag("send_scope_on_refresh"),
             scope_separator: values
                 .text("scope_separator")
                 .unwrap_or_else(|| " ".to_owned()),
@@ -276,7 +278,6 @@ impl Profile {
             headers: values.params("headers").always,
             kind: TokenKind::read(values.text("token").as_deref()),
             min_ttl: values.duration("min_ttl"),
-            assume_expires_in: values.duration("assume_expires_in"),
             timeout: values.duration("timeout"),
             ca_file: values.path("ca_file"),
             store: StoreChoice::read(values.text("store").as_deref()),
@@ -288,27 +289,24 @@ impl Profile {
             cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
             tell_expiry: values.flag_or("expires", true),
             api,
-            response: values.params("response").always,
+            response: values.pointers("response"),
+            quirks: Quirks::take(&mut values, refresh_endpoint),
         })
     }
 
-    /// The grant's parameters beside the standard ones, for a token request with `grant`.
+    /// The parameters beside the standard ones, for a token request with `grant`.
     pub fn params_for(&self, grant: &str) -> BTreeMap<&str, &str> {
-        let special = self.token_params.by_grant.get(grant);
-        let all = self
-            .token_params
-            .always
-            .iter()
-            .chain(special.into_iter().flatten());
-        all.map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect()
+        self.token_params.of(grant)
     }
 
     /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
     pub fn binding(&self) -> String {
         let server = self.token_endpoint.as_ref().or(self.issuer.as_ref());
         let server = server.map_or("", String::as_str);
-        hash(&["binding-1", server, &self.client_id, self.grant.name()])
+        let mut parts = vec!["binding-1", server, &self.client_id, self.grant.name()];
+        // A refresh token must not go to another place than the one it was for.
+        parts.extend(self.quirks.refresh_endpoint.as_deref());
+        hash(&parts)
     }
 
     /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
@@ -364,6 +362,14 @@ impl Profile {
     /// The scopes as one string for a request.
     pub fn scope_text(&self) -> String {
         self.scope.join(&self.scope_separator)
+    }
+
+    /// The same for a login, with those that bring a refresh token.
+    pub fn login_scope(&self) -> String {
+        let mut scope = self.scope.clone();
+        let more = self.quirks.offline_scope.iter();
+        scope.extend(more.filter(|word| !self.scope.contains(word)).cloned());
+        scope.join(&self.scope_separator)
     }
 
     /// A configuration error about this profile.

@@ -12,12 +12,21 @@ use toml::de::DeValue;
 
 /// The keys of `response`: JSON pointers to where an unusual server puts things.
 const RESPONSE_KEYS: &[&str] = &[
+    "root",
     "access_token",
     "refresh_token",
+    "id_token",
     "expires_in",
+    "expires_at",
     "token_type",
     "scope",
+    "ok",
+    "error",
+    "error_description",
 ];
+
+/// JSON pointers by the name of what they find; of several the first that finds something counts.
+pub type Pointers = BTreeMap<String, Vec<String>>;
 
 /// A checked value, free of the text it was read from.
 #[derive(Debug, Clone)]
@@ -28,6 +37,7 @@ pub enum Value {
     Flag(bool),
     Duration(Duration),
     Params(Params),
+    Pointers(Pointers),
     Secret(SecretSource),
 }
 
@@ -36,6 +46,16 @@ pub enum Value {
 pub struct Params {
     pub always: BTreeMap<String, String>,
     pub by_grant: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Params {
+    /// Those for a request with `grant`; its own win over those for all.
+    pub fn of(&self, grant: &str) -> BTreeMap<&str, &str> {
+        let own = self.by_grant.get(grant).into_iter().flatten();
+        let all = self.always.iter().chain(own);
+        all.map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect()
+    }
 }
 
 /// Reads a value of the shape that a key has.
@@ -47,7 +67,8 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         )
     };
     match shape {
-        Shape::Text => Ok(Value::Text(text(value)?)),
+        Shape::AnyText if value.get_ref().as_str() == Some("") => Ok(Value::Text(String::new())),
+        Shape::Text | Shape::AnyText => Ok(Value::Text(text(value)?)),
         Shape::Preset => {
             let name = text(value)?;
             if preset::names().any(|known| known == name) {
@@ -73,7 +94,8 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Texts => Ok(Value::Texts(texts(value)?)),
         Shape::Hosts => {
             let hosts = texts(value)?;
-            for host in &hosts {
+            // With a {variable} in it, it is looked at once that is filled in.
+            for host in hosts.iter().filter(|host| !host.contains('{')) {
                 Endpoint::parse_origin(host).map_err(|what| Fault::new(value.span(), what))?;
             }
             Ok(Value::Texts(hosts))
@@ -90,7 +112,10 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
             Some(flag) => Ok(Value::Flag(flag)),
             None => Err(wrong("must be true or false")),
         },
-        Shape::Duration => duration(value).map(Value::Duration),
+        Shape::Life if value.get_ref().as_str() == Some("none") => {
+            Ok(Value::Text("none".to_owned()))
+        }
+        Shape::Duration | Shape::Life => duration(value).map(Value::Duration),
         Shape::Choice(words) => {
             let word = text(value)?;
             if words.contains(&word.as_str()) {
@@ -102,6 +127,8 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
             Err(Fault::new(value.span(), what))
         }
         Shape::Params => params(name, value).map(Value::Params),
+        Shape::Pointers => pointers(value).map(Value::Pointers),
+        Shape::Members => members(value).map(Value::Texts),
         Shape::Secret => SecretSource::read(value).map(Value::Secret),
     }
 }
@@ -152,17 +179,15 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
     let mut params = Params::default();
     for (key, value) in table {
         let word = key.get_ref().to_string();
-        if name == "response" && !RESPONSE_KEYS.contains(&word.as_str()) {
-            return Err(unknown(key, RESPONSE_KEYS.iter().copied()));
-        }
         match value.get_ref().as_table() {
-            Some(inner) if GRANTS.contains(&word.as_str()) && name == "token_params" => {
+            Some(inner) if GRANTS.contains(&word.as_str()) && name.ends_with("_params") => {
                 let mut own = BTreeMap::new();
                 for (key, value) in inner {
                     let word = key.get_ref().to_string();
-                    check_parameter(&word)
+                    let text = scalar(value)?;
+                    check_parameter(&word, &text)
                         .map_err(|what| Fault::new(value.span(), format!("{word}: {what}")))?;
-                    own.insert(word, scalar(value)?);
+                    own.insert(word, text);
                 }
                 params.by_grant.insert(word, own);
             }
@@ -170,10 +195,7 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
                 let text = scalar(value)?;
                 match name {
                     "headers" | "api_headers" => check_header(&word, &text),
-                    "token_params" | "authorization_params" => check_parameter(&word),
-                    "response" if !text.starts_with('/') => {
-                        Err("must be a JSON pointer such as \"/data/token\"")
-                    }
+                    "token_params" | "authorization_params" => check_parameter(&word, &text),
                     _ => Ok(()),
                 }
                 .map_err(|what| Fault::new(value.span(), format!("{word}: {what}")))?;
@@ -182,6 +204,51 @@ fn params(name: &str, value: &Spanned<DeValue<'_>>) -> Result<Params, Fault> {
         }
     }
     Ok(params)
+}
+
+fn pointers(value: &Spanned<DeValue<'_>>) -> Result<Pointers, Fault> {
+    let Some(table) = value.get_ref().as_table() else {
+        let what = format!("must be a table, not {}", kind(value.get_ref()));
+        return Err(Fault::new(value.span(), what));
+    };
+    let mut pointers = Pointers::new();
+    for (key, value) in table {
+        let word = key.get_ref().to_string();
+        if !RESPONSE_KEYS.contains(&word.as_str()) {
+            return Err(unknown(key, RESPONSE_KEYS.iter().copied()));
+        }
+        let own = match value.get_ref().as_array() {
+            Some(array) => array.iter().map(|one| pointer(&word, one)).collect(),
+            None => pointer(&word, value).map(|one| vec![one]),
+        };
+        pointers.insert(word, own?);
+    }
+    Ok(pointers)
+}
+
+/// RFC 6901; the empty one, which is the whole reply, can only be a root.
+fn pointer(word: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    match value.get_ref().as_str() {
+        Some("") if word == "root" => Ok(String::new()),
+        Some(text) if text.starts_with('/') => Ok(text.to_owned()),
+        _ => {
+            let what = format!("{word}: must be a JSON pointer such as \"/data/token\"");
+            Err(Fault::new(value.span(), what))
+        }
+    }
+}
+
+/// What may be kept of a reply: not its secrets, which have places of their own.
+fn members(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Fault> {
+    let members = texts(value)?;
+    for member in &members {
+        let last = member.rsplit('/').next().unwrap_or_default();
+        if ["access_token", "refresh_token", "id_token"].contains(&last) {
+            let what = format!("{last} is kept by itself, and where it is safe");
+            return Err(Fault::new(value.span(), what));
+        }
+    }
+    Ok(members)
 }
 
 /// The parameters that make a request what it is (RFC 6749, 7636, 8628).
@@ -201,7 +268,10 @@ const OWN_PARAMETERS: &[&str] = &[
 ];
 
 /// A parameter beside the request's own.
-fn check_parameter(name: &str) -> Result<(), &'static str> {
+fn check_parameter(name: &str, value: &str) -> Result<(), &'static str> {
+    if name == "response_mode" && value != "query" {
+        return Err("must be \"query\": the redirect can bring its answer in no other way");
+    }
     if OWN_PARAMETERS.contains(&name) {
         return Err("is set by the request itself");
     }

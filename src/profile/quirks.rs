@@ -1,0 +1,69 @@
+//! What a server wants done in another way than the standards say.
+
+use super::fields::Fields;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a token lives of which the server does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssumedLife {
+    /// What the token says itself, else an hour where it can be renewed.
+    Usual,
+    For(Duration),
+    /// What the token says itself, else until the server is asked for another.
+    None,
+}
+
+/// A server's deviations; by default there are none.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
+pub struct Quirks {
+    /// Whether a login sends a PKCE challenge (RFC 7636).
+    pub pkce: bool,
+    /// Whether requests are JSON instead of a form.
+    pub json_body: bool,
+    /// What the server calls some of the parameters.
+    pub rename: BTreeMap<String, String>,
+    /// The name of `scope` in an authorization request.
+    pub scope_param: String,
+    /// Its name in a device request, where that is another; then the poll has it too.
+    pub device_scope_param: Option<String>,
+    /// Scopes beside the profile's own, for which a login gets a refresh token.
+    pub offline_scope: Vec<String>,
+    /// `grant_type` of the grant that brings the first token; an empty one is left out.
+    pub grant_type: Option<String>,
+    /// Where refresh tokens are sent, where not to the token endpoint.
+    pub refresh_endpoint: Option<String>,
+    /// Whether a refresh names the redirect URI.
+    pub redirect_uri_on_refresh: bool,
+    /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
+    pub scope_on_refresh: bool,
+    /// Error codes that say of a refresh token what `invalid_grant` says.
+    pub grant_ended_errors: Vec<String>,
+    /// Members of a reply that are kept beside the token.
+    pub keep: Vec<String>,
+    pub assumed_life: AssumedLife,
+}
+
+impl Quirks {
+    /// Takes the keys out; `refresh_endpoint` has been looked at before.
+    pub fn take(values: &mut Fields, refresh_endpoint: Option<String>) -> Self {
+        Self {
+            pkce: values.flag_or("pkce", true),
+            json_body: values.text("body").as_deref() == Some("json"),
+            rename: values.params("rename").always,
+            scope_param: values
+                .text("scope_param")
+                .unwrap_or_else(|| "scope".to_owned()),
+            device_scope_param: values.text("device_scope_param"),
+            offline_scope: super::split_scope(&values.texts("offline_scope")),
+            grant_type: values.text("send_grant_type"),
+            refresh_endpoint,
+            redirect_uri_on_refresh: values.flag("send_redirect_uri_on_refresh"),
+            scope_on_refresh: values.flag("send_scope_on_refresh"),
+            grant_ended_errors: values.texts("grant_ended_errors"),
+            keep: values.texts("keep"),
+            assumed_life: values.life("assume_expires_in"),
+        }
+    }
+}
