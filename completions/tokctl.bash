@@ -22,6 +22,9 @@ _tokctl() {
             tokctl,api)
                 cmd="tokctl__subcmd__api"
                 ;;
+            tokctl,doctor)
+                cmd="tokctl__subcmd__doctor"
+                ;;
             tokctl,get)
                 cmd="tokctl__subcmd__get"
                 ;;
@@ -60,6 +63,9 @@ _tokctl() {
                 ;;
             tokctl__subcmd__help,api)
                 cmd="tokctl__subcmd__help__subcmd__api"
+                ;;
+            tokctl__subcmd__help,doctor)
+                cmd="tokctl__subcmd__help__subcmd__doctor"
                 ;;
             tokctl__subcmd__help,get)
                 cmd="tokctl__subcmd__help__subcmd__get"
@@ -125,7 +131,7 @@ _tokctl() {
 
     case "${cmd}" in
         tokctl)
-            opts="-v -q -h -V --config --verbose --quiet --help --version add get api login status refresh import logout secret unlock providers helper help"
+            opts="-v -q -h -V --config --verbose --quiet --help --version add get api login status refresh import logout secret unlock providers doctor helper help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -318,6 +324,24 @@ _tokctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        tokctl__subcmd__doctor)
+            opts="-v -q -h --json --config --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         tokctl__subcmd__get)
             opts="-v -q -h --token --scope --audience --resource --format --json --min-ttl --force --offline --timeout --out --no-newline --config --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -369,7 +393,7 @@ _tokctl() {
             return 0
             ;;
         tokctl__subcmd__help)
-            opts="add get api login status refresh import logout secret unlock providers helper help"
+            opts="add get api login status refresh import logout secret unlock providers doctor helper help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -397,6 +421,20 @@ _tokctl() {
             return 0
             ;;
         tokctl__subcmd__help__subcmd__api)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tokctl__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -61,6 +61,7 @@ pub const COMMANDS: &[&str] = &[
     "secret",
     "unlock",
     "providers",
+    "doctor",
 ];
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +78,7 @@ pub enum Command {
     Secret(Secret),
     Unlock(Unlock),
     Providers(Providers),
+    Doctor(Doctor),
     Helper(Helper),
     #[command(hide = true)]
     Renewal(Renewal),
@@ -341,6 +343,19 @@ pub struct Providers {
     pub name: Option<String>,
 }
 
+/// Say what works here and what does not, with what to do about it; shows no secret
+///
+/// Without a profile it makes no request and looks at what all profiles share. With one it also tries the
+/// profile's store, client secret, proxy and server. The report is made to be pasted into a bug report.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// One profile, down to its server
+    pub profile: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Revoke a profile's grant at the server, and erase what is stored
 #[derive(Debug, Args)]
 pub struct Logout {
@@ -454,6 +469,7 @@ impl Cli {
         match &self.command {
             Command::Get(get) => get.json || get.format == Format::Json,
             Command::Status(status) => status.json,
+            Command::Doctor(doctor) => doctor.json,
             _ => false,
         }
     }

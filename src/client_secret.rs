@@ -27,17 +27,17 @@ pub fn find(
     }
     let stored = holdings.store.load(&account(&profile.name))?;
     let text = stored.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    text.map(Secret::from_line).map(Some).ok_or_else(|| {
-        let what = format!(
-            "profile {:?}: no client secret in the store ({})",
-            profile.name,
-            holdings.store.describe()
-        );
-        Error::new(Kind::NoSecret, what).hint(format!(
-            "run: tokctl secret set {}",
-            shell_word(&profile.name)
-        ))
-    })
+    let place = holdings.store.describe();
+    let missing = || missing(profile, &place);
+    text.map(Secret::from_line).map(Some).ok_or_else(missing)
+}
+
+/// The store, at `place`, has no client secret for the profile.
+pub fn missing(profile: &Profile, place: &str) -> Error {
+    let name = &profile.name;
+    let what = format!("profile {name:?}: no client secret in the store ({place})");
+    let hint = format!("run: tokctl secret set {}", shell_word(name));
+    Error::new(Kind::NoSecret, what).hint(hint)
 }
 
 /// Keeps the client secret in the profile's store, which is settled with it.

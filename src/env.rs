@@ -156,14 +156,90 @@ pub fn extra_roots() -> (Option<PathBuf>, Option<PathBuf>) {
 /// The proxy for a URL of `scheme`, and the hosts that go without: curl's rules. `HTTP_PROXY` in
 /// capitals is not read, since a CGI script gets a request's `Proxy:` header under that name.
 pub fn proxy(scheme: &str) -> (Option<String>, Option<String>) {
-    let of_scheme = match scheme {
-        "https" => var("https_proxy").or_else(|| var("HTTPS_PROXY")),
-        _ => var("http_proxy"),
-    };
-    let proxy = of_scheme
-        .or_else(|| var("all_proxy"))
-        .or_else(|| var("ALL_PROXY"));
+    let proxy = proxy_variable(scheme).and_then(var);
     (proxy, var("no_proxy").or_else(|| var("NO_PROXY")))
+}
+
+/// The variable that names that proxy.
+pub fn proxy_variable(scheme: &str) -> Option<&'static str> {
+    let names: &[&str] = match scheme {
+        "https" => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
+        _ => &["http_proxy", "all_proxy", "ALL_PROXY"],
+    };
+    names.iter().copied().find(|name| var(name).is_some())
+}
+
+/// docker's configuration file.
+pub fn docker_config() -> Option<PathBuf> {
+    let dir = path("DOCKER_CONFIG").or_else(|| Some(home()?.join(".docker")));
+    Some(dir?.join("config.json"))
+}
+
+/// Variables that say where something is, and hold nothing that must not be shown.
+const PLACES: [&str; 13] = [
+    "HOME",
+    "TOKCTL_CONFIG",
+    "TOKCTL_STATE_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "CREDENTIALS_DIRECTORY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "DOCKER_CONFIG",
+    "no_proxy",
+    "NO_PROXY",
+];
+
+/// Variables of which only their being set is to be told.
+const UNTOLD: [&str; 9] = [
+    "TOKCTL_STORE_KEY",
+    "BROWSER",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "SSH_CONNECTION",
+    "SSH_TTY",
+    "WSL_DISTRO_NAME",
+    "WSL_INTEROP",
+    "container",
+];
+
+/// The proxies' variables, whose values may hold a password.
+pub const PROXIES: [&str; 5] = [
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "all_proxy",
+    "ALL_PROXY",
+];
+
+/// The variables that are set and change what this program does, with the values that may be shown.
+pub fn in_force(profile: Option<&str>) -> Vec<(String, Option<String>)> {
+    let places = PLACES.iter().map(|name| ((*name).to_owned(), true));
+    let untold = UNTOLD.iter().map(|name| (*name).to_owned());
+    let own = profile.into_iter().flat_map(|profile| {
+        let part = variable_part(profile);
+        let of_client = ["CLIENT_ID", "CLIENT_SECRET"].map(|end| format!("{part}_{end}"));
+        of_client.into_iter().chain([token_variable(profile)])
+    });
+    let untold = untold.chain(own).map(|name| (name, false));
+    let set = places
+        .chain(untold)
+        .filter(|(name, _)| path(name).is_some());
+    set.map(|(name, shown)| {
+        let value = path(&name).filter(|_| shown);
+        (
+            name,
+            value.map(|value| value.to_string_lossy().into_owned()),
+        )
+    })
+    .collect()
+}
+
+/// The operating system and machine that this program was made for.
+pub fn platform() -> String {
+    format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// Whether this is Linux inside Windows.

@@ -6,6 +6,7 @@ mod cli;
 mod client_secret;
 mod clock;
 mod command;
+mod doctor;
 mod env;
 mod error;
 mod exchange;

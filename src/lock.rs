@@ -5,7 +5,7 @@ use crate::profile::hash;
 use crate::store::files;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The first pause between two tries; it doubles up to [`LAST_PAUSE`]. A waiter asks the kernel's
@@ -90,15 +90,41 @@ impl Lock {
     }
 }
 
-fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
-    let dir = state.join("locks");
-    files::ensure_dir(&dir)?;
+/// How a lock stands, without waiting for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It can be taken.
+    Free,
+    /// Another process holds it.
+    Held,
+    /// This file system has no locks.
+    Unsupported,
+}
+
+/// How the lock on an open file stands; one that could be taken is free again afterwards.
+pub fn standing(file: &File) -> io::Result<Standing> {
+    match file.try_lock() {
+        Ok(()) => file.unlock().map(|()| Standing::Free),
+        Err(TryLockError::WouldBlock) => Ok(Standing::Held),
+        Err(TryLockError::Error(cause)) if unsupported(&cause) => Ok(Standing::Unsupported),
+        Err(TryLockError::Error(cause)) => Err(cause),
+    }
+}
+
+/// Where a profile's lock is.
+pub fn path(state: &Path, profile: &str, purpose: Purpose) -> PathBuf {
     let ending = match purpose {
         Purpose::Renewal => "lock",
         Purpose::Login => "login.lock",
         Purpose::Configuration => "config.lock",
     };
-    let path = dir.join(format!("{}.{ending}", hash(&["profile-1", profile])));
+    let name = format!("{}.{ending}", hash(&["profile-1", profile]));
+    state.join("locks").join(name)
+}
+
+fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
+    files::ensure_dir(&state.join("locks"))?;
+    let path = path(state, profile, purpose);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     files::no_follow(&mut options);

@@ -22,15 +22,10 @@ pub fn probe(profile: &Profile, holdings: &mut Holdings) -> Result<()> {
     if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error("store = \"none\" cannot keep a refresh token"));
     }
-    let account = format!("probe/{}", profile.name);
-    holdings.store.ready(&account)?;
-    let probe = b"{}";
-    holdings.store.save(&account, probe)?;
-    let found = holdings.store.load(&account)?;
-    holdings.store.erase(&account)?;
-    match found {
-        Some(found) if found.as_slice() == probe => Ok(()),
-        _ => Err(forgetful(profile, holdings)),
+    if holdings.store.round_trip(&profile.name)? {
+        Ok(())
+    } else {
+        Err(forgetful(profile, holdings))
     }
 }
 

@@ -34,6 +34,24 @@ impl Secret {
         self.0.is_empty()
     }
 
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What tells a text that was copied badly, without telling the text.
+    pub fn copied_badly(&self) -> Option<&'static str> {
+        let text = self.0.as_str();
+        let ends = |mark: char| text.len() > 1 && text.starts_with(mark) && text.ends_with(mark);
+        match () {
+            () if text.trim() != text => Some("it begins or ends with a blank"),
+            () if text.contains(['\r', '\n']) => Some("it has several lines"),
+            () if ends('"') || ends('\'') => Some("it stands in quotes"),
+            () if text.starts_with('<') && text.ends_with('>') => Some("it is a placeholder"),
+            () => None,
+        }
+    }
+
     /// Whether the text may be a token: visible ASCII only, so that it can neither end a header
     /// line nor add a line to a credential protocol (RFC 6750 section 2.1 allows less).
     pub fn is_token_text(&self) -> bool {

@@ -105,7 +105,7 @@ fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
 }
 
 /// What is set by hand always wins.
-fn with_hand_set(profile: &Profile, mut found: Metadata) -> Metadata {
+pub fn with_hand_set(profile: &Profile, mut found: Metadata) -> Metadata {
     for (set, found) in [
         (&profile.token_endpoint, &mut found.token_endpoint),
         (

@@ -31,6 +31,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "store/dbus.rs",
             "store/secret_service/",
             "login/browser.rs",
+            "doctor/server.rs",
         ],
     ),
     // Other programs.

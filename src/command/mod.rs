@@ -2,6 +2,7 @@
 
 mod add;
 mod api;
+mod doctor;
 mod get;
 mod import;
 mod login;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Login(login) => login::run(&global, &login),
         Command::Refresh(refresh) => refresh::run(&global, &refresh),
         Command::Providers(providers) => providers::run(&providers),
+        Command::Doctor(doctor) => doctor::run(&global, &doctor),
         Command::Status(status) => status::run(&global, &status),
         Command::Import(import) => import::run(&global, &import),
         Command::Logout(logout) => logout::run(&global, &logout),

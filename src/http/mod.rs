@@ -82,6 +82,16 @@ impl Endpoint {
         }
     }
 
+    /// Whether requests go through TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme_str() == Some("https")
+    }
+
+    /// Whether it is this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.bare_host())
+    }
+
     /// Host and port, for messages.
     pub fn host(&self) -> &str {
         self.0
@@ -120,6 +130,8 @@ pub struct Reply {
     pub content_encoding: Option<String>,
     /// `Retry-After` as it was sent: seconds or a date (RFC 9110 section 10.2.3).
     pub retry_after: Option<String>,
+    /// The server's clock, as it was sent (RFC 9110 section 6.6.1).
+    pub date: Option<String>,
     /// Where a redirect, which is not followed, would have led.
     pub location: Option<String>,
     pub body: Zeroizing<Vec<u8>>,
@@ -144,13 +156,14 @@ pub struct Http {
     agent: ureq::Agent,
     /// The proxy on the way, for messages: without its password.
     proxy: Option<String>,
+    trust: Option<tls::Trust>,
 }
 
 impl Http {
     /// Prepares requests to `endpoint`: proxy by the environment, certificate authorities of the
     /// system, of `SSL_CERT_FILE` and of `ca_file`.
     pub fn new(endpoint: &Endpoint, ca_file: Option<&Path>) -> Result<Self> {
-        let proxy = if is_loopback(endpoint.bare_host()) {
+        let proxy = if endpoint.is_loopback() {
             None
         } else {
             proxy::for_host(
@@ -179,16 +192,31 @@ impl Http {
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default());
-        let agent = if endpoint.0.scheme_str() == Some("https") {
+        let (agent, trust) = if endpoint.is_https() {
             let tls = tls::TlsConnector::new(ca_file)?;
-            ureq::Agent::with_parts(config, chain.chain(tls), LiteralFirst::default())
+            let trust = tls.trust();
+            let resolver = LiteralFirst::default();
+            let agent = ureq::Agent::with_parts(config, chain.chain(tls), resolver);
+            (agent, Some(trust))
         } else {
-            ureq::Agent::with_parts(config, chain, LiteralFirst::default())
+            let agent = ureq::Agent::with_parts(config, chain, LiteralFirst::default());
+            (agent, None)
         };
         Ok(Self {
             agent,
             proxy: through,
+            trust,
         })
+    }
+
+    /// The proxy that requests go through, without its password.
+    pub fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
+    }
+
+    /// Who vouched for the server's certificate in the last request; none without TLS.
+    pub fn vouched_by(&self) -> Option<&'static str> {
+        self.trust.as_ref()?.vouched_by()
     }
 
     /// The server's host, and the proxy on the way to it.
@@ -255,7 +283,7 @@ fn read(
         )
     };
     let (content_type, retry_after) = (text("content-type"), text("retry-after"));
-    let location = text("location");
+    let (location, date) = (text("location"), text("date"));
     let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
     let status = response.status().as_u16();
     let body = response
@@ -268,6 +296,7 @@ fn read(
         content_type: content_type.unwrap_or_default(),
         content_encoding,
         retry_after,
+        date,
         location,
         body: Zeroizing::new(body.map_err(|cause| failure(&cause, host))?),
         sent_at,

@@ -43,6 +43,7 @@ impl TlsConnector {
             rest: [OnceLock::new(), OnceLock::new()],
             provider: Arc::clone(&provider),
             unknown_issuer: Mutex::new(None),
+            vouched_by: OnceLock::new(),
         });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -54,6 +55,11 @@ impl TlsConnector {
             config: Arc::new(config),
             roots,
         })
+    }
+
+    /// What to ask afterwards who vouched for the server.
+    pub fn trust(&self) -> Trust {
+        Trust(Arc::clone(&self.roots))
     }
 
     fn handshake(&self, cause: &std::io::Error) -> Handshake {
@@ -226,6 +232,18 @@ struct Roots {
     rest: [OnceLock<Option<Verifier>>; 2],
     provider: Arc<CryptoProvider>,
     unknown_issuer: Mutex<Option<String>>,
+    vouched_by: OnceLock<&'static str>,
+}
+
+/// The authorities of a connection, to be asked which of them vouched for the server.
+#[derive(Debug)]
+pub struct Trust(Arc<Roots>);
+
+impl Trust {
+    /// The set of authorities that the server's certificate was accepted by.
+    pub fn vouched_by(&self) -> Option<&'static str> {
+        self.0.vouched_by.get().copied()
+    }
 }
 
 impl Roots {
@@ -245,15 +263,22 @@ impl ServerCertVerifier for Roots {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let sets = [0, 1].into_iter().filter_map(|which| self.set(which));
-        for set in self.first.iter().chain(sets) {
+        let named = ["SSL_CERT_FILE or SSL_CERT_DIR", "the system's authorities"];
+        let sets = [0, 1].into_iter();
+        let sets = sets.filter_map(|which| Some((self.set(which)?, named[which])));
+        for (set, name) in self.first.iter().map(|set| (set, "ca_file")).chain(sets) {
             let verdict =
                 set.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
             match verdict {
                 Err(rustls::Error::InvalidCertificate(
                     CertificateError::UnknownIssuer | CertificateError::BadSignature,
                 )) => {}
-                verdict => return verdict,
+                verdict => {
+                    if verdict.is_ok() {
+                        self.vouched_by.get_or_init(|| name);
+                    }
+                    return verdict;
+                }
             }
         }
         let last = intermediates.last().unwrap_or(end_entity);

@@ -31,7 +31,15 @@ pub const PATIENCE: Duration = Duration::from_secs(180);
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The redirect URI where nothing listens.
-const NOWHERE: &str = "http://127.0.0.1/callback";
+pub const NOWHERE: &str = "http://127.0.0.1/callback";
+
+/// Whether a redirect can come back to this machine, and nobody else listens there.
+///
+/// # Errors
+/// What is wrong with the redirect URI, or who else uses its port.
+pub fn redirect_is_free(profile: &str, redirect_uri: &str) -> Result<()> {
+    Listener::start(profile, Some(redirect_uri)).map(drop)
+}
 
 /// Who logs in where, and as which client.
 pub struct Login<'a> {

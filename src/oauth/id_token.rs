@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 /// Clocks may differ by this much, in seconds.
-const SKEW: Epoch = 300;
+pub const SKEW: Epoch = 300;
 
 /// The claims of a JWT, unverified. `None` for what is no JWT.
 pub fn claims(token: &Secret) -> Option<Value> {

@@ -121,9 +121,12 @@ fn fetch_from(
         );
         Trouble::Absent(Error::new(Kind::Temporary, message))
     };
-    let reply = http
-        .get(&endpoint, limit)
-        .map_err(|failure| temporary(failure.what))?;
+    let reply = http.get(&endpoint, limit).map_err(|failure| {
+        match (temporary(failure.what), failure.hint) {
+            (Trouble::Absent(error), Some(hint)) => Trouble::Absent(error.hint(hint)),
+            (trouble, _) => trouble,
+        }
+    })?;
     if reply.status != 200 {
         let error = Error::new(
             if reply.status >= 500 || reply.status == 429 {

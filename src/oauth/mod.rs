@@ -381,6 +381,7 @@ mod tests {
             content_type: String::new(),
             content_encoding: None,
             retry_after: retry_after.map(str::to_owned),
+            date: None,
             location: None,
             body: zeroize::Zeroizing::new(Vec::new()),
             sent_at: 0,

@@ -181,6 +181,11 @@ impl Config {
         .hint("to list the profiles, run: tokctl status")
     }
 
+    /// Why a program that the file names would not be run: others could have written it.
+    pub fn untrusted(&self) -> Option<&str> {
+        self.untrusted.as_deref()
+    }
+
     /// An error of a profile that concerns no single line.
     pub fn profile_error(&self, name: &str, what: &str) -> Error {
         let path = self.path.as_ref().filter(|_| !self.text.is_empty());

@@ -7,7 +7,7 @@ pub mod edit;
 mod fields;
 mod keys;
 pub mod preset;
-mod program;
+pub mod program;
 mod quirks;
 mod secret_source;
 mod slice;

@@ -17,12 +17,33 @@ pub fn output(
     limit: u64,
     deadline: Deadline,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
+    output_of(command(words)?, limit, deadline)
+}
+
+/// The same of a program whose complaints nobody wants to read.
+pub fn quiet_output(
+    words: &[String],
+    limit: u64,
+    deadline: Deadline,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut command = command(words)?;
+    command.stderr(Stdio::null());
+    output_of(command, limit, deadline)
+}
+
+fn command(words: &[String]) -> Result<Command, String> {
     let (program, arguments) = words.split_first().ok_or("no program is named")?;
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    command.args(arguments);
+    Ok(command)
+}
+
+fn output_of(
+    mut command: Command,
+    limit: u64,
+    deadline: Deadline,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     // A group of its own, so that what it starts can be ended with it.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -12,6 +12,21 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Leftovers of writers that were killed begin with this.
 const TEMPORARY: &str = ".tmp-";
 
+/// Whether a private directory is there and as [`ensure_dir`] wants it; makes none.
+pub fn inspect_dir(dir: &Path) -> io::Result<bool> {
+    match dir.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => check_owner(&metadata).map(|()| true),
+        Ok(_) => Err(refused("it is not a directory of its own but a link")),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// A file in a directory that is gone again when it is dropped: shows whether it can be written.
+pub fn try_write(dir: &Path) -> io::Result<NamedTempFile> {
+    temporary(dir, b"tokctl doctor")
+}
+
 /// Creates a directory for the user alone, with its parents, and refuses one that is a symbolic
 /// link, somebody else's or open to others' writing.
 pub fn ensure_dir(dir: &Path) -> io::Result<()> {

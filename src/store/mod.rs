@@ -265,6 +265,17 @@ impl Store {
             .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
     }
 
+    /// Writes an entry beside a profile's own, reads it back and erases it; whether it came back.
+    pub fn round_trip(&mut self, profile: &str) -> Result<bool> {
+        let account = format!("probe/{profile}");
+        let probe = b"{}";
+        self.ready(&account)?;
+        self.save(&account, probe)?;
+        let found = self.load(&account)?;
+        self.erase(&account)?;
+        Ok(found.is_some_and(|found| found.as_slice() == probe))
+    }
+
     /// Makes sure that a write will work, before a refresh token is spent.
     pub fn ready(&mut self, account: &str) -> Result<()> {
         match &mut self.opened {
@@ -276,6 +287,23 @@ impl Store {
             Opened::Nothing(_) => Ok(()),
         }
     }
+}
+
+/// Tries the keyring with an entry of its own, whatever the profiles say. Its name.
+pub fn try_keyring(deadline: Deadline) -> Result<&'static str> {
+    let interaction = Interaction::Never;
+    let keyring = Keyring::new(env::session_bus(), deadline.instant(), interaction);
+    let name = keyring.describe();
+    let mut store = Store {
+        opened: Opened::Keyring(Box::new(keyring)),
+        state: PathBuf::new(),
+        warned: false,
+    };
+    if store.round_trip("doctor")? {
+        return Ok(name);
+    }
+    let what = format!("the keyring ({name}) does not give back what it was given");
+    Err(unavailable(what).hint("choose another store: store = \"encrypted-file\""))
 }
 
 /// Which file holds an account's record.

@@ -1,0 +1,131 @@
+//! The configuration file: there, whole, and in nobody else's hands.
+
+use super::Report;
+use crate::error::{Kind, io_cause, shell_word};
+use crate::profile::config::Config;
+use crate::profile::{Profile, SecretSource};
+use std::path::Path;
+
+/// Reads every profile, or the one that is asked for. Those that can be used.
+pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -> Vec<Profile> {
+    let Some(config) = config else {
+        return Vec::new();
+    };
+    let names = report
+        .of("configuration", config.names())
+        .unwrap_or_default();
+    describe(report, config, names.len());
+    let asked = name.map_or(names, |name| vec![name.to_owned()]);
+    let mut profiles = Vec::new();
+    for name in asked {
+        match Profile::load(config, &name) {
+            Ok(profile) => {
+                literal(report, config, &profile);
+                profiles.push(profile);
+            }
+            Err(error) if error.kind == Kind::UnknownProfile => {
+                report.problem("profile", &error);
+            }
+            Err(error) => report.problem(format!("profile {name}"), &error),
+        }
+    }
+    profiles
+}
+
+fn describe(report: &mut Report, config: &Config, profiles: usize) {
+    let Some(path) = config.path() else {
+        let hint = "set HOME, XDG_CONFIG_HOME or TOKCTL_CONFIG";
+        return report.warn("configuration", "there is no place for one", hint);
+    };
+    let shown = path.display();
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(cause) => {
+            let what = format!("{shown}: {}", io_cause(&cause));
+            let hint = "only presets can be used; tokctl-config(5) says what to write there";
+            return report.warn("configuration", what, hint);
+        }
+    };
+    let many = if profiles == 1 { "profile" } else { "profiles" };
+    let what = format!("{shown}, {profiles} {many}, {}", access(&metadata));
+    match config.untrusted() {
+        Some(why) => report.warn(
+            "configuration",
+            format!("{what}: {why}, so that no program it names is run"),
+            format!("run: chmod go-w {}", shell_word(&path.to_string_lossy())),
+        ),
+        None => report.ok("configuration", what),
+    }
+    // Who can write the directory can put another file in this one's place.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some((dir, why)) = dir.and_then(|dir| Some((dir, open_to_others(dir)?))) {
+        let hint = format!("run: chmod go-w {}", shell_word(&dir.to_string_lossy()));
+        report.warn("configuration", format!("{} {why}", dir.display()), hint);
+    }
+}
+
+/// A client secret in a file that others can read.
+fn literal(report: &mut Report, config: &Config, profile: &Profile) {
+    let Some(SecretSource::Literal(secret)) = &profile.client_secret else {
+        return;
+    };
+    report.keep_out(secret);
+    let readable = config.path().is_some_and(others_can_read);
+    let also = if readable {
+        ", which others can read"
+    } else {
+        ""
+    };
+    let name = shell_word(&profile.name);
+    report.warn(
+        format!("profile {}", profile.name),
+        format!("its client secret stands in the configuration file{also}"),
+        format!("set client_secret = {{ keyring = true }} and run: tokctl secret set {name}"),
+    );
+}
+
+#[cfg(unix)]
+fn access(metadata: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let owner = match metadata.uid() {
+        uid if uid == nix::unistd::getuid().as_raw() => "yours".to_owned(),
+        0 => "root's".to_owned(),
+        uid => format!("of user {uid}"),
+    };
+    format!("{owner}, mode {:04o}", metadata.mode() & 0o7777)
+}
+
+#[cfg(not(unix))]
+fn access(metadata: &std::fs::Metadata) -> String {
+    format!("{} bytes", metadata.len())
+}
+
+#[cfg(unix)]
+fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_can_read(_: &Path) -> bool {
+    false
+}
+
+/// Why others can change what is in a directory, if they can. In one with the sticky bit, such as
+/// `/tmp`, nobody can replace a file of somebody else's.
+#[cfg(unix)]
+fn open_to_others(dir: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(dir).ok()?;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != 0 && owner != nix::unistd::getuid().as_raw() {
+        return Some(format!("belongs to user {owner}"));
+    }
+    (mode & 0o022 != 0 && mode & 0o1000 == 0)
+        .then(|| format!("can be written by others (mode {mode:04o})"))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> Option<String> {
+    None
+}

@@ -1,0 +1,105 @@
+//! The store: the system's keyring, and what a profile really keeps its tokens in.
+
+use super::Report;
+use crate::clock::Deadline;
+use crate::env;
+use crate::error::{Error, Kind};
+use crate::holdings::Holdings;
+use crate::note::Note;
+use crate::profile::{Profile, StoreChoice};
+use crate::store::key_source::KeySource;
+use crate::store::{self, Backend, Interaction};
+use std::path::Path;
+use std::time::Duration;
+
+/// A keyring that has not answered by then hangs.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Tries the keyring for itself. That it fails is a problem only where a profile's tokens are in it.
+pub fn check(report: &mut Report, profiles: &[Profile], state: Option<&Path>) {
+    let at = env::session_bus();
+    match store::try_keyring(Deadline::after(LIMIT)) {
+        Ok(name) => report.ok("keyring", tried(name, at.first())),
+        Err(error) => {
+            let needs = |profile: &&Profile| needs_keyring(profile, state);
+            let needing: Vec<&str> = profiles
+                .iter()
+                .filter(needs)
+                .map(|p| p.name.as_str())
+                .collect();
+            if needing.is_empty() {
+                let hint = error.hint.unwrap_or_default();
+                return report.warn("keyring", error.message, hint);
+            }
+            let message = format!("{}; needed by: {}", error.message, needing.join(" "));
+            report.problem("keyring", &Error { message, ..error });
+        }
+    }
+}
+
+fn tried(name: &str, at: Option<&String>) -> String {
+    let at = at.filter(|_| cfg!(target_os = "linux"));
+    let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+    format!("{name}{at}: open; an entry was written, read back and erased")
+}
+
+fn needs_keyring(profile: &Profile, state: Option<&Path>) -> bool {
+    let resolved = || state.and_then(|state| Note::load(state, &profile.name).store);
+    profile.store == StoreChoice::Keyring
+        || profile.store == StoreChoice::Auto && resolved() == Some(Backend::Keyring)
+}
+
+/// A profile's store after it was tried.
+pub enum Tried {
+    Open(Box<Holdings>),
+    /// Nothing was ever stored, so that there is not even a key yet.
+    New,
+    /// It cannot be used, which has been told.
+    Broken,
+}
+
+/// Opens a profile's own store as `get` does, and tries it with an entry beside the profile's.
+pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
+    let deadline = Deadline::after(LIMIT);
+    // The first use makes the key file; an examination does not.
+    if profile.store == StoreChoice::EncryptedFile {
+        let key = env::state_dir().and_then(|state| KeySource::new(profile, &state).find(deadline));
+        match report.of("store", key) {
+            Some(Some(_)) => {}
+            Some(None) => {
+                let what = "encrypted-file: its key file is made when something is first stored";
+                report.ok("store", what);
+                return Tried::New;
+            }
+            None => return Tried::Broken,
+        }
+    }
+    let opened = Holdings::open(profile, deadline, Interaction::Never);
+    let tried = opened.and_then(|mut holdings| {
+        let came_back = holdings.store.round_trip(&profile.name)?;
+        Ok((holdings, came_back))
+    });
+    let Some((holdings, came_back)) = report.of("store", tried) else {
+        return Tried::Broken;
+    };
+    let (backend, place) = (holdings.store.backend(), holdings.store.describe());
+    let what = format!("{}: {place}", backend.name());
+    let after = "an entry was written, read back and erased";
+    match backend {
+        Backend::None | Backend::Kernel => report.ok("store", what),
+        _ if !came_back => {
+            let what = format!("{what}: it does not give back what it was given");
+            let error = Error::new(Kind::StoreUnavailable, what);
+            let hint = "choose another one: store = \"encrypted-file\"";
+            report.problem("store", &error.hint(hint));
+            return Tried::Broken;
+        }
+        Backend::Plaintext => report.warn(
+            "store",
+            format!("{what}; {after}"),
+            "every program of this account can read it: store = \"keyring\" or \"encrypted-file\" is safer",
+        ),
+        _ => report.ok("store", format!("{what}; {after}")),
+    }
+    Tried::Open(Box::new(holdings))
+}

@@ -1,0 +1,60 @@
+//! What works here and what does not, each with its remedy: one check, one file.
+//!
+//! A report is made to be pasted into a bug report, so that nothing in it is a secret: secrets that
+//! are met on the way are handed to the [`Report`], which keeps their text out of every line.
+
+mod clock_and_tls;
+mod configuration;
+mod directories;
+mod discovery;
+mod docker;
+mod environment;
+mod git;
+mod grant;
+mod kernel;
+mod keyring;
+mod lock;
+mod login;
+mod report;
+mod secret;
+mod server;
+
+use crate::profile::Profile;
+use crate::profile::config::Config;
+pub use report::Report;
+use std::path::Path;
+
+/// Examines this machine, and one profile down to its server; without one, makes no request.
+pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
+    let mut report = Report::default();
+    environment::versions(&mut report);
+    environment::check(&mut report, name);
+    let config = report.of("configuration", Config::load(named));
+    let profiles = configuration::check(&mut report, config.as_ref(), name);
+    let state = directories::check(&mut report);
+    kernel::check(&mut report);
+    match (name, profiles.first()) {
+        (Some(_), Some(profile)) => examine_profile(&mut report, profile, state.as_deref()),
+        (Some(_), None) => {}
+        (None, _) => {
+            keyring::check(&mut report, &profiles, state.as_deref());
+            let what = "not asked: that takes a profile, as in: tokctl doctor PROFILE";
+            report.ok("server", what);
+        }
+    }
+    git::check(&mut report, &profiles);
+    docker::check(&mut report, &profiles);
+    report
+}
+
+/// What only a named profile can be asked: its store, its secret, its grant and its server.
+fn examine_profile(report: &mut Report, profile: &Profile, state: Option<&Path>) {
+    if let Some(state) = state {
+        lock::check(report, profile, state);
+    }
+    let mut store = keyring::of_profile(report, profile);
+    let secret = secret::check(report, profile, &mut store);
+    grant::check(report, profile, &mut store);
+    login::check(report, profile);
+    server::check(report, profile, secret.is_some());
+}

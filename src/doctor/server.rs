@@ -1,0 +1,106 @@
+//! The way to the server, and that it answers at all. No secret is sent.
+
+use super::{Report, clock_and_tls, discovery};
+use crate::env;
+use crate::error::{Error, Kind};
+use crate::http::{self, Endpoint, Http};
+use crate::oauth::metadata::Metadata;
+use crate::profile::{Grant, Profile};
+use std::time::{Duration, Instant};
+
+/// A server that needs longer is not there for anybody.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Asks the issuer for its metadata, and each of the server's hosts whether it is there.
+pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) {
+    let issuer = profile.issuer.as_deref();
+    let issuer = issuer.and_then(|issuer| Endpoint::parse(issuer).ok());
+    if let Some(issuer) = &issuer {
+        way(report, profile, issuer);
+    }
+    let Some(server) = discovery::check(report, profile, has_secret) else {
+        return;
+    };
+    let told = issuer.map(|issuer| issuer.origin());
+    for endpoint in hosts(profile, &server) {
+        if told.as_ref() != Some(&endpoint.origin()) {
+            way(report, profile, &endpoint);
+        }
+        reach(report, profile, &endpoint);
+    }
+}
+
+/// One endpoint on each of the hosts that the profile's grant needs.
+fn hosts(profile: &Profile, server: &Metadata) -> Vec<Endpoint> {
+    let mut urls = vec![&server.token_endpoint];
+    if matches!(profile.grant, Grant::Login(_)) {
+        urls.push(&server.authorization_endpoint);
+        urls.push(&server.device_authorization_endpoint);
+    }
+    let mut hosts: Vec<Endpoint> = Vec::new();
+    for endpoint in urls.into_iter().flatten().map(|url| Endpoint::parse(url)) {
+        let Ok(endpoint) = endpoint else { continue };
+        if !hosts.iter().any(|host| host.origin() == endpoint.origin()) {
+            hosts.push(endpoint);
+        }
+    }
+    hosts
+}
+
+/// How requests get there.
+fn way(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
+    let scheme = if endpoint.is_https() { "https" } else { "http" };
+    let http = Http::new(endpoint, profile.ca_file.as_deref());
+    let Some(http) = report.of("proxy", http) else {
+        return;
+    };
+    let host = endpoint.host();
+    let how = match (http.proxy(), env::proxy_variable(scheme)) {
+        (Some(proxy), Some(variable)) => format!("through {proxy} ({variable})"),
+        (Some(proxy), None) => format!("through {proxy}"),
+        (None, None) => "directly: no proxy is set".to_owned(),
+        (None, Some(_)) if endpoint.is_loopback() => "directly: it is this machine".to_owned(),
+        (None, Some(variable)) => format!("directly: no_proxy excepts it from {variable}"),
+    };
+    report.ok("proxy", format!("{host} is reached {how}"));
+}
+
+fn reach(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
+    let name = format!("server {}", endpoint.host());
+    // What is wrong with the way has been told.
+    let Ok(http) = Http::new(endpoint, profile.ca_file.as_deref()) else {
+        return;
+    };
+    let started = Instant::now();
+    match http.get(endpoint, LIMIT) {
+        Ok(reply) => {
+            let took = started.elapsed();
+            answered(report, &name, &reply, took);
+            clock_and_tls::check(report, profile, endpoint, &http, &reply);
+        }
+        Err(failure) => {
+            let mut error = Error::new(Kind::Temporary, failure.what);
+            let hint = "check the network, the address and the proxy";
+            error.hint = failure.hint.or_else(|| Some(hint.to_owned()));
+            report.problem(name, &error);
+        }
+    }
+}
+
+/// Any answer shows that it is there: without a request for a token it has reason to complain.
+fn answered(report: &mut Report, name: &str, reply: &http::Reply, took: Duration) {
+    let (status, took) = (reply.status, took.as_millis());
+    let what = format!("answers (HTTP {status}) within {took} ms");
+    match (status, &reply.location) {
+        (300..400, Some(location)) => {
+            let to = http::redirect_host(location);
+            report.warn(
+                name,
+                format!("{what} with a redirect to {to}, which is not followed"),
+                "where a token request gets the same, set the endpoint to the server's real address",
+            );
+        }
+        (500..600, _) => report.warn(name, what, "the server has trouble: try again later"),
+        _ => report.ok(name, what),
+    }
+}
