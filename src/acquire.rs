@@ -4,8 +4,8 @@
 //! waited takes the result. What is new is saved before it is printed. Nothing stored is lost by a
 //! failure.
 
-use crate::client_secret;
 use crate::clock::{self, Deadline};
+use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::exchange::{exchange, remember, respect_retry_after};
@@ -247,7 +247,7 @@ fn renew_locked(
     let job = Job {
         config: ask.again.config.excerpt(&profile.name),
         record,
-        client_secret: client_secret::find(profile, holdings, ask.deadline)?,
+        credentials: credentials::find(profile, Some(holdings), ask.deadline)?,
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
     };
@@ -257,8 +257,8 @@ fn renew_locked(
 /// Client credentials: asks for a token that needs neither a person nor a refresh token.
 fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
-    let secret = client_secret::find(profile, holdings, ask.deadline)?;
-    let result = guess::client_credentials(profile, holdings, secret.as_ref(), ask.deadline);
+    let credentials = credentials::find(profile, Some(holdings), ask.deadline)?;
+    let result = guess::client_credentials(profile, holdings, &credentials, ask.deadline);
     let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;
@@ -333,13 +333,10 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
         "profile {:?}: there is no home directory to keep the token in, so every call is a request",
         profile.name
     ));
-    let secret = match &profile.client_secret {
-        Some(source) => source.resolve(&profile.name, ask.deadline)?,
-        None => None,
-    };
+    let credentials = credentials::find(profile, None, ask.deadline)?;
     let result = exchange(
         profile,
-        secret.as_ref(),
+        &credentials,
         TokenRequest::ClientCredentials,
         ask.deadline,
         Duration::ZERO,

@@ -4,12 +4,10 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::holdings::Holdings;
-use crate::http::Http;
 use crate::note::Failure;
 use crate::oauth::reply::Granted;
-use crate::oauth::{self, Cause, Refused, TokenRequest};
+use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
 use crate::profile::Profile;
-use crate::secret::Secret;
 use crate::server;
 use crate::ui;
 use std::time::Duration;
@@ -25,7 +23,7 @@ const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
 /// One request, tried again while that can help, within the deadline.
 pub fn exchange(
     profile: &Profile,
-    secret: Option<&Secret>,
+    credentials: &Credentials,
     request: TokenRequest<'_>,
     deadline: Deadline,
     patience: Duration,
@@ -34,7 +32,7 @@ pub fn exchange(
     let mut replayed = false;
     for attempt in 1.. {
         let limit = deadline.left().max(patience).max(Duration::from_millis(1));
-        let refused = match attempt_once(profile, secret, request, deadline, limit) {
+        let refused = match attempt_once(profile, credentials, request, deadline, limit) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
@@ -79,7 +77,7 @@ pub fn exchange(
 
 fn attempt_once(
     profile: &Profile,
-    secret: Option<&Secret>,
+    credentials: &Credentials,
     request: TokenRequest<'_>,
     deadline: Deadline,
     limit: Duration,
@@ -108,10 +106,9 @@ fn attempt_once(
     };
     let endpoint = endpoint.map_err(unsent)?;
     let profile = &server.suited(profile);
-    let http = Http::new(&endpoint, profile.ca_file.as_deref())
-        .map_err(|error| unsent(profile.error(&error.message)))?;
+    let http = oauth::connect(&endpoint, profile, credentials).map_err(unsent)?;
     ui::step(&format!("asking {} for a token", endpoint.host()));
-    oauth::request(&http, &endpoint, profile, secret, request, limit)
+    oauth::request(&http, &endpoint, profile, credentials, request, limit)
 }
 
 /// Half to all of a pause, so that a crowd does not come back at the same moment.

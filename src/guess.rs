@@ -7,9 +7,8 @@ use crate::clock::{Deadline, Epoch};
 use crate::exchange::exchange;
 use crate::holdings::Holdings;
 use crate::oauth::reply::Granted;
-use crate::oauth::{Refused, TokenRequest};
+use crate::oauth::{Credentials, Refused, TokenRequest};
 use crate::profile::{ClientAuth, Profile, hash};
-use crate::secret::Secret;
 use crate::ui;
 use std::time::Duration;
 
@@ -17,12 +16,12 @@ use std::time::Duration;
 pub fn client_credentials(
     profile: &Profile,
     holdings: &mut Holdings,
-    secret: Option<&Secret>,
+    credentials: &Credentials,
     deadline: Deadline,
 ) -> Result<(Granted, Epoch), Refused> {
     let ask = |profile: &Profile| {
         let request = TokenRequest::ClientCredentials;
-        exchange(profile, secret, request, deadline, Duration::ZERO)
+        exchange(profile, credentials, request, deadline, Duration::ZERO)
     };
     let Some(place) = place(profile) else {
         return ask(profile);

@@ -5,7 +5,7 @@ use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::note::Note;
-use crate::profile::{Profile, SecretSource, StoreChoice, hash};
+use crate::profile::{Profile, StoreChoice, hash};
 use crate::secret::Secret;
 use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel};
 use crate::token::{Record, Token};
@@ -204,7 +204,7 @@ impl Holdings {
         let noted = self.note.has_token;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
         // note stays for its epoch, without which cached tokens would be found again.
-        let secret_stays = matches!(profile.client_secret, Some(SecretSource::Keyring));
+        let secret_stays = profile.has_stored_secret();
         self.note = Note {
             profile: profile.name.clone(),
             store: self.note.store.filter(|_| secret_stays),

@@ -3,9 +3,9 @@
 
 mod acquire;
 mod cli;
-mod client_secret;
 mod clock;
 mod command;
+mod credentials;
 mod doctor;
 mod env;
 mod error;

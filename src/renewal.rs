@@ -8,9 +8,9 @@
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::lock::Lock;
+use crate::oauth::Credentials;
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::{env, spend, ui};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct Job {
     /// The configuration file's path, and what the profile needs of its text.
     pub config: (Option<PathBuf>, String),
     pub record: Record,
-    pub client_secret: Option<Secret>,
+    pub credentials: Credentials,
     /// The caller's time budget.
     pub budget: Duration,
 }

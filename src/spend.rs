@@ -8,7 +8,7 @@ use crate::exchange::{exchange, remember};
 use crate::holdings::{Holdings, Spool};
 use crate::merged::Merged;
 use crate::note::fingerprint;
-use crate::oauth::{Cause, TokenRequest};
+use crate::oauth::{Cause, Credentials, TokenRequest};
 use crate::profile::Profile;
 use crate::renewal::Job;
 use crate::secret::Secret;
@@ -32,14 +32,13 @@ pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
         profile,
         &mut holdings,
         &job.record,
-        job.client_secret.as_ref(),
+        &job.credentials,
         deadline,
     )? {
         Spent::Token(token) => Ok(token),
         // Somebody else has stored another refresh token meanwhile; it is tried once.
         Spent::Replaced(record) => {
-            let secret = job.client_secret.as_ref();
-            match spend(profile, &mut holdings, &record, secret, deadline)? {
+            match spend(profile, &mut holdings, &record, &job.credentials, deadline)? {
                 Spent::Token(token) => Ok(token),
                 Spent::Replaced(_) => Err(grant_ended(profile)),
             }
@@ -58,7 +57,7 @@ fn spend(
     profile: &Profile,
     holdings: &mut Holdings,
     record: &Record,
-    client_secret: Option<&Secret>,
+    credentials: &Credentials,
     deadline: Deadline,
 ) -> Result<Spent> {
     let Some(refresh) = &record.refresh else {
@@ -68,7 +67,7 @@ fn spend(
     holdings.store.ready(&profile.name)?;
     let spool = Spool::reserve(&holdings.state, profile)?;
     let request = TokenRequest::RefreshToken(refresh);
-    match exchange(profile, client_secret, request, deadline, PATIENCE) {
+    match exchange(profile, credentials, request, deadline, PATIENCE) {
         Ok((granted, sent_at)) => {
             let merged = Merged::renewed(profile, Some(record), granted, sent_at);
             keep_renewed(profile, holdings, &merged, spool)?;

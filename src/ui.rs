@@ -127,13 +127,26 @@ pub fn show(text: &str) {
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
-/// A secret from the terminal without echo, else the whole of stdin, at most 1 MiB.
+/// A secret from the terminal without echo, else the whole of stdin.
 pub fn read_secret(prompt: &str) -> Result<Secret> {
-    if std::io::stdin().is_terminal() {
-        let typed = rpassword::prompt_password(format!("{prompt}: "))
-            .map_err(|cause| Error::io("reading from the terminal", &cause))?;
-        return Ok(Secret::from_line(typed));
+    if !std::io::stdin().is_terminal() {
+        return read_stdin();
     }
+    let typed = rpassword::prompt_password(format!("{prompt}: "))
+        .map_err(|cause| Error::io("reading from the terminal", &cause))?;
+    Ok(Secret::from_line(typed))
+}
+
+/// A secret from stdin that cannot be typed: on a terminal it says `why`.
+pub fn read_piped(why: &str) -> Result<Secret> {
+    if std::io::stdin().is_terminal() {
+        return Err(Error::usage(why).hint("redirect stdin: tokctl secret set PROFILE < key.pem"));
+    }
+    read_stdin()
+}
+
+/// The whole of stdin, at most 1 MiB.
+fn read_stdin() -> Result<Secret> {
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     std::io::stdin()
         .take(1024 * 1024)

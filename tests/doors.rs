@@ -67,7 +67,14 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "puts the token into the form that was asked for",
     ),
     ("command/import.rs", "reads a token response from stdin"),
-    ("client_secret.rs", "hands the client secret to the store"),
+    (
+        "credentials.rs",
+        "hands the client secret or key to the store",
+    ),
+    (
+        "command/secret.rs",
+        "takes the line ends out of a client key",
+    ),
     ("spend.rs", "compares refresh tokens after invalid_grant"),
     (
         "acquire.rs",
@@ -81,7 +88,8 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "command/api/mod.rs",
         "compares a refused token with the stored one",
     ),
-    ("oauth/mod.rs", "puts the refresh token into the form"),
+    ("oauth/jwt.rs", "signs with a client secret"),
+    ("oauth/key.rs", "reads a private key from its text"),
     (
         "oauth/client_auth.rs",
         "puts the client secret into form or header",
@@ -99,7 +107,6 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "reads the claims, and compares the nonce",
     ),
     ("oauth/pkce.rs", "makes the challenge of a verifier"),
-    ("oauth/revoke.rs", "puts the token into the form"),
     ("profile/api.rs", "puts the token into its header"),
     ("profile/secret_source.rs", "cuts text read from a source"),
     ("store/cipher.rs", "reads a key from its text"),

@@ -9,8 +9,8 @@ mod trial;
 
 use super::login;
 use crate::cli::{Add, Global, Login};
-use crate::client_secret;
 use crate::clock::Deadline;
+use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::holdings::Holdings;
@@ -141,7 +141,7 @@ fn usable_store(profile: &Profile) -> Result<()> {
         return Err(Error::new(Kind::StoreUnavailable, what)
             .hint("say --store encrypted-file, or --client-secret-env NAME"));
     }
-    holdings.store.ready(&client_secret::account(&profile.name))
+    holdings.store.ready(&credentials::account(&profile.name))
 }
 
 /// Tries the profile; one that fails is kept only if the person wants it.
@@ -213,9 +213,9 @@ fn with_secret(
     write: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
-    let account = client_secret::account(&profile.name);
+    let account = credentials::account(&profile.name);
     let before = holdings.store.load(&account)?;
-    client_secret::keep(profile, &mut holdings, secret)?;
+    credentials::keep(profile, &mut holdings, secret)?;
     let written = write();
     if written.is_err() {
         match before {

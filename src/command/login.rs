@@ -2,8 +2,8 @@
 
 use super::load_from;
 use crate::cli::{Global, Login as Args, Wanted};
-use crate::client_secret;
 use crate::clock::{self, Deadline};
+use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::holdings::{Holdings, pending_login};
@@ -116,12 +116,12 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), interaction)?;
     new_grant::probe(profile, &mut holdings)?;
     let server = server::for_login(profile, Deadline::after(BUDGET))?;
-    let secret = client_secret::find(profile, &mut holdings, Deadline::after(BUDGET))?;
+    let credentials = credentials::find(profile, Some(&mut holdings), Deadline::after(BUDGET))?;
     let asking = with_scope(args, profile, &holdings.note);
     let login = Login {
         profile: &asking,
         server: &server,
-        client_secret: secret.as_ref(),
+        credentials: &credentials,
     };
     let mut outcome = match way(args, profile, &server) {
         Way::Browser { open } => login.in_browser(open)?,

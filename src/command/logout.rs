@@ -2,14 +2,13 @@
 
 use super::{load, worst};
 use crate::cli::{Global, Logout, Wanted};
-use crate::client_secret;
 use crate::clock::Deadline;
+use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::holdings::Holdings;
-use crate::http::Http;
 use crate::lock::{Lock, Purpose, Taken};
-use crate::oauth::revoke;
+use crate::oauth::{self, Credentials, revoke};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
@@ -70,16 +69,16 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
     let record = holdings.record(profile).ok().flatten();
     let ours = |record: &&Record| revoke && record.binding == profile.binding();
-    let secret = match record.as_ref().filter(ours) {
-        Some(_) => client_secret::find(profile, &mut holdings, deadline),
-        None => Ok(None),
+    let credentials = match record.as_ref().filter(ours) {
+        Some(_) => credentials::find(profile, Some(&mut holdings), deadline),
+        None => Ok(Credentials::default()),
     };
     // First what is here, whatever the server says and however long that takes it.
     let erased = holdings.erase(profile, record.as_ref());
     drop(taken);
     let revoked = match record.as_ref().filter(ours) {
-        Some(record) => secret
-            .and_then(|secret| revoke_all(profile, secret.as_ref(), record))
+        Some(record) => credentials
+            .and_then(|credentials| revoke_all(profile, &credentials, record))
             .map_err(|error| error.message),
         None => Err(String::new()),
     };
@@ -100,21 +99,21 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
 }
 
 /// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
-fn revoke_all(profile: &Profile, secret: Option<&Secret>, record: &Record) -> Result<()> {
+fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> Result<()> {
     let deadline = Deadline::after(REVOKING);
     let server = server::for_login(profile, deadline)?;
     let Some(url) = server.revocation_endpoint.as_ref() else {
         return Err(profile.error("the server has no revocation_endpoint"));
     };
     let endpoint = server::endpoint(profile, "revocation_endpoint", Some(url))?;
-    let http = Http::new(&endpoint, profile.ca_file.as_deref())?;
+    let http = oauth::connect(&endpoint, profile, credentials)?;
     let suited = server.suited(profile);
     let send = |token: &Secret, hint: &str| {
         revoke::revoke(
             &http,
             &endpoint,
             &suited,
-            secret,
+            credentials,
             token,
             hint,
             deadline.left(),

@@ -1,12 +1,13 @@
-//! `tokctl secret`: a profile's client secret in its store.
+//! `tokctl secret`: a profile's client secret, or client key, in its store.
 
 use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
-use crate::client_secret;
 use crate::clock::Deadline;
+use crate::credentials;
 use crate::error::{Error, Result};
 use crate::holdings::Holdings;
 use crate::profile::SecretSource;
+use crate::secret::Secret;
 use crate::store::{Backend, Interaction};
 use crate::ui;
 use std::time::Duration;
@@ -20,36 +21,64 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     let profile = load(global, name, &Wanted::default())?;
     let deadline = Deadline::after(BUDGET);
     let mut holdings = Holdings::open(&profile, deadline, Interaction::Allowed)?;
-    let account = client_secret::account(name);
+    let account = credentials::account(name);
     let place = holdings.store.describe();
+    let is_key = is_kept(profile.client_key.as_ref());
+    let what = if is_key {
+        "client key"
+    } else {
+        "client secret"
+    };
     if let Action::Rm { .. } = action {
-        let what = if holdings.store.erase(&account)? {
+        let done = if holdings.store.erase(&account)? {
             "removed from"
         } else {
             "not found in"
         };
-        ui::notice(&format!("{name}: client secret {what} {place}"));
+        ui::notice(&format!("{name}: {what} {done} {place}"));
         return Ok(());
     }
     if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile
-            .error("there is no store that can keep a client secret")
+            .error(&format!("there is no store that can keep a {what}"))
             .hint("start a keyring, or set store = \"encrypted-file\" in the configuration"));
     }
     // Before the person types: a store that cannot take it must not cost the typing.
     holdings.store.ready(&account)?;
-    let secret = ui::read_secret(&format!("client secret of {name}"))?;
+    let secret = if is_key {
+        one_line(&ui::read_piped(&format!(
+            "profile {name:?}: a client key has several lines, which a terminal would give to the shell"
+        ))?)
+    } else {
+        ui::read_secret(&format!("client secret of {name}"))?
+    };
     if secret.is_empty() {
         return Err(Error::usage(format!(
-            "profile {name:?}: the client secret is empty"
+            "profile {name:?}: the {what} is empty"
         )));
     }
-    client_secret::keep(&profile, &mut holdings, &secret)?;
-    ui::notice(&format!("{name}: client secret stored ({place})"));
-    if !matches!(profile.client_secret, Some(SecretSource::Keyring)) {
+    credentials::keep(&profile, &mut holdings, &secret)?;
+    ui::notice(&format!("{name}: {what} stored ({place})"));
+    if !is_key && !is_kept(profile.client_secret.as_ref()) {
         ui::warn(&format!(
             "profile {name:?} does not use it: set client_secret = {{ keyring = true }}"
         ));
     }
     Ok(())
+}
+
+fn is_kept(source: Option<&SecretSource>) -> bool {
+    matches!(source, Some(SecretSource::Keyring))
+}
+
+/// A key without its line ends, which make a gnome keyring without a password unreadable: those of
+/// PEM are written out, those of JSON mean nothing.
+fn one_line(text: &Secret) -> Secret {
+    let text = text.expose();
+    let end = if text.trim_start().starts_with('{') {
+        " "
+    } else {
+        "\\n"
+    };
+    Secret::new(text.lines().collect::<Vec<_>>().join(end))
 }

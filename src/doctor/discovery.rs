@@ -64,8 +64,10 @@ fn client_auth(report: &mut Report, profile: &Profile, server: &Metadata, has_se
     let method = match server.suited(profile).client_auth {
         ClientAuth::Basic | ClientAuth::BasicRaw => "client_secret_basic",
         ClientAuth::Post => "client_secret_post",
+        ClientAuth::PrivateKeyJwt => "private_key_jwt",
+        ClientAuth::ClientSecretJwt => "client_secret_jwt",
         // A public client is one by its registration, and few servers list "none".
-        ClientAuth::None | ClientAuth::Unsupported => return,
+        ClientAuth::None | ClientAuth::Tls => return,
     };
     let Some(takes) = &server.token_endpoint_auth_methods_supported else {
         return;

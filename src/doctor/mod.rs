@@ -53,8 +53,8 @@ fn examine_profile(report: &mut Report, profile: &Profile, state: Option<&Path>)
         lock::check(report, profile, state);
     }
     let mut store = keyring::of_profile(report, profile);
-    let secret = secret::check(report, profile, &mut store);
+    let proven = secret::check(report, profile, &mut store);
     grant::check(report, profile, &mut store);
     login::check(report, profile);
-    server::check(report, profile, secret.is_some());
+    server::check(report, profile, proven);
 }

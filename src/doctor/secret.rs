@@ -1,9 +1,10 @@
-//! The client secret: its source gives one, which is not shown.
+//! The client secret and the client key: their sources give them, which is not shown.
 
 use super::Report;
 use super::keyring::Tried;
-use crate::client_secret;
 use crate::clock::Deadline;
+use crate::credentials;
+use crate::oauth::Credentials;
 use crate::profile::{Profile, SecretSource};
 use crate::secret::Secret;
 use std::time::Duration;
@@ -11,29 +12,25 @@ use std::time::Duration;
 /// A program that asks its own agent has answered by then.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads the client secret as a request would.
-pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
-    let Some(source) = &profile.client_secret else {
+/// Reads the client secret and the client key as a request would; whether one of them is there.
+pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+    if profile.client_secret.is_none() && profile.client_key.is_none() {
         report.ok("client secret", "none: a public client");
-        return None;
+        return false;
+    }
+    let secret = check_secret(report, profile, store);
+    let key = check_key(report, profile, store);
+    secret || key
+}
+
+fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+    let source = profile.client_secret.as_ref();
+    let Some((secret, what)) = read(report, profile, source, "client secret", store) else {
+        return false;
     };
-    let found = match (source, store) {
-        // Told with the configuration already.
-        (SecretSource::Literal(secret), _) => return Some(secret.clone()),
-        (SecretSource::Keyring, Tried::Broken) => return None,
-        (SecretSource::Keyring, Tried::New) => Err(client_secret::missing(
-            profile,
-            "in which nothing is stored yet",
-        )),
-        (SecretSource::Keyring, Tried::Open(holdings)) => {
-            client_secret::find(profile, holdings, Deadline::after(LIMIT))
-        }
-        (source, _) => source.resolve(&profile.name, Deadline::after(LIMIT)),
-    };
-    let secret = report.of("client secret", found)??;
-    report.keep_out(&secret);
-    let what = format!("from {}", source.describe());
     match secret.copied_badly() {
+        // What stands in the configuration is told with that.
+        _ if matches!(source, Some(SecretSource::Literal(_))) => {}
         Some(odd) => report.warn(
             "client secret",
             format!("{what}: {odd}"),
@@ -41,5 +38,49 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Optio
         ),
         None => report.ok("client secret", what),
     }
-    Some(secret)
+    true
+}
+
+fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+    let source = profile.client_key.as_ref();
+    let Some((key, what)) = read(report, profile, source, "client key", store) else {
+        return false;
+    };
+    let credentials = Credentials {
+        key: Some(key),
+        ..Credentials::default()
+    };
+    let parsed = report.of("client key", credentials.signing_key(profile));
+    if let Some(key) = &parsed {
+        report.ok("client key", format!("{what}: {}", key.kind()));
+    }
+    parsed.is_some()
+}
+
+/// What a source gives, and the source in words.
+fn read(
+    report: &mut Report,
+    profile: &Profile,
+    source: Option<&SecretSource>,
+    what: &str,
+    store: &mut Tried,
+) -> Option<(Secret, String)> {
+    let source = source?;
+    let deadline = Deadline::after(LIMIT);
+    let found = match (source, store) {
+        // Told with the configuration already.
+        (SecretSource::Literal(secret), _) => Ok(Some(secret.clone())),
+        (SecretSource::Keyring, Tried::Broken) => return None,
+        (SecretSource::Keyring, Tried::New) => {
+            let place = "in which nothing is stored yet";
+            Err(credentials::missing(profile, what, place))
+        }
+        (source, Tried::Open(holdings)) => {
+            credentials::one(profile, source, what, Some(holdings), deadline)
+        }
+        (source, _) => source.resolve(&profile.name, deadline),
+    };
+    let secret = report.of(what, found)??;
+    report.keep_out(&secret);
+    Some((secret, format!("from {}", source.describe())))
 }

@@ -7,12 +7,11 @@ mod page;
 use crate::clock::{Deadline, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::exchange::exchange;
-use crate::http::Http;
-use crate::oauth::TokenRequest;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::{self, Device};
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
+use crate::oauth::{self, Credentials, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::server;
@@ -45,7 +44,7 @@ pub fn redirect_is_free(profile: &str, redirect_uri: &str) -> Result<()> {
 pub struct Login<'a> {
     pub profile: &'a Profile,
     pub server: &'a Metadata,
-    pub client_secret: Option<&'a Secret>,
+    pub credentials: &'a Credentials,
 }
 
 /// What a login brought.
@@ -125,7 +124,7 @@ impl Login<'_> {
         let url = self.server.device_authorization_endpoint.as_ref();
         let endpoint = server::endpoint(profile, "device_authorization_endpoint", url)?;
         let client = self.server.suited(profile);
-        device_code::start(&client, self.client_secret, &endpoint, LIMIT)
+        device_code::start(&client, self.credentials, &endpoint, LIMIT)
             .map_err(|refused| refused.error)
     }
 
@@ -150,9 +149,9 @@ impl Login<'_> {
             ));
         }
         let client = self.server.suited(profile);
-        let http = Http::new(&token, profile.ca_file.as_deref())?;
+        let http = oauth::connect(&token, profile, self.credentials)?;
         let (granted, sent_at) =
-            device_code::poll(&http, &token, &client, self.client_secret, device)?;
+            device_code::poll(&http, &token, &client, self.credentials, device)?;
         Ok(Outcome {
             granted,
             sent_at,
@@ -248,7 +247,7 @@ impl Login<'_> {
         // Used wherever it is offered: some servers demand it of single clients without saying so.
         let push_to = server::endpoint(profile, "pushed_authorization_request_endpoint", url)?;
         let client = server.suited(profile);
-        match attempt.pushed_url(&client, self.client_secret, &endpoint, &push_to, LIMIT) {
+        match attempt.pushed_url(&client, self.credentials, &endpoint, &push_to, LIMIT) {
             Ok(url) => Ok(url),
             Err(refused) if required => Err(refused.error),
             Err(refused) => {
@@ -275,7 +274,7 @@ impl Login<'_> {
         let deadline = Deadline::after(LIMIT);
         match exchange(
             self.profile,
-            self.client_secret,
+            self.credentials,
             request,
             deadline,
             Duration::ZERO,

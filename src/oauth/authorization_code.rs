@@ -3,9 +3,9 @@
 
 use super::client_auth::{Form, form_encode};
 use super::metadata::Metadata;
-use super::{Refused, pkce, reply, send, words};
+use super::{Credentials, Refused, connect, pkce, send, words};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Endpoint, Http};
+use crate::http::Endpoint;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -42,13 +42,13 @@ impl Attempt {
         if !scope.is_empty() {
             form.push(&profile.quirks.scope_param, &scope);
         }
-        form.push("state", self.state.expose());
+        form.push_secret("state", &self.state);
         if profile.quirks.pkce {
             form.push("code_challenge", &pkce::challenge(&self.verifier));
             form.push("code_challenge_method", "S256");
         }
         if let Some(nonce) = &self.nonce {
-            form.push("nonce", nonce.expose());
+            form.push_secret("nonce", nonce);
         }
         if let Some(audience) = &profile.audience {
             form.push("audience", audience);
@@ -75,7 +75,7 @@ impl Attempt {
     pub fn pushed_url(
         &self,
         profile: &Profile,
-        client_secret: Option<&Secret>,
+        credentials: &Credentials,
         endpoint: &Endpoint,
         push_to: &Endpoint,
         limit: Duration,
@@ -84,19 +84,16 @@ impl Attempt {
             cause: super::Cause::Permanent,
             error,
         };
-        let http = Http::new(push_to, profile.ca_file.as_deref()).map_err(permanent)?;
+        let http = connect(push_to, profile, credentials).map_err(permanent)?;
         let form = self.parameters(profile, Form::default().with_id(profile));
-        let answer = send(&http, push_to, profile, client_secret, form, limit)?;
-        let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let answer = send(&http, push_to, profile, credentials, form, limit)?;
+        let body = &answer.reply.body;
+        let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let uri = value["request_uri"]
             .as_str()
-            .filter(|_| (200..300).contains(&answer.status));
+            .filter(|_| (200..300).contains(&answer.reply.status));
         let Some(uri) = uri else {
-            let secrets: Vec<&Secret> = client_secret.into_iter().collect();
-            let refusal = reply::refusal(&value, &secrets);
-            return Err(super::refusal(
-                profile, push_to, &answer, &refusal, &secrets,
-            ));
+            return Err(super::refusal(profile, push_to, &answer, &value));
         };
         let id = form_encode(&profile.client_id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
@@ -153,7 +150,7 @@ impl Attempt {
             let words = get("error_description").map(|words| words::clean(words, 300, &secrets));
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
             let mut refused = refuse(format!("the login was refused: {code}{words}"));
-            refused.hint = super::hint(&code, 200);
+            refused.hint = super::hint::of(profile, None, &code, 200);
             refused.oauth_code = Some(code);
             return Err(refused);
         }

@@ -1,5 +1,6 @@
 //! How a client proves itself at the token endpoint (RFC 6749 section 2.3).
 
+use super::{Credentials, client_assertion};
 use crate::error::Result;
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
@@ -23,13 +24,23 @@ pub fn form_encode(text: &str) -> Zeroizing<String> {
 
 /// The parameters of a request as they are collected, secrets among them.
 #[derive(Default)]
-pub struct Form(Vec<(String, Zeroizing<String>)>);
+pub struct Form {
+    pairs: Vec<(String, Zeroizing<String>)>,
+    /// What a server must not get printed by repeating it.
+    secrets: Vec<Secret>,
+}
 
 impl Form {
     /// Adds a parameter.
     pub fn push(&mut self, name: &str, value: &str) {
-        self.0
-            .push((name.to_owned(), Zeroizing::new(value.to_owned())));
+        let value = Zeroizing::new(value.to_owned());
+        self.pairs.push((name.to_owned(), value));
+    }
+
+    /// Adds a parameter that is a secret.
+    pub fn push_secret(&mut self, name: &str, value: &Secret) {
+        self.push(name, value.expose());
+        self.secrets.push(value.clone());
     }
 
     /// The same for an endpoint where the client is named in the body beside its authentication (RFC
@@ -46,7 +57,7 @@ impl Form {
 
     /// The parameters under the names that a server has for them.
     pub fn renamed(mut self, names: &BTreeMap<String, String>) -> Self {
-        for (name, _) in &mut self.0 {
+        for (name, _) in &mut self.pairs {
             if let Some(other) = names.get(name) {
                 name.clone_from(other);
             }
@@ -57,7 +68,7 @@ impl Form {
     /// The body to send, or the query of an address.
     pub fn into_body(self) -> Secret {
         let mut body = String::new();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.pairs {
             if !body.is_empty() {
                 body.push('&');
             }
@@ -75,7 +86,7 @@ impl Form {
             Zeroizing::new(text)
         };
         let mut members: BTreeMap<&str, Vec<Zeroizing<String>>> = BTreeMap::new();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.pairs {
             members.entry(name).or_default().push(quoted(value));
         }
         let mut body = String::from("{");
@@ -96,54 +107,75 @@ impl Form {
         body.push('}');
         Secret::new(body)
     }
+
+    /// The secrets among the parameters.
+    pub fn secrets(&self) -> Vec<Secret> {
+        self.secrets.clone()
+    }
 }
 
 /// Puts the client's identity into the form, or into a header, which it returns.
 pub fn apply(
     profile: &Profile,
-    secret: Option<&Secret>,
+    credentials: &Credentials,
     form: &mut Form,
 ) -> Result<Option<(String, Secret)>> {
     let id = profile.client_id.as_str();
     let need = || {
-        secret.ok_or_else(|| {
+        credentials.secret.as_ref().ok_or_else(|| {
             let what =
                 format!("client_auth needs a client_secret, and there is none for client {id:?}");
             profile.error(&what)
         })
     };
-    let basic = |id: &str, secret: &str| {
-        let pair = Zeroizing::new(format!("{id}:{secret}"));
-        let value = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-        Some((
-            "authorization".to_owned(),
-            Secret::new(format!("Basic {}", *value)),
-        ))
-    };
     match profile.client_auth {
-        ClientAuth::Basic => Ok(basic(&form_encode(id), &form_encode(need()?.expose()))),
+        ClientAuth::Basic => {
+            let secret = need()?;
+            form.secrets.push(secret.clone());
+            Ok(Some(basic(&form_encode(id), &form_encode(secret.expose()))))
+        }
         ClientAuth::BasicRaw => {
             if id.contains(':') {
                 return Err(
                     profile.error("client_secret_basic_raw cannot send a client_id with a colon")
                 );
             }
-            Ok(basic(id, need()?.expose()))
+            let secret = need()?;
+            form.secrets.push(secret.clone());
+            Ok(Some(basic(id, secret.expose())))
         }
         ClientAuth::Post => {
             form.push("client_id", id);
-            form.push("client_secret", need()?.expose());
+            form.push_secret("client_secret", need()?);
             Ok(None)
         }
         ClientAuth::None => {
             form.push("client_id", id);
             Ok(None)
         }
-        ClientAuth::Unsupported => Err(profile.error(
-            "this client_auth is not available in this version; it has client_secret_basic, \
-             client_secret_basic_raw, client_secret_post and none",
-        )),
+        ClientAuth::PrivateKeyJwt => {
+            let assertion = client_assertion::by_key(profile, credentials)?;
+            client_assertion::push(profile, &assertion, form);
+            Ok(None)
+        }
+        ClientAuth::ClientSecretJwt => {
+            let secret = need()?;
+            let assertion = client_assertion::by_secret(profile, secret);
+            form.secrets.push(secret.clone());
+            client_assertion::push(profile, &assertion, form);
+            Ok(None)
+        }
+        ClientAuth::Tls => {
+            Err(profile.error("client_auth tls_client_auth is not available in this version"))
+        }
     }
+}
+
+fn basic(id: &str, secret: &str) -> (String, Secret) {
+    let pair = Zeroizing::new(format!("{id}:{secret}"));
+    let value = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    let value = Secret::new(format!("Basic {}", *value));
+    ("authorization".to_owned(), value)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The device grant (RFC 8628): a code for the person, and patience until it is used.
 
 use super::client_auth::Form;
-use super::{Cause, Refused, TokenRequest, refusal, reply, request, send, words};
+use super::{
+    Cause, Credentials, Refused, TokenRequest, connect, refusal, reply, request, send, words,
+};
 use crate::clock::{Deadline, Epoch};
 use crate::error::Error;
 use crate::http::{Endpoint, Http};
@@ -36,7 +38,7 @@ pub struct Device {
 /// Asks for a device code.
 pub fn start(
     profile: &Profile,
-    client_secret: Option<&Secret>,
+    credentials: &Credentials,
     endpoint: &Endpoint,
     limit: Duration,
 ) -> Result<Device, Refused> {
@@ -44,12 +46,11 @@ pub fn start(
         cause: Cause::Permanent,
         error,
     };
-    let http = Http::new(endpoint, profile.ca_file.as_deref())
-        .map_err(|error| permanent(profile.error(&error.message)))?;
+    let http = connect(endpoint, profile, credentials).map_err(permanent)?;
     let form = parameters(profile);
-    let answer = send(&http, endpoint, profile, client_secret, form, limit)?;
-    let secrets: Vec<&Secret> = client_secret.into_iter().collect();
-    let value = reply::parse(&answer.content_type, &answer.body);
+    let answer = send(&http, endpoint, profile, credentials, form, limit)?;
+    let secrets = answer.secrets();
+    let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
     let text = |names: &[&str]| {
         let found = names.iter().find_map(|name| value[*name].as_str())?;
         Some(words::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
@@ -66,8 +67,7 @@ pub fn start(
         url(&["verification_uri", "verification_url"]),
     );
     let (Some(code), Some(user_code), Some(verification_uri)) = found else {
-        let words = reply::refusal(&value, &secrets);
-        return Err(refusal(profile, endpoint, &answer, &words, &secrets));
+        return Err(refusal(profile, endpoint, &answer, &value));
     };
     let seconds = |name: &str| match &value[name] {
         serde_json::Value::String(text) => text.trim().parse().ok(),
@@ -123,7 +123,7 @@ pub fn poll(
     http: &Http,
     endpoint: &Endpoint,
     profile: &Profile,
-    client_secret: Option<&Secret>,
+    credentials: &Credentials,
     device: &Device,
 ) -> Result<(Granted, Epoch), Error> {
     let deadline = Deadline::after(device.expires_in);
@@ -135,7 +135,7 @@ pub fn poll(
         }
         let limit = LIMIT.min(deadline.left().max(Duration::from_secs(1)));
         let what = TokenRequest::DeviceCode(&device.code);
-        let refused = match request(http, endpoint, profile, client_secret, what, limit) {
+        let refused = match request(http, endpoint, profile, credentials, what, limit) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };

@@ -2,9 +2,14 @@
 //! store.
 
 pub mod authorization_code;
+mod client_assertion;
 mod client_auth;
+mod credentials;
 pub mod device_code;
+mod hint;
 pub mod id_token;
+mod jwt;
+mod key;
 mod lenient;
 pub mod metadata;
 pub mod pkce;
@@ -19,6 +24,7 @@ use crate::http::{self, Endpoint, Http};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use client_auth::Form;
+pub use credentials::Credentials;
 use reply::{Granted, Reading, Refusal};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -78,12 +84,11 @@ pub fn request(
     http: &Http,
     endpoint: &Endpoint,
     profile: &Profile,
-    client_secret: Option<&Secret>,
+    credentials: &Credentials,
     what: TokenRequest<'_>,
     limit: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
     let mut form = Form::default();
-    let mut secrets: Vec<&Secret> = client_secret.into_iter().collect();
     let (grant_type, grant) = what.names();
     let own = profile.quirks.grant_type.as_deref();
     match own.filter(|_| grant == profile.grant.name()) {
@@ -93,28 +98,26 @@ pub fn request(
     match what {
         TokenRequest::ClientCredentials => {}
         TokenRequest::RefreshToken(token) => {
-            secrets.push(token);
-            form.push("refresh_token", token.expose());
+            form.push_secret("refresh_token", token);
         }
         TokenRequest::AuthorizationCode {
             code,
             verifier,
             redirect_uri,
         } => {
-            secrets.extend([code, verifier]);
-            form.push("code", code.expose());
+            form.push_secret("code", code);
             form.push("redirect_uri", redirect_uri);
             if profile.quirks.pkce {
-                form.push("code_verifier", verifier.expose());
+                form.push_secret("code_verifier", verifier);
             }
         }
         TokenRequest::DeviceCode(code) => {
-            secrets.push(code);
-            form.push("device_code", code.expose());
+            form.push_secret("device_code", code);
         }
     }
     ask_for(profile, grant, &mut form);
-    let reply = send(http, endpoint, profile, client_secret, form, limit)?;
+    let answer = send(http, endpoint, profile, credentials, form, limit)?;
+    let (reply, secrets) = (&answer.reply, answer.secrets());
     let read = reply::read(
         reply.status,
         &reply.content_type,
@@ -125,16 +128,33 @@ pub fn request(
     match read {
         Reading::Granted(granted) => Ok((granted, reply.sent_at)),
         Reading::Refused(refusal) => {
-            let words = refusal_words(&reply, &refusal, &secrets);
+            let words = refusal_words(reply, &refusal, &secrets);
             Err(refused(
                 profile,
                 endpoint,
                 Some(what),
-                &reply,
+                reply,
                 &refusal,
                 &words,
             ))
         }
+    }
+}
+
+/// A way to one of the server's endpoints for the profile's client.
+pub fn connect(endpoint: &Endpoint, profile: &Profile, _: &Credentials) -> Result<Http, Error> {
+    Http::new(endpoint, profile.ca_file.as_deref()).map_err(|error| profile.error(&error.message))
+}
+
+/// What a server answered, and the secrets of the request, which it may repeat.
+struct Answer {
+    reply: http::Reply,
+    sent: Vec<Secret>,
+}
+
+impl Answer {
+    fn secrets(&self) -> Vec<&Secret> {
+        self.sent.iter().collect()
     }
 }
 
@@ -143,12 +163,12 @@ fn send(
     http: &Http,
     endpoint: &Endpoint,
     profile: &Profile,
-    client_secret: Option<&Secret>,
+    credentials: &Credentials,
     mut form: Form,
     limit: Duration,
-) -> Result<http::Reply, Refused> {
+) -> Result<Answer, Refused> {
     let identity =
-        client_auth::apply(profile, client_secret, &mut form).map_err(|error| Refused {
+        client_auth::apply(profile, credentials, &mut form).map_err(|error| Refused {
             cause: Cause::Permanent,
             error,
         })?;
@@ -157,6 +177,7 @@ fn send(
         .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
         .collect();
     headers.extend(identity);
+    let sent = form.secrets();
     let form = form.renamed(&profile.quirks.rename);
     let (content_type, body) = if profile.quirks.json_body {
         ("application/json", form.into_json())
@@ -164,6 +185,7 @@ fn send(
         ("application/x-www-form-urlencoded", form.into_body())
     };
     http.post(endpoint, &headers, content_type, &body, limit)
+        .map(|reply| Answer { reply, sent })
         .map_err(|failure| no_answer(profile, failure))
 }
 
@@ -221,12 +243,13 @@ fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
 fn refusal(
     profile: &Profile,
     endpoint: &Endpoint,
-    reply: &http::Reply,
-    refusal: &Refusal,
-    secrets: &[&Secret],
+    answer: &Answer,
+    value: &serde_json::Value,
 ) -> Refused {
-    let words = refusal_words(reply, refusal, secrets);
-    refused(profile, endpoint, None, reply, refusal, &words)
+    let (reply, secrets) = (&answer.reply, answer.secrets());
+    let refusal = reply::refusal(value, &secrets);
+    let words = refusal_words(reply, &refusal, &secrets);
+    refused(profile, endpoint, None, reply, &refusal, &words)
 }
 
 /// Turns a refusal into the message that names profile, host, status, the server's words and the
@@ -259,7 +282,7 @@ fn refused(
         Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
     };
     let mut error = Error::new(kind, message);
-    error.hint = hint(code, reply.status);
+    error.hint = hint::of(profile, what, code, reply.status);
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);
     Refused { cause, error }
@@ -332,43 +355,6 @@ fn retry_after(reply: &http::Reply) -> Option<Duration> {
     let at = httpdate::parse_http_date(text).ok()?;
     let now = UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
     Some(at.duration_since(now).unwrap_or_default())
-}
-
-fn hint(code: &str, status: u16) -> Option<String> {
-    let hint = match (code, status) {
-        ("invalid_client", _) => {
-            "check client_id and client_secret; some servers want another client_auth: \
-             client_secret_basic, client_secret_basic_raw or client_secret_post"
-        }
-        ("invalid_scope", _) => {
-            "check scope: the server does not know or allow one of them for this client"
-        }
-        ("unauthorized_client", _) => {
-            "the server does not allow this grant for this client: check grant, and the client's settings at the server"
-        }
-        ("unsupported_grant_type", _) => {
-            "the server does not have this grant: check grant and token_endpoint"
-        }
-        ("redirect_uri_mismatch", _) => {
-            "register the redirect URI exactly as sent: scheme, host, port and slash; tokctl providers shows it"
-        }
-        ("invalid_grant", _) => "the code was used or has expired: start the login again",
-        ("access_denied", _) => {
-            "the person at the browser, or the server, said no: log in again to be asked anew"
-        }
-        ("invalid_target", _) => {
-            "check audience and resource: the server does not know one of them"
-        }
-        ("invalid_dpop_proof" | "use_dpop_nonce", _) => {
-            "the server wants tokens bound to a key (DPoP, RFC 9449), which tokctl does not have: \
-             switch that off for this client"
-        }
-        ("", 404 | 405) => "check token_endpoint",
-        ("", 401 | 403) => "check client_id, client_secret and client_auth",
-        ("", 300..=399) => "set token_endpoint to the address that the server really has",
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }
 
 #[cfg(test)]

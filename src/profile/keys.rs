@@ -51,6 +51,12 @@ pub const GRANTS: &[&str] = &[
     "token_exchange",
 ];
 
+/// What a key or a client secret can sign with (RFC 7518, RFC 8037, RFC 9864).
+const SIGNING_ALGS: &[&str] = &[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+    "HS256", "HS384", "HS512",
+];
+
 /// Every key of a profile, in the order of the manual.
 pub const KEYS: &[(&str, Shape)] = &[
     ("preset", Shape::Preset),
@@ -65,6 +71,10 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("vars", Shape::Params),
     ("client_id", Shape::Text),
     ("client_secret", Shape::Secret),
+    ("client_key", Shape::Secret),
+    ("client_key_id", Shape::Text),
+    ("signing_alg", Shape::Choice(SIGNING_ALGS)),
+    ("client_assertion_audience", Shape::Text),
     (
         "client_auth",
         Shape::Choice(&[
@@ -199,6 +209,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("scopes", "scope"),
     ("grant_type", "grant"),
     ("token_endpoint_auth_method", "client_auth"),
+    ("token_endpoint_auth_signing_alg", "signing_alg"),
+    ("private_key", "client_key"),
+    ("kid", "client_key_id"),
 ];
 
 /// The candidate that a mistyped word most likely stands for.

@@ -41,13 +41,17 @@ pub enum ClientAuth {
     Post,
     /// `client_id` in the body and no secret: a public client.
     None,
-    /// A method of RFC 7523 or RFC 8705 that this version cannot do.
-    Unsupported,
+    /// A JWT signed with the client's private key (RFC 7523 section 2.2).
+    PrivateKeyJwt,
+    /// The same with the client secret instead of a key.
+    ClientSecretJwt,
+    /// A certificate (RFC 8705), which this version cannot present.
+    Tls,
 }
 
 impl ClientAuth {
-    /// By its name in the configuration, else by whether there is a secret.
-    fn read(name: Option<&str>, has_secret: bool, grant: Grant) -> Self {
+    /// By its name in the configuration, else by whether there is a secret or a key.
+    fn read(name: Option<&str>, has_secret: bool, has_key: bool, grant: Grant) -> Self {
         match name {
             Some("client_secret_basic") => Self::Basic,
             Some("client_secret_basic_raw") => Self::BasicRaw,
@@ -56,10 +60,12 @@ impl ClientAuth {
                 Self::None
             }
             Some("client_secret_post") => Self::Post,
-            Some("none") => Self::None,
-            Some(_) => Self::Unsupported,
+            Some("private_key_jwt") => Self::PrivateKeyJwt,
+            Some("client_secret_jwt") => Self::ClientSecretJwt,
+            Some("tls_client_auth") => Self::Tls,
             None if has_secret => Self::Basic,
-            None => Self::None,
+            None if has_key => Self::PrivateKeyJwt,
+            Some(_) | None => Self::None,
         }
     }
 }
@@ -159,6 +165,12 @@ pub struct Profile {
     pub authorization_params: Params,
     pub client_id: String,
     pub client_secret: Option<SecretSource>,
+    pub client_key: Option<SecretSource>,
+    /// `kid` in the header of what the key signs.
+    pub client_key_id: Option<String>,
+    pub signing_alg: Option<String>,
+    /// `aud` of the client's assertion, where the server wants another than its name.
+    pub client_assertion_audience: Option<String>,
     pub client_auth: ClientAuth,
     /// Whether the configuration names it; else the server's metadata may suggest another.
     pub client_auth_is_set: bool,
@@ -250,7 +262,13 @@ impl Profile {
             return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
         }
         let set_auth = values.text("client_auth");
-        let client_auth = ClientAuth::read(set_auth.as_deref(), client_secret.is_some(), grant);
+        let client_key = values.secret("client_key");
+        let client_auth = ClientAuth::read(
+            set_auth.as_deref(),
+            client_secret.is_some(),
+            client_key.is_some(),
+            grant,
+        );
         Ok(Self {
             name: name.to_owned(),
             issuer,
@@ -265,6 +283,10 @@ impl Profile {
             authorization_params: values.params("authorization_params"),
             client_id,
             client_secret,
+            client_key,
+            client_key_id: values.text("client_key_id"),
+            signing_alg: values.text("signing_alg"),
+            client_assertion_audience: values.text("client_assertion_audience"),
             client_auth,
             client_auth_is_set: set_auth.is_some(),
             grant,
@@ -370,6 +392,30 @@ impl Profile {
         let more = self.quirks.offline_scope.iter();
         scope.extend(more.filter(|word| !self.scope.contains(word)).cloned());
         scope.join(&self.scope_separator)
+    }
+
+    /// The server's name for itself, else the address of its token endpoint: the audience of what is
+    /// signed for it (draft-ietf-oauth-rfc7523bis-11 section 4 demands the first).
+    pub fn server(&self) -> &str {
+        let named = self.issuer.as_deref().or(self.token_endpoint.as_deref());
+        named.unwrap_or_default()
+    }
+
+    /// Whether the store keeps its client secret or key.
+    pub fn has_stored_secret(&self) -> bool {
+        let sources = [&self.client_secret, &self.client_key];
+        sources
+            .iter()
+            .any(|source| matches!(source, Some(SecretSource::Keyring)))
+    }
+
+    /// A configuration error about this profile's key.
+    pub fn key_error(&self, what: &str) -> Error {
+        let source = self.client_key.as_ref().map(SecretSource::describe);
+        self.error(&format!(
+            "client_key, {}: {what}",
+            source.unwrap_or_default()
+        ))
     }
 
     /// A configuration error about this profile.

@@ -111,7 +111,10 @@ class Adapter {
 }
 
 // ---------------------------------------------------------------- clients
-const pub = (t) => ({ keys: [json(`keys/client-${t}.pub.jwk.json`)] });
+const pub = (t) => {
+  const { alg, ...key } = json(`keys/client-${t}.pub.jwk.json`); // good for every algorithm of its kind
+  return { keys: [key] };
+};
 const NATIVE = [
   'http://127.0.0.1/callback',
   'http://[::1]/callback',
@@ -193,6 +196,7 @@ const clients = [
   native('pkce-rt5s', { rig_ttl: 2, rig_rt_ttl: 5 }),
   native('pkce-norefresh', { grant_types: ['authorization_code'] }),
   native('pkce-html', { rig_login: 'html' }),
+  native('pkce-pkjwt', { token_endpoint_auth_method: 'private_key_jwt', jwks: pub('ec') }),
   native('pkce-par', { require_pushed_authorization_requests: true }),
   native('pkce-dpop', { dpop_bound_access_tokens: true }),
   native('pkce-confidential', {
@@ -213,6 +217,11 @@ const clients = [
   device('device-slow', { rig_interval: 1, rig_slow_down: true }),
   device('device-2s', { rig_interval: 1, rig_ttl: 2 }),
   device('device-expires3s', { rig_interval: 1, rig_dc_ttl: 3 }),
+  device('device-pkjwt', {
+    rig_interval: 1,
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: pub('rsa'),
+  }),
   device('device-basic', {
     rig_interval: 1,
     token_endpoint_auth_method: 'client_secret_basic',
@@ -289,6 +298,12 @@ const provider = new Provider(issuer, {
     'none',
     ...(tls && opt['client-ca'] ? ['tls_client_auth'] : []),
   ],
+  enabledJWA: {
+    clientAuthSigningAlgValues: [
+      ...['HS256', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+      ...['ES256', 'EdDSA', 'Ed25519'],
+    ],
+  },
   pkce: { required: (ctx, client) => !client.rig_no_pkce },
   interactions: { url: (ctx, i) => `${opt.prefix}/interaction/${i.uid}` },
   findAccount: (ctx, sub) => ({

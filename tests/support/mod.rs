@@ -13,6 +13,7 @@ pub mod helpers;
 pub mod http;
 pub mod issuer;
 pub mod keyring;
+pub mod keys;
 pub mod login;
 pub mod namespace;
 pub mod oidc;

@@ -1,13 +1,13 @@
 //! A new profile is tried before it is kept.
 
-use crate::client_secret;
 use crate::clock::{self, Deadline};
+use crate::credentials;
 use crate::error::Result;
 use crate::exchange::exchange;
 use crate::holdings::Holdings;
 use crate::http::Http;
-use crate::oauth::TokenRequest;
-use crate::profile::{Profile, SecretSource};
+use crate::oauth::{Credentials, TokenRequest};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::server;
 use crate::store::Interaction;
@@ -22,15 +22,14 @@ pub fn run(profile: &Profile, given: Option<&Secret>) -> Result<String> {
     if profile.is_repeatable() {
         return fetch(profile, given, deadline);
     }
-    let secret = secret(profile, given, deadline);
-    secret.and_then(|_| look(profile, deadline))
+    credentials(profile, given, deadline).and_then(|_| look(profile, deadline))
 }
 
 /// Client credentials: asks for a token, which nobody keeps.
 fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Result<String> {
-    let secret = secret(profile, given, deadline)?;
+    let credentials = credentials(profile, given, deadline)?;
     let request = TokenRequest::ClientCredentials;
-    let result = exchange(profile, secret.as_ref(), request, deadline, Duration::ZERO);
+    let result = exchange(profile, &credentials, request, deadline, Duration::ZERO);
     let (granted, sent_at) = result.map_err(|refused| refused.error)?;
     let merged = crate::merged::Merged::renewed(profile, None, granted, sent_at);
     let token = merged.wanted(profile)?;
@@ -40,17 +39,26 @@ fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Resul
     Ok(format!("the server gave a token{life}"))
 }
 
-/// The secret that is to be stored, or what its source gives now.
-fn secret(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Result<Option<Secret>> {
-    match (given, &profile.client_secret) {
-        (Some(given), _) => Ok(Some(given.clone())),
-        (None, Some(SecretSource::Keyring)) => {
-            let mut holdings = Holdings::open(profile, deadline, Interaction::Allowed)?;
-            client_secret::find(profile, &mut holdings, deadline)
-        }
-        (None, Some(source)) => source.resolve(&profile.name, deadline),
-        (None, None) => Ok(None),
+/// The secret that is to be stored, or what the sources give now.
+fn credentials(
+    profile: &Profile,
+    given: Option<&Secret>,
+    deadline: Deadline,
+) -> Result<Credentials> {
+    if let Some(given) = given {
+        let rest = Profile {
+            client_secret: None,
+            ..profile.clone()
+        };
+        let mut credentials = credentials::find(&rest, None, deadline)?;
+        credentials.secret = Some(given.clone());
+        return Ok(credentials);
     }
+    if profile.has_stored_secret() {
+        let mut holdings = Holdings::open(profile, deadline, Interaction::Allowed)?;
+        return credentials::find(profile, Some(&mut holdings), deadline);
+    }
+    credentials::find(profile, None, deadline)
 }
 
 /// A grant that needs a person: the server's addresses are found, and the one for tokens answers.
