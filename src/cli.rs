@@ -62,6 +62,7 @@ pub const COMMANDS: &[&str] = &[
     "unlock",
     "providers",
     "doctor",
+    "completions",
 ];
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +81,9 @@ pub enum Command {
     Providers(Providers),
     Doctor(Doctor),
     Helper(Helper),
+    Completions(Completions),
+    #[command(hide = true)]
+    Complete(Complete),
     #[command(hide = true)]
     Renewal(Renewal),
 }
@@ -340,6 +344,7 @@ pub struct Refresh {
 #[derive(Debug, Args)]
 pub struct Providers {
     /// The preset
+    #[arg(value_name = "PRESET")]
     pub name: Option<String>,
 }
 
@@ -417,6 +422,41 @@ pub enum Program {
     Bazel,
     Go,
     Terraform,
+}
+
+/// Print the completions of a shell, for it to read when it starts
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+const COMPLETIONS: &str = "\
+bash:        source <(tokctl completions bash)                        in ~/.bashrc
+zsh:         source <(tokctl completions zsh)                         in ~/.zshrc, after compinit
+fish:        tokctl completions fish | source                         in ~/.config/fish/config.fish
+PowerShell:  tokctl completions powershell | Out-String | Invoke-Expression   in $PROFILE";
+
+/// The shells that can be completed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
+/// For the shells' completions: what the end of a command line can be
+#[derive(Debug, Args)]
+pub struct Complete {
+    /// The word that is being typed
+    #[arg(long, require_equals = true, default_value = "")]
+    pub current: OsString,
+    /// The words before it, without the program's name
+    #[arg(last = true)]
+    pub words: Vec<OsString>,
 }
 
 /// For tokctl itself: renew in the background

@@ -1,4 +1,4 @@
-//! The texts that must agree with the program: manual pages, completions, the README and the keys of a
+//! The texts that must agree with the program: manual pages, the README and the keys of a
 //! profile.
 //!
 //! `TOKCTL_UPDATE_DOCS=1 cargo test --test docs` writes the generated ones anew.
@@ -8,7 +8,6 @@
 mod cli;
 
 use clap::CommandFactory;
-use clap_complete::Shell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,33 +67,6 @@ fn each_command_has_its_manual_page() {
         let text = text.replace(".br\n\n.br\n", ".br\n");
         check(Path::new(&format!("man/{name}.1")), text.as_bytes());
     }
-}
-
-#[test]
-fn each_shell_has_its_completions() {
-    for (shell, file) in [
-        (Shell::Bash, "tokctl.bash"),
-        (Shell::Zsh, "_tokctl"),
-        (Shell::Fish, "tokctl.fish"),
-        (Shell::PowerShell, "_tokctl.ps1"),
-    ] {
-        let mut text = Vec::new();
-        clap_complete::generate(shell, &mut visible(), "tokctl", &mut text);
-        check(&Path::new("completions").join(file), &text);
-    }
-}
-
-/// The command without what is hidden, which the generators would offer.
-fn visible() -> clap::Command {
-    let whole = cli::Cli::command();
-    let shown: Vec<clap::Command> = whole
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-        .cloned()
-        .collect();
-    let mut bare = clap::Command::new("tokctl").version(env!("CARGO_PKG_VERSION"));
-    bare = bare.args(whole.get_arguments().cloned());
-    bare.subcommand_required(true).subcommands(shown)
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod add;
 mod api;
+mod complete;
+mod completions;
 mod doctor;
 mod get;
 mod import;
@@ -41,6 +43,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Logout(logout) => logout::run(&global, &logout),
         Command::Secret(secret) => secret::run(&global, &secret),
         Command::Unlock(unlock) => unlock::run(&unlock),
+        Command::Completions(completions) => completions::run(&completions),
+        Command::Complete(complete) => complete::run(&complete),
         // main hands these over before: their answers are their programs', not ours.
         Command::Helper(_) => Ok(()),
         Command::Renewal(Renewal { wanted, profile }) => {

@@ -130,6 +130,14 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("keep", Shape::Members),
 ];
 
+/// The words of which a key has one; none for keys of another kind.
+pub fn choices(key: &str) -> &'static [&'static str] {
+    match KEYS.iter().find(|(name, _)| *name == key) {
+        Some((_, Shape::Choice(words))) => words,
+        _ => &[],
+    }
+}
+
 /// What is wrong, and where in the text.
 #[derive(Debug)]
 pub struct Fault {

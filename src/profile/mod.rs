@@ -20,6 +20,7 @@ pub use api::Api;
 use config::Config;
 use fields::{Fields, merge};
 use keys::Values;
+pub use keys::choices;
 pub use quirks::AssumedLife;
 use quirks::Quirks;
 use ring::digest::{Context, SHA256};
