@@ -53,6 +53,7 @@ pub const COMMANDS: &[&str] = &[
     "helper",
     "get",
     "api",
+    "exec",
     "login",
     "status",
     "refresh",
@@ -70,6 +71,7 @@ pub enum Command {
     Add(Box<Add>),
     Get(Get),
     Api(Api),
+    Exec(Exec),
     Login(Login),
     Status(Status),
     Refresh(Refresh),
@@ -244,6 +246,39 @@ pub struct Api {
     pub timeout: Option<Duration>,
     #[command(flatten)]
     pub wanted: Wanted,
+}
+
+/// Run a command with tokens in its environment
+///
+/// The command takes the place of tokctl, so its exit code and signals are its own. One profile's token is in
+/// TOKCTL_TOKEN; those of several are in TOKCTL_TOKEN_PROFILE each (the profile's name in capitals, all but letters and
+/// digits as _), where a tokctl that the command calls finds them too. The exit code is 127 where there is no such
+/// command, 126 where it cannot be run, and tokctl's own where there is no token; then nothing is run.
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The profiles
+    #[arg(value_name = "PROFILE")]
+    pub profiles: Vec<String>,
+    /// The variable for the token [default: TOKCTL_TOKEN]; with =PROFILE one of several
+    #[arg(short, long, value_name = "NAME[=PROFILE]")]
+    pub env: Vec<String>,
+    /// Put the path of a file in memory that holds the token into the variable [default: TOKCTL_FILE]
+    #[arg(long)]
+    pub file: bool,
+    /// The same with a file that is kept fresh as long as the command runs
+    #[arg(long)]
+    pub refresh: bool,
+    /// How long the token must still be good [default: the smaller of 5 minutes and a tenth of its life]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub min_ttl: Option<Duration>,
+    /// The time for each token: lock, store and network [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// What shapes the token, over the profile's own settings.

@@ -111,11 +111,7 @@ pub fn session_bus() -> Vec<String> {
     let mut addresses: Vec<String> = var("DBUS_SESSION_BUS_ADDRESS").into_iter().collect();
     #[cfg(unix)]
     {
-        let uid = nix::unistd::getuid();
-        let standard = PathBuf::from(format!("/run/user/{uid}"));
-        let dir = path("XDG_RUNTIME_DIR")
-            .filter(|dir| dir.is_absolute())
-            .unwrap_or(standard);
+        let dir = runtime_dir();
         if let Some(dir) = dir.to_str() {
             // D-Bus specification, "Server Addresses": anything else is escaped as %XX.
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\*.".contains(&byte);
@@ -136,6 +132,20 @@ pub fn session_bus() -> Vec<String> {
         }
     }
     addresses
+}
+
+/// The user's directory for what lives as long as the session.
+#[cfg(unix)]
+fn runtime_dir() -> PathBuf {
+    path("XDG_RUNTIME_DIR")
+        .filter(|dir| dir.is_absolute())
+        .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", nix::unistd::getuid())))
+}
+
+/// Directories that may be in memory, best first.
+#[cfg(unix)]
+pub fn memory_dirs() -> [PathBuf; 2] {
+    [runtime_dir(), PathBuf::from("/dev/shm")]
 }
 
 /// systemd's directory of credentials for this unit.

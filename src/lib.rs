@@ -55,11 +55,11 @@ pub fn main() -> ExitCode {
         ui::collect();
     }
     match command::run(cli) {
-        Ok(()) => {
+        Ok(code) => {
             for warning in ui::collected() {
                 ui::warn(&warning);
             }
-            ExitCode::SUCCESS
+            code
         }
         Err(error) => {
             ui::error(&error, json);

@@ -37,7 +37,12 @@ const DOORS: &[(&str, &[&str])] = &[
     // Other programs.
     (
         "process::Command",
-        &["renewal.rs", "profile/program.rs", "login/browser.rs"],
+        &[
+            "renewal.rs",
+            "profile/program.rs",
+            "login/browser.rs",
+            "command/exec/mod.rs",
+        ],
     ),
     // Words: the one file that writes them, and the answer.
     ("println!", &[]),
@@ -90,6 +95,19 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ),
     ("oauth/jwt.rs", "signs with a client secret"),
     ("oauth/key.rs", "reads a private key from its text"),
+    (
+        "command/exec/mod.rs",
+        "puts the token into the command's environment",
+    ),
+    (
+        "command/exec/memory.rs",
+        "writes the token into a file in memory",
+    ),
+    (
+        "command/exec/place.rs",
+        "writes the token into a file in memory",
+    ),
+    ("oauth/mod.rs", "puts the refresh token into the form"),
     (
         "oauth/client_auth.rs",
         "puts the client secret into form or header",

@@ -5,6 +5,7 @@ mod api;
 mod complete;
 mod completions;
 mod doctor;
+mod exec;
 mod get;
 mod import;
 mod login;
@@ -25,13 +26,16 @@ use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
 use crate::token::Token;
 use crate::ui;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// Runs what the command line asks for.
-pub fn run(cli: Cli) -> Result<()> {
+pub fn run(cli: Cli) -> Result<ExitCode> {
     let global = cli.global;
     match cli.command {
         Command::Add(add) => add::run(&global, &add),
+        // The exit code is the command's that it runs.
+        Command::Exec(exec) => return exec::run(&global, &exec),
         Command::Get(get) => get::run(&global, &get),
         Command::Api(api) => api::run(&global, &api),
         Command::Login(login) => login::run(&global, &login),
@@ -50,7 +54,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Renewal(Renewal { wanted, profile }) => {
             renewal::serve(|config| load_from(config, &profile, &wanted))
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The time budget where neither the command line nor the profile sets one.

@@ -178,6 +178,15 @@ impl Run {
         )
     }
 
+    /// This exit code, exactly this on stdout, nothing on stderr: another command's end, handed on.
+    #[track_caller]
+    pub fn exits(&self, code: i32, stdout: &str) -> &Self {
+        self.check(
+            self.code == code && self.stdout == stdout && self.stderr.is_empty(),
+            || format!("exit {code}, stdout {stdout:?}, no stderr"),
+        )
+    }
+
     /// Killed by this signal, without a word.
     #[track_caller]
     pub fn ends_by_signal(&self, signal: i32) -> &Self {
