@@ -435,16 +435,48 @@ pub struct Unlock {
 
 /// Speak a program's credential protocol: git, kubectl, docker, cargo, bazel, go or terraform
 #[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct Helper {
+    #[command(subcommand)]
+    pub setup: Option<Setup>,
     /// The program
-    #[arg(value_enum)]
-    pub program: Program,
+    #[arg(value_enum, required = true)]
+    pub program: Option<Program>,
     /// The profile, and what the program adds; without a profile the one that has the host in `hosts`
     #[arg(value_name = "PROFILE")]
     pub arguments: Vec<String>,
     /// Which of the grant's tokens [default: the profile's `token`, else access]
     #[arg(long, value_enum, value_name = "KIND")]
     pub token: Option<Kind>,
+}
+
+/// What is done about a helper, beside being one.
+#[derive(Debug, Subcommand)]
+pub enum Setup {
+    Install(Install),
+}
+
+/// Let a program ask tokctl: makes the link, or writes the line in the program's own file
+///
+/// Shows on stderr what it changes, changes nothing that is there already, and leaves what others have written as it
+/// is. Only the hosts that the profile owns are written down.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// The program
+    #[arg(value_enum)]
+    pub program: Program,
+    /// The profile; without one, for every profile that has hosts (not for kubectl and go)
+    pub profile: Option<String>,
+    /// Take back what the same command has done
+    #[arg(long)]
+    pub remove: bool,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The programs that have a helper.
@@ -521,21 +553,31 @@ impl Wanted {
     }
 }
 
-/// Reads the command line. A `get` is read with its own arguments alone: building the whole tree of
-/// commands would cost a fifth of what an empty process costs.
+/// Reads the command line. What programs call is read with its own arguments alone: building the whole
+/// tree of commands would cost a fifth of what an empty process costs.
 pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    if args.get(1).is_some_and(|word| word == "get") {
-        let command = Get::augment_args(Global::augment_args(clap::Command::new("tokctl")))
-            .bin_name("tokctl get")
-            .version(env!("CARGO_PKG_VERSION"));
-        let matches = command.try_get_matches_from(&args[1..])?;
-        let global = Global::from_arg_matches(&matches)?;
-        return Ok(Cli {
-            global,
-            command: Command::Get(Get::from_arg_matches(&matches)?),
-        });
+    let word = args.get(1).and_then(|word| word.to_str());
+    match word {
+        Some("get") => parse_alone::<Get>(args, "tokctl get", Command::Get),
+        Some("helper") => parse_alone::<Helper>(args, "tokctl helper", Command::Helper),
+        _ => Cli::try_parse_from(args),
     }
-    Cli::try_parse_from(args)
+}
+
+fn parse_alone<A: Args>(
+    args: &[OsString],
+    name: &'static str,
+    command: impl Fn(A) -> Command,
+) -> Result<Cli, clap::Error> {
+    let alone = A::augment_args(Global::augment_args(clap::Command::new("tokctl")))
+        .bin_name(name)
+        .propagate_version(true)
+        .version(env!("CARGO_PKG_VERSION"));
+    let matches = alone.try_get_matches_from(&args[1..])?;
+    Ok(Cli {
+        global: Global::from_arg_matches(&matches)?,
+        command: command(A::from_arg_matches(&matches)?),
+    })
 }
 
 impl Cli {

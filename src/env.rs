@@ -1,5 +1,7 @@
 //! Every environment variable and default path, and no other file reads them.
 
+pub mod programs;
+
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::ffi::OsString;

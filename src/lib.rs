@@ -46,8 +46,10 @@ pub fn main() -> ExitCode {
         Err(usage) => return report_usage(&usage, &args),
     };
     ui::set_level(cli.global.quiet, cli.global.verbose);
-    if let cli::Command::Helper(helper) = &cli.command {
-        return helper::run(&command::helper_call(helper), cli.global.config.as_deref());
+    if let cli::Command::Helper(helper) = &cli.command
+        && let Some(call) = command::helper_call(helper)
+    {
+        return helper::run(&call, cli.global.config.as_deref());
     }
     let json = cli.wants_json();
     if json {

@@ -35,23 +35,42 @@ fn check(path: &Path, generated: &[u8]) {
     );
 }
 
-/// The visible subcommands, a subcommand's own ones included, each with its full name.
+/// The visible subcommands.
 fn commands() -> Vec<clap::Command> {
     let mut whole = cli::Cli::command();
     whole.build();
-    whole
+    visible_of(&whole)
+}
+
+fn visible_of(command: &clap::Command) -> Vec<clap::Command> {
+    command
         .get_subcommands()
         .filter(|command| !command.is_hide_set() && command.get_name() != "help")
         .cloned()
         .collect()
 }
 
+/// Those that have a page of their own: each subcommand, and what is below the one that is a program's
+/// protocol itself.
+fn pages() -> Vec<(String, clap::Command)> {
+    let mut pages = Vec::new();
+    for command in commands() {
+        let name = command.get_name().to_owned();
+        if name == "helper" {
+            let below = visible_of(&command).into_iter();
+            pages.extend(below.map(|below| (format!("{name} {}", below.get_name()), below)));
+        }
+        pages.push((name, command));
+    }
+    pages
+}
+
 #[test]
 fn each_command_has_its_manual_page() {
-    for command in commands() {
+    for (words, command) in pages() {
         // clap's names live as long as the program.
-        let name: &'static str = format!("tokctl-{}", command.get_name()).leak();
-        let usage = format!("tokctl {}", command.get_name());
+        let name: &'static str = format!("tokctl-{}", words.replace(' ', "-")).leak();
+        let usage = format!("tokctl {words}");
         let page = command
             .name(name)
             .bin_name(usage)
@@ -72,12 +91,9 @@ fn each_command_has_its_manual_page() {
 #[test]
 fn the_manual_names_every_command_exit_code_and_variable() {
     let page = read("man/tokctl.1").replace("\\-", "-");
-    for command in commands() {
-        assert!(
-            page.contains(&format!("tokctl-{} (1)", command.get_name())),
-            "{}",
-            command.get_name()
-        );
+    for (words, _) in pages() {
+        let name = format!("tokctl-{} (1)", words.replace(' ', "-"));
+        assert!(page.contains(&name), "{name}");
     }
     for code in 0..=7 {
         assert!(page.contains(&format!(".B {code}\n")), "exit code {code}");
@@ -87,9 +103,9 @@ fn the_manual_names_every_command_exit_code_and_variable() {
     }
 }
 
-/// The environment variables that the program reads, from its one file that does.
+/// The environment variables that the program reads, from the files that do.
 fn variables() -> Vec<String> {
-    let source = read("src/env.rs");
+    let source = read("src/env/programs.rs") + &read("src/env.rs");
     let source = source
         .split("#[cfg(test)]")
         .next()

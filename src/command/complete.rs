@@ -171,10 +171,16 @@ impl<'c> Place<'c> {
                 .command
                 .get_subcommands()
                 .filter(|command| !command.is_hide_set());
-            return End::Words(beginning(
+            let mut words = beginning(
                 current,
                 below.map(|command| (command.get_name().to_owned(), about(command.get_about()))),
-            ));
+            );
+            // A program that has a helper, or what is done about one.
+            let first = self.positional().map(|arg| self.values(arg, current));
+            if let Some(End::Words(values)) = first {
+                words.splice(0..0, values);
+            }
+            return End::Words(words);
         }
         self.positional()
             .map_or_else(|| End::Words(Vec::new()), |arg| self.values(arg, current))

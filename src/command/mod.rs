@@ -8,6 +8,7 @@ mod doctor;
 mod exec;
 mod get;
 mod import;
+mod install;
 mod login;
 mod logout;
 mod providers;
@@ -16,7 +17,7 @@ mod secret;
 mod status;
 mod unlock;
 
-use crate::cli::{self, Cli, Command, Global, Kind, Program, Renewal, Wanted};
+use crate::cli::{self, Cli, Command, Global, Kind, Program, Renewal, Setup, Wanted};
 use crate::clock;
 use crate::env;
 use crate::error::{Error, Result};
@@ -49,8 +50,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Unlock(unlock) => unlock::run(&unlock),
         Command::Completions(completions) => completions::run(&completions),
         Command::Complete(complete) => complete::run(&complete),
-        // main hands these over before: their answers are their programs', not ours.
-        Command::Helper(_) => Ok(()),
+        // main hands the others over before: their answers are their programs', not ours.
+        Command::Helper(helper) => match helper.setup {
+            Some(Setup::Install(install)) => install::run(&global, &install),
+            None => Ok(()),
+        },
         Command::Renewal(Renewal { wanted, profile }) => {
             renewal::serve(|config| load_from(config, &profile, &wanted))
         }
@@ -88,9 +92,18 @@ fn worst(mut failures: Vec<Error>) -> Result<()> {
     Err(worst)
 }
 
-/// A helper's call as its module takes it.
-pub fn helper_call(helper: &cli::Helper) -> Call {
-    let mode = match helper.program {
+/// A helper's call as its module takes it; none where the helper is only to be set up.
+pub fn helper_call(helper: &cli::Helper) -> Option<Call> {
+    Some(Call {
+        mode: mode(helper.program?),
+        profile: None,
+        arguments: helper.arguments.clone(),
+        token: helper.token.map(kind),
+    })
+}
+
+fn mode(program: Program) -> Mode {
+    match program {
         Program::Git => Mode::Git,
         Program::Kubectl => Mode::Kubectl,
         Program::Docker => Mode::Docker,
@@ -98,13 +111,6 @@ pub fn helper_call(helper: &cli::Helper) -> Call {
         Program::Bazel => Mode::Bazel,
         Program::Go => Mode::Go,
         Program::Terraform => Mode::Terraform,
-    };
-    let token = helper.token.map(kind);
-    Call {
-        mode,
-        profile: None,
-        arguments: helper.arguments.clone(),
-        token,
     }
 }
 

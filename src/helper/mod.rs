@@ -10,6 +10,7 @@ mod core;
 mod docker;
 mod git;
 mod go;
+pub mod install;
 mod kubectl;
 mod matrix;
 mod mode;

@@ -1,0 +1,89 @@
+//! The hosts that a program is told of, each with the profile that owns it.
+
+use crate::error::{Error, Result};
+use crate::http::Endpoint;
+use crate::profile::Profile;
+use crate::profile::config::Config;
+use crate::ui;
+
+/// A server whose token we have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Scheme, host and port, in lower case and without a default port.
+    pub origin: String,
+}
+
+impl Host {
+    /// Host and port, as most programs name a server.
+    pub fn authority(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, rest)| rest)
+    }
+
+    /// Whether a URL is this server's, as far as it can be read in one way only.
+    pub fn owns(&self, url: &str) -> bool {
+        crate::helper::origin_of(url)
+            .and_then(|origin| Endpoint::parse_origin(&origin).ok())
+            .is_some_and(|endpoint| endpoint.origin() == self.origin)
+    }
+}
+
+/// The hosts of a profile, or of all.
+///
+/// # Errors
+/// [`Kind::Config`](crate::error::Kind::Config) where there are none, since no program would be
+/// given a token then.
+pub fn of(config: &Config, profile: Option<&str>) -> Result<Vec<Host>> {
+    let Some(name) = profile else {
+        return of_all(config);
+    };
+    let hosts = of_one(&Profile::load(config, name)?);
+    if hosts.is_empty() {
+        let what = format!("profile {name:?} has no hosts, so no program would be given its token");
+        return Err(Error::config(what).hint(hint(config)));
+    }
+    Ok(hosts)
+}
+
+fn of_all(config: &Config) -> Result<Vec<Host>> {
+    let mut hosts: Vec<Host> = Vec::new();
+    for name in config.names()? {
+        match Profile::load(config, &name) {
+            Ok(profile) => {
+                let more = of_one(&profile);
+                hosts.extend(more);
+            }
+            // The others can be installed nevertheless.
+            Err(error) => ui::warn(&format!("left out: {error}")),
+        }
+    }
+    hosts.sort_by(|one, two| one.origin.cmp(&two.origin));
+    hosts.dedup();
+    if hosts.is_empty() {
+        let what = "no profile has hosts, so no program would be given a token";
+        return Err(Error::config(what).hint(hint(config)));
+    }
+    Ok(hosts)
+}
+
+fn of_one(profile: &Profile) -> Vec<Host> {
+    let mut hosts: Vec<Host> = Vec::new();
+    for host in &profile.hosts {
+        let Ok(endpoint) = Endpoint::parse_origin(host) else {
+            continue;
+        };
+        let host = Host {
+            origin: endpoint.origin(),
+        };
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts
+}
+
+fn hint(config: &Config) -> String {
+    let file = config
+        .path()
+        .map_or_else(String::new, |path| format!(" in {}", path.display()));
+    format!("name the servers that may have it{file}: hosts = [\"https://git.corp.example\"]")
+}

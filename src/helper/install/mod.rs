@@ -1,0 +1,136 @@
+//! A program is made to ask us: by a link, or by a line in the user's own file.
+//!
+//! Each program's file makes a [`Plan`] of its changes, which is shown and carried out here. What
+//! others have written stays; what is undone is what carries our name, and nothing beside it.
+
+mod bazel;
+mod cargo;
+mod change;
+mod docker;
+mod git;
+mod go;
+mod hosts;
+mod kubectl;
+mod place;
+mod terraform;
+mod text;
+mod tool;
+
+use super::Mode;
+use crate::error::{Error, Result};
+use crate::profile::config::Config;
+use crate::ui;
+use change::Change;
+use hosts::Host;
+use place::Place;
+
+/// What is asked for.
+pub struct Request<'a> {
+    pub mode: Mode,
+    /// The profile that the program is to name.
+    pub profile: Option<&'a str>,
+    /// Whether the changes are only to be shown.
+    pub dry_run: bool,
+}
+
+/// What is to be changed, and what a person should know about it.
+#[derive(Default)]
+struct Plan {
+    changes: Vec<Change>,
+    /// What is not as it should be, though it is not ours to change.
+    warnings: Vec<String>,
+    /// What is left for the person to do.
+    advice: Vec<String>,
+}
+
+/// What every program's file is told.
+struct Job<'a> {
+    place: Place,
+    profile: Option<&'a str>,
+    /// Whose token is given to whom; none when something is taken back.
+    hosts: Vec<Host>,
+}
+
+/// Makes the program ask us for the hosts of the profile, or of every profile.
+pub fn install(request: &Request<'_>, config: &Config) -> Result<()> {
+    let mode = request.mode;
+    if request.profile.is_none() && matches!(mode, Mode::Kubectl | Mode::Go) {
+        let what = format!(
+            "{} names no host to its helper, so a profile is needed",
+            mode.name()
+        );
+        return Err(Error::usage(what).hint(format!(
+            "run: tokctl helper install {} PROFILE",
+            mode.name()
+        )));
+    }
+    let job = Job {
+        place: Place::find()?,
+        profile: request.profile,
+        hosts: hosts::of(config, request.profile)?,
+    };
+    let plan = match mode {
+        Mode::Git => git::install(&job),
+        Mode::Docker => docker::install(&job),
+        Mode::Cargo => cargo::install(&job),
+        Mode::Kubectl => kubectl::install(&job),
+        Mode::Go => go::install(&job),
+        Mode::Bazel => bazel::install(&job),
+        Mode::Terraform => terraform::install(&job),
+    }?;
+    let whose = request.profile.map_or_else(
+        || "the profile that has the host".to_owned(),
+        |name| format!("profile {name:?}"),
+    );
+    let asks = format!("{} asks tokctl for the token of {whose}", mode.name());
+    plan.carry_out(request.dry_run, &asks)
+}
+
+/// Takes back what [`install`] has done for the same program and profile. The profile may be gone.
+pub fn remove(request: &Request<'_>) -> Result<()> {
+    let job = Job {
+        place: Place::find()?,
+        profile: request.profile,
+        hosts: Vec::new(),
+    };
+    let plan = match request.mode {
+        Mode::Git => git::remove(&job),
+        Mode::Docker => docker::remove(&job),
+        Mode::Cargo => cargo::remove(&job),
+        Mode::Kubectl => kubectl::remove(&job),
+        Mode::Go => go::remove(&job),
+        Mode::Bazel => bazel::remove(&job),
+        Mode::Terraform => terraform::remove(&job),
+    }?;
+    let of_profile = request.profile.map_or_else(
+        || " without a profile's name".to_owned(),
+        |name| format!(" for profile {name:?}"),
+    );
+    let gone = format!("{} does not ask tokctl{of_profile}", request.mode.name());
+    plan.carry_out(request.dry_run, &gone)
+}
+
+impl Plan {
+    /// Shows every change and makes it; says at the end how things are.
+    fn carry_out(self, dry_run: bool, outcome: &str) -> Result<()> {
+        for change in &self.changes {
+            change.show();
+            if !dry_run {
+                change.make()?;
+            }
+        }
+        self.warnings.iter().for_each(|warning| ui::warn(warning));
+        match (self.changes.is_empty(), dry_run) {
+            (true, _) => ui::notice(&format!("nothing to do: {outcome}")),
+            (false, true) => ui::notice("nothing is changed: this was a dry run"),
+            (false, false) => ui::notice(&format!("done: {outcome}")),
+        }
+        self.advice.iter().for_each(|advice| ui::notice(advice));
+        Ok(())
+    }
+}
+
+/// What is in our place already, and is not ours to change.
+fn taken(what: &str, remedy: &str) -> Error {
+    Error::config(what.to_owned()).hint(remedy.to_owned())
+}

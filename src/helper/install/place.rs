@@ -1,0 +1,163 @@
+//! Where we are: the word that starts us, and the links by which docker, bazel and terraform do.
+
+use super::change::{Act, Change};
+use super::taken;
+use crate::env;
+use crate::env::programs;
+use crate::error::{Error, Kind, Result};
+use std::path::{Path, PathBuf};
+
+/// Our own name.
+const NAME: &str = "tokctl";
+
+/// How we are started.
+pub struct Place {
+    /// What others write to start us: the name alone where it is on the PATH, else the whole path.
+    pub word: String,
+    file: PathBuf,
+}
+
+impl Place {
+    /// Looks for the running program on the PATH: a name outlives an upgrade that a path may not.
+    pub fn find() -> Result<Self> {
+        let running = programs::this_file()
+            .and_then(std::fs::canonicalize)
+            .map_err(|cause| Error::io("finding the program's own file", &cause))?;
+        let named = programs::search_path()
+            .into_iter()
+            .filter(|dir| dir.is_absolute())
+            .map(|dir| dir.join(NAME))
+            .find(|file| file.exists());
+        // Another tokctl that comes first would be started instead.
+        let named = named.filter(|file| is_same(file, &running));
+        let word = match &named {
+            Some(_) => NAME.to_owned(),
+            None => running
+                .to_str()
+                .ok_or_else(|| Error::new(Kind::Io, "the program's path is not UTF-8 text"))?
+                .to_owned(),
+        };
+        Ok(Self {
+            word,
+            file: named.unwrap_or(running),
+        })
+    }
+
+    /// Whether a word starts us, wherever we were when it was written.
+    pub fn is_us(&self, word: &str) -> bool {
+        word == self.word || Path::new(word).file_name().is_some_and(|name| name == NAME)
+    }
+
+    /// The change that makes a link of this name on the PATH, if it is not there; the word by which
+    /// others start it; and whether it is found by its name alone.
+    pub fn link(&self, name: &str) -> Result<(Option<Change>, String)> {
+        let path = programs::search_path();
+        if let Some(there) = path
+            .iter()
+            .map(|dir| dir.join(name))
+            .find(|file| is_there(file))
+        {
+            return Ok((self.link_at(&there)?, name.to_owned()));
+        }
+        let Some(local) = env::home().map(|home| home.join(".local/bin")) else {
+            return Err(Error::new(
+                Kind::Io,
+                "there is no home directory for a link",
+            ));
+        };
+        let beside = self.file.parent().filter(|dir| {
+            !path.contains(&local) && path.iter().any(|on_path| on_path == dir) && is_writable(dir)
+        });
+        let dir = beside.unwrap_or(&local);
+        let file = dir.join(name);
+        let word = if path.iter().any(|on_path| on_path == dir) {
+            name.to_owned()
+        } else {
+            file.to_string_lossy().into_owned()
+        };
+        Ok((self.link_at(&file)?, word))
+    }
+
+    /// The change that makes a link in this very place, if it is not there.
+    pub fn link_at(&self, file: &Path) -> Result<Option<Change>> {
+        if is_same(file, &self.file) && file.is_symlink() {
+            return Ok(None);
+        }
+        let mut lines = vec![format!("+ link to {}", self.file.display())];
+        if let Ok(old) = std::fs::read_link(file) {
+            lines.insert(0, format!("- link to {}", old.display()));
+        }
+        if !is_there(file) || self.is_our_link(file) {
+            return Ok(Some(Change {
+                at: file.to_owned(),
+                within: None,
+                lines,
+                act: Act::Link(self.file.clone()),
+            }));
+        }
+        Err(taken(
+            &format!(
+                "{} is there already, and is no link to tokctl",
+                file.display()
+            ),
+            "remove it, or rename it, and run this again",
+        ))
+    }
+
+    /// The changes that take away the links of this name that are ours.
+    pub fn unlink(&self, name: &str) -> Vec<Change> {
+        let local = env::home().map(|home| home.join(".local/bin"));
+        let mut dirs = programs::search_path();
+        dirs.extend(local);
+        let mut files: Vec<PathBuf> = dirs.into_iter().map(|dir| dir.join(name)).collect();
+        files.sort();
+        files.dedup();
+        files
+            .iter()
+            .filter_map(|file| self.unlink_at(file))
+            .collect()
+    }
+
+    /// The same for one place.
+    pub fn unlink_at(&self, file: &Path) -> Option<Change> {
+        let target = std::fs::read_link(file).ok()?;
+        self.is_our_link(file).then(|| Change {
+            at: file.to_owned(),
+            within: None,
+            lines: vec![format!("- link to {}", target.display())],
+            act: Act::Remove,
+        })
+    }
+
+    /// A link that ends at us, or did before we were moved.
+    fn is_our_link(&self, file: &Path) -> bool {
+        let Ok(target) = std::fs::read_link(file) else {
+            return false;
+        };
+        let is_gone = !file.exists() && target.file_name().is_some_and(|name| name == NAME);
+        is_gone || is_same(file, &self.file)
+    }
+}
+
+/// Whether both are one file in the end.
+fn is_same(one: &Path, two: &Path) -> bool {
+    match (std::fs::canonicalize(one), std::fs::canonicalize(two)) {
+        (Ok(one), Ok(two)) => one == two,
+        _ => false,
+    }
+}
+
+fn is_there(file: &Path) -> bool {
+    file.symlink_metadata().is_ok()
+}
+
+#[cfg(unix)]
+fn is_writable(dir: &Path) -> bool {
+    nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_writable(dir: &Path) -> bool {
+    dir.metadata()
+        .is_ok_and(|metadata| !metadata.permissions().readonly())
+}
