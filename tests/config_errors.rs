@@ -29,6 +29,7 @@ store = 'file'                                     => store | none of auto, keyr
 access_cache = 'kernal'                            => access_cache | "kernel"
 token = 'acess'                                    => token | "access"
 git_auth = 'Bearer'                                => git_auth | "bearer"
+docker_auth = 'token'                              => docker_auth | none of password, identity_token
 hosts = ['git.example']                            => hosts | must be https
 hosts = 'https://git.example/x'                    => hosts | without a path
 issuer = 'http://a.example'                        => issuer | https

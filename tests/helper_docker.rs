@@ -81,6 +81,20 @@ fn the_user_name_is_the_profile_s() {
 }
 
 #[test]
+fn an_identity_token_is_the_access_token_and_only_where_the_profile_says_so() {
+    let server = Server::tokens(3600);
+    let said = format!("{HOSTS}\nusername = \"u\"\ndocker_auth = \"identity_token\"");
+    let sandbox = Sandbox::with_grant(&server, &said);
+    let answer = docker(&sandbox, "get", "ghcr.example").json();
+    let wanted = json!({ "ServerURL": "ghcr.example", "Username": "<token>", "Secret": "at-1" });
+    assert_eq!(answer, wanted);
+    let sandbox = Sandbox::with_grant(&server, &said.replace("identity_token", "password"));
+    sandbox.import("rt-2");
+    let answer = docker(&sandbox, "get", "ghcr.example").json();
+    assert_eq!(answer["Username"], "u");
+}
+
+#[test]
 fn store_takes_back_what_was_given_and_says_that_it_keeps_nothing_else() {
     let server = Server::tokens(3600);
     let sandbox = Sandbox::with_grant(&server, HOSTS);
@@ -198,6 +212,49 @@ fn skopeo_reads_a_manifest_with_the_token_and_shows_why_there_is_none() {
     let run = client(&other, "skopeo", &words);
     run.fails(1, "");
     assert!(!run.stderr.contains("tokctl"), "{run:?}");
+}
+
+/// A registry whose own token server takes an identity token, as a refresh token.
+fn registry_with_identity(tokens: &Tokens, request: &Request) -> Reply {
+    let bearer = request.header("authorization") == Some("Bearer registry-1");
+    let form = request.form();
+    let field = |name: &str| form.get(name).map_or("", String::as_str);
+    match request.path.as_str() {
+        "/token" => tokens.answer(request),
+        "/auth" if field("grant_type") == "refresh_token" && field("refresh_token") == "at-1" => {
+            Reply::json(200, r#"{"access_token":"registry-1","token":"registry-1"}"#)
+        }
+        "/auth" => Reply::json(401, "{}"),
+        "/v2/x/manifests/1" if bearer => Reply::new(
+            200,
+            "application/vnd.docker.distribution.manifest.v2+json",
+            MANIFEST,
+        ),
+        path if path.starts_with("/v2/x/blobs/") && bearer => Reply::json(200, CONFIG),
+        _ => {
+            let host = request.header("host").unwrap_or_default();
+            let challenge = format!("Bearer realm=\"http://{host}/auth\",service=\"r\"");
+            Reply::json(401, "{}").header("www-authenticate", &challenge)
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs skopeo: tests/run installs it"]
+fn skopeo_hands_an_identity_token_to_the_registry_s_token_server() {
+    let tokens = Tokens::new(3600);
+    let server = Server::start(move |request| registry_with_identity(&tokens, request));
+    let place = server.address().to_string();
+    let image = format!("docker://{place}/x:1");
+    let words = ["inspect", "--tls-verify=false", "--raw", image.as_str()];
+    let sandbox = home(&server.url(""), &place, true);
+    // As a password it is not taken there.
+    let run = client(&sandbox, "skopeo", &words);
+    assert!(run.code == 1 && run.stdout.is_empty(), "{run:?}");
+    let config = std::fs::read_to_string(sandbox.config_file()).expect("readable");
+    sandbox.config(&format!("{config}\ndocker_auth = \"identity_token\"\n"));
+    client(&sandbox, "skopeo", &words).ok(MANIFEST);
+    assert_eq!(server.hits_of("/token"), 1);
 }
 
 #[test]

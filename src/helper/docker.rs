@@ -59,7 +59,15 @@ fn get(core: &Core<'_>, server_url: &str) -> Answer {
     };
     match core.for_origin(origin, false) {
         Ok(fit) => {
-            let reply = json!({ "ServerURL": server_url, "Username": fit.username(), "Secret": fit.text() });
+            // Under this name docker sends the secret as a refresh token to the server that the registry
+            // names, which is only sound where the profile says so. It is an access token also then.
+            let username = if fit.profile.docker_identity {
+                "<token>"
+            } else {
+                fit.username()
+            };
+            let reply =
+                json!({ "ServerURL": server_url, "Username": username, "Secret": fit.text() });
             Answer {
                 stdout: format!("{reply}\n").into(),
                 ..Answer::default()

@@ -113,6 +113,10 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("api_headers", Shape::Params),
     ("username", Shape::Text),
     ("git_auth", Shape::Choice(&["auto", "bearer", "basic"])),
+    (
+        "docker_auth",
+        Shape::Choice(&["password", "identity_token"]),
+    ),
     ("authorization", Shape::Choice(&["raw", "bearer"])),
     ("token", Shape::Choice(&["access", "id"])),
     ("expires", Shape::Flag),

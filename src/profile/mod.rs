@@ -194,6 +194,9 @@ pub struct Profile {
     /// The user name beside the token where a program wants one.
     pub username: Option<String>,
     pub git_auth: GitAuth,
+    /// Whether docker gets the token as an identity token, which it hands to the registry's own token
+    /// server, and not as a password.
+    pub docker_identity: bool,
     /// Whether cargo gets `Bearer TOKEN` or the token alone.
     pub cargo_bearer: bool,
     /// Whether bazel is told when the token ends.
@@ -309,6 +312,7 @@ impl Profile {
             hosts: values.texts("hosts"),
             username: values.text("username"),
             git_auth: GitAuth::read(values.text("git_auth").as_deref()),
+            docker_identity: values.text("docker_auth").as_deref() == Some("identity_token"),
             cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
             tell_expiry: values.flag_or("expires", true),
             api,
