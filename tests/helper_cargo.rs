@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use support::profiles::grant_at;
+use support::registries;
 use support::{Reply, Run, Running, Sandbox, Server, Tokens};
 
 const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://cargo.corp.example\"]";
@@ -156,31 +157,6 @@ fn logout_forgets_the_access_token_without_a_request_and_the_grant_stays() {
     sandbox.run(["get", "p"]).ok("at-2\n");
 }
 
-/// A registry whose index has `demo` 1.0.0, for who brings this header with a good token.
-fn registry(tokens: &Tokens, prefix: &str, request: &support::Request) -> Reply {
-    if request.path == "/token" {
-        return tokens.answer(request);
-    }
-    let value = request.header("authorization").unwrap_or_default();
-    let mut checked = request.clone();
-    let token = value.strip_prefix(prefix).unwrap_or_default();
-    checked.headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
-    if tokens.answer(&checked).status != 200 {
-        return Reply::json(401, "{}").header("www-authenticate", "Bearer");
-    }
-    match request.path.as_str() {
-        "/index/config.json" => {
-            Reply::json(200, r#"{"dl":"http://127.0.0.1:1/","auth-required":true}"#)
-        }
-        "/index/de/mo/demo" => {
-            let cksum = "0".repeat(64);
-            let line = json!({ "name": "demo", "vers": "1.0.0", "deps": [], "cksum": cksum, "features": {}, "yanked": false });
-            Reply::new(200, "text/plain", format!("{line}\n"))
-        }
-        _ => Reply::json(404, "{}"),
-    }
-}
-
 /// A crate that depends on `demo`, and cargo's answer when it looks for it.
 #[track_caller]
 fn resolve(sandbox: &Sandbox, index: &str) -> Run {
@@ -204,21 +180,14 @@ fn resolve(sandbox: &Sandbox, index: &str) -> Run {
         .current_dir(sandbox.home().join("crate"))
         .env("CARGO_HOME", sandbox.home().join("cargo"))
         .env("no_proxy", "*");
-    for name in ["RUSTUP_TOOLCHAIN", "RUSTC"] {
-        command.envs(std::env::var_os(name).map(|value| (name, value)));
-    }
-    let rustup = std::env::var_os("RUSTUP_HOME").unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").expect("there is one");
-        std::path::Path::new(&home).join(".rustup").into_os_string()
-    });
-    command.env("RUSTUP_HOME", rustup);
+    command.envs(registries::rust_environment());
     Running::start(command, None).wait()
 }
 
 /// A sandbox for a registry that wants this before the token.
 fn corp(prefix: &'static str, more: &str) -> (Sandbox, Server) {
     let tokens = Tokens::new(3600);
-    let server = Server::start(move |request| registry(&tokens, prefix, request));
+    let server = Server::start(move |request| registries::cargo(&tokens, prefix, request));
     let sandbox = Sandbox::new();
     let hosts = format!(
         "store = \"plaintext\"\nhosts = [\"{}\"]\n{more}",

@@ -6,19 +6,13 @@ mod support;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use support::profiles::grant_at;
+use support::registries::{self, CONFIG, MANIFEST};
 use support::{Reply, Request, Run, Running, Sandbox, Server, TlsServer, Tokens};
 
 const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://registry.corp.example:5000\", \"https://ghcr.example\"]";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
-const CONFIG: &str =
-    r#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}"#;
-/// Its config is the one above.
-const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":78,"digest":"sha256:b091a0ad63d887bde24bcdaa9c46fb026b000b0d35c2ef80a8637b0b906ae3b8"},"layers":[]}"#;
-
 #[track_caller]
 fn docker(sandbox: &Sandbox, operation: &str, stdin: &str) -> Run {
     sandbox.run_with_stdin(["helper", "docker", operation], stdin)
@@ -134,35 +128,6 @@ fn erase_drops_the_access_token_without_a_request_and_keeps_the_grant() {
     sandbox.run(["get", "p"]).ok("at-2\n");
 }
 
-/// A registry that wants Basic, with a manifest at x:1.
-fn registry(tokens: &Tokens, request: &Request) -> Reply {
-    if request.path == "/token" {
-        return tokens.answer(request);
-    }
-    let value = request.header("authorization").unwrap_or_default();
-    let pair = value
-        .strip_prefix("Basic ")
-        .and_then(|text| STANDARD.decode(text).ok());
-    if pair.as_deref() != Some(b"oauth2:at-1") {
-        return Reply::json(
-            401,
-            r#"{"errors":[{"code":"UNAUTHORIZED","message":"who are you?"}]}"#,
-        )
-        .header("www-authenticate", "Basic realm=\"registry\"");
-    }
-    let answer = match request.path.as_str() {
-        "/v2/" => Reply::json(200, "{}"),
-        "/v2/x/manifests/1" => Reply::new(
-            200,
-            "application/vnd.docker.distribution.manifest.v2+json",
-            MANIFEST,
-        ),
-        path if path.starts_with("/v2/x/blobs/") => Reply::json(200, CONFIG),
-        _ => Reply::json(404, "{}"),
-    };
-    answer.header("docker-distribution-api-version", "registry/2.0")
-}
-
 /// A home in which docker finds our link on the path, for this registry.
 fn home(origin: &str, registry: &str, import: bool) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -195,7 +160,7 @@ fn skopeo_reads_a_manifest_with_the_token_and_shows_why_there_is_none() {
     let tokens = Arc::new(Tokens::new(3600));
     let server = Server::start({
         let tokens = Arc::clone(&tokens);
-        move |request| registry(&tokens, request)
+        move |request| registries::docker(&tokens, request)
     });
     let place = server.address().to_string();
     let image = format!("docker://{place}/x:1");
@@ -261,7 +226,7 @@ fn skopeo_hands_an_identity_token_to_the_registry_s_token_server() {
 #[ignore = "needs docker's client, and openssl: tests/run installs them"]
 fn docker_reads_a_manifest_with_the_token() {
     let tokens = Tokens::new(3600);
-    let server = TlsServer::start(move |request| registry(&tokens, request));
+    let server = TlsServer::start(move |request| registries::docker(&tokens, request));
     let place = server.address().to_string();
     let mut sandbox = home(&server.url(""), &place, false);
     sandbox.env("SSL_CERT_FILE", server.ca_file());

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use support::profiles::grant_at;
+use support::registries;
 use support::{Reply, Run, Running, Sandbox, Server, TlsServer, Tokens};
 
 const HOSTS: &str =
@@ -155,16 +155,10 @@ fn go_is_told_all_hosts_first_and_the_asked_one_later_each_with_its_last_empty_l
     go(&sandbox, &[], "").fails(1, "needs a profile");
 }
 
-/// A go that knows GOAUTH: the one that tests/run has installed, or the machine's.
-fn go_program() -> PathBuf {
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/go/bin/go");
-    if ours.exists() { ours } else { "go".into() }
-}
-
 #[track_caller]
 fn versions(sandbox: &Sandbox, proxy: &TlsServer) -> Run {
     let words = ["list", "-m", "-versions", "corp.example/demo"];
-    let mut command = sandbox.program(go_program(), words);
+    let mut command = sandbox.program(registries::go_program(), words);
     command
         .env("SSL_CERT_FILE", proxy.ca_file())
         .env("GOPROXY", proxy.url(""))
@@ -197,16 +191,7 @@ fn go_reads_a_module_proxy_with_the_token_also_after_it_was_revoked() {
             match (request.path.as_str(), reply.status) {
                 ("/token", _) => reply,
                 (_, 200) if is_revoked => Reply::json(401, "{}"),
-                ("/corp.example/demo/@v/list", 200) => {
-                    Reply::new(200, "text/plain", "v1.0.0\nv1.1.0\n")
-                }
-                ("/corp.example/demo/@v/v1.1.0.info", 200) => {
-                    Reply::json(200, r#"{"Version":"v1.1.0","Time":"2026-01-01T00:00:00Z"}"#)
-                }
-                ("/corp.example/demo/@v/v1.1.0.mod", 200) => {
-                    Reply::new(200, "text/plain", "module corp.example/demo\n")
-                }
-                (_, 200) => Reply::new(404, "text/plain", "not found"),
+                (path, 200) => registries::go(path),
                 _ => reply,
             }
         }

@@ -46,7 +46,7 @@ impl GitHost {
                     |token: &String| revoked.lock().expect("whole").contains(token.as_str());
                 match token {
                     Some(token) if !is_revoked(&token) && is_good(&tokens, &token) => {
-                        backend(&root, request)
+                        lfs::answer(&root, request).unwrap_or_else(|| backend(&root, request))
                     }
                     _ => Reply::new(401, "text/plain", "no")
                         .header("www-authenticate", &format!("{scheme} realm=\"git\"")),
@@ -88,6 +88,55 @@ impl GitHost {
             .collect();
         all.dedup();
         all
+    }
+}
+
+/// git-lfs's batch API and its objects, which are files beside the repositories.
+mod lfs {
+    use super::{Path, Reply, Request};
+    use serde_json::{Value, json};
+
+    const JSON: &str = "application/vnd.git-lfs+json";
+
+    pub fn answer(root: &Path, request: &Request) -> Option<Reply> {
+        if request.path.ends_with("/info/lfs/objects/batch") {
+            return Some(batch(root, request));
+        }
+        if request.path.contains("/info/lfs/") {
+            return Some(Reply::new(404, JSON, "{}"));
+        }
+        let file = root.join("lfs").join(request.path.strip_prefix("/lfs/")?);
+        Some(match request.method.as_str() {
+            "PUT" => {
+                std::fs::create_dir_all(root.join("lfs")).expect("it can be made");
+                std::fs::write(file, &request.body).expect("it can be written");
+                Reply::json(200, "")
+            }
+            _ => match std::fs::read(file) {
+                Ok(bytes) => Reply::new(200, "application/octet-stream", bytes),
+                Err(_) => Reply::json(404, ""),
+            },
+        })
+    }
+
+    fn batch(root: &Path, request: &Request) -> Reply {
+        let asked: Value = serde_json::from_slice(&request.body).expect("JSON");
+        let operation = asked["operation"].as_str().expect("a word");
+        let host = request.header("host").expect("it is HTTP/1.1");
+        let objects = asked["objects"].as_array().expect("a list").iter();
+        let answered = objects.map(|object| {
+            let mut answer = object.clone();
+            let oid = object["oid"].as_str().expect("a hash");
+            // What is there is not uploaded again.
+            if operation == "download" || !root.join("lfs").join(oid).exists() {
+                let href = format!("http://{host}/lfs/{oid}");
+                answer["actions"] = json!({ operation: { "href": href } });
+            }
+            answer
+        });
+        let answered: Vec<Value> = answered.collect();
+        let reply = json!({ "transfer": "basic", "objects": answered });
+        Reply::new(200, JSON, reply.to_string())
     }
 }
 
