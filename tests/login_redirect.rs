@@ -214,10 +214,30 @@ fn ctrl_c_ends_the_wait_at_once_and_closes_the_port() {
 fn nobody_is_waited_for_longer_than_180_seconds() {
     let (_server, sandbox) = set_up("");
     let mut login = Login::start(&sandbox, &[]);
-    let place = place(&login.address());
-    std::thread::sleep(Duration::from_secs(175));
+    let url = login.address();
+    let (place, uri) = (place(&url), parameter(&url, "redirect_uri"));
+    let forged = format!("{uri}?code=c&state=forged");
+    assert_eq!(http::get(&forged).status, 400);
+    std::thread::sleep(Duration::from_secs(10));
+    assert!(!login.stderr().contains("still waiting"));
+    std::thread::sleep(Duration::from_secs(15));
+    let said = login.stderr();
+    let early = format!(
+        "if the server's page complains of the redirect URI: the redirect URI was {uri}, whose"
+    );
+    assert!(said.contains(&early), "{said}");
+    std::thread::sleep(Duration::from_secs(150));
     assert!(login.is_running() && listens(&place));
-    login.wait().fails(4, "within 180 s");
+    let run = login.wait();
+    run.fails(
+        4,
+        "within 180 s; answers with another login's state: 1 (old tabs",
+    );
+    run.fails(
+        4,
+        "tokctl: hint: run: tokctl login p; and if the server's page complains of",
+    );
+    assert_eq!(run.stderr.matches("still waiting").count(), 1);
     assert!(!listens(&place));
 }
 

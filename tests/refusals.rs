@@ -3,7 +3,8 @@
 
 mod support;
 
-use support::{Reply, Run, Sandbox, Server};
+use support::login::{arrive, parameter, redirect};
+use support::{Login, Reply, Run, Sandbox, Server};
 
 const NOTHING_KEPT: &str = "store = \"none\"";
 
@@ -117,4 +118,133 @@ fn a_server_s_words_are_one_short_line_that_cannot_repaint_a_terminal() {
             "{run:?}"
         );
     }
+}
+
+/// Where a login is refused (in the redirect, at the token endpoint), with what code, and the remedy;
+/// `URI` stands for the redirect URI that was sent.
+const LOGINS: &str = "
+    redirect redirect_uri_mismatch => register the redirect URI at the server exactly as it was sent: URI (scheme, host
+    token    redirect_uri_mismatch => register the redirect URI at the server exactly as it was sent: URI (scheme, host
+    token    invalid_client => check client_id and client_secret, which is not set: compare both with the client's settings
+    token    incorrect_client_credentials => look for copy errors; some servers want another client_auth
+    token    invalid_grant => a code is good once, for some minutes, and with the redirect URI that it was made for; run: tokctl login p
+    token    bad_verification_code => a code is good once, for some minutes, and with the redirect URI
+    token    insufficient_scope => run: tokctl login p --scope +SCOPE
+    redirect invalid_scope => compare the spelling
+    redirect access_denied => to be asked anew, run: tokctl login p
+    redirect unauthorized_client => does not allow this grant for this client
+";
+
+#[test]
+fn a_login_that_is_refused_says_what_to_do() {
+    for row in LOGINS.lines().filter(|row| row.contains("=>")) {
+        let (refusal, remedy) = row.split_once(" => ").expect("a row");
+        let words: Vec<&str> = refusal.split_whitespace().collect();
+        let (place, code) = (words[0], words[1].to_owned());
+        let answer = Reply::error(&code);
+        let server = Server::always(answer);
+        // The port is free between the two, unless somebody is very quick.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+        let uri = format!("http://{}/cb/", free.expect("a port is free"));
+        let sandbox = Sandbox::new();
+        sandbox.config(&format!(
+            "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nredirect_uri = \"{uri}\"\n\
+             authorization_endpoint = \"{0}\"\ntoken_endpoint = \"{0}\"\n",
+            server.url("/x")
+        ));
+        let mut login = Login::start(&sandbox, &[]);
+        let url = login.address();
+        assert_eq!(parameter(&url, "redirect_uri"), uri);
+        let back = match place {
+            "redirect" => redirect(&url, "").replace("code=c-1", &format!("error={code}")),
+            _ => redirect(&url, ""),
+        };
+        let page = arrive(&back);
+        assert!(page.body.contains(&code), "{}", page.body);
+        let run = login.wait();
+        run.fails(5, &code).fails(5, "tokctl: hint: ");
+        run.fails(5, &remedy.replace("URI (", &format!("{uri} (")));
+        assert_eq!(
+            server.hits(),
+            usize::from(place == "token"),
+            "a code is sent once"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_chosen_anew_cannot_be_registered_and_the_remedy_says_so() {
+    let server = Server::always(Reply::error("redirect_uri_mismatch"));
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nauthorization_endpoint = \"{0}\"\n\
+         token_endpoint = \"{0}\"\n",
+        server.url("/x")
+    ));
+    let mut login = Login::start(&sandbox, &[]);
+    let url = login.address();
+    arrive(&redirect(&url, ""));
+    let run = login.wait();
+    run.fails(
+        5,
+        &format!(
+            "hint: the redirect URI was {}, whose port",
+            parameter(&url, "redirect_uri")
+        ),
+    );
+    run.fails(5, "redirect_uri = \"http://127.0.0.1:8000/callback\"");
+}
+
+#[test]
+fn a_pushed_request_that_is_refused_names_the_redirect_uri() {
+    let server = Server::always(Reply::error("invalid_redirect_uri"));
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nauthorization_endpoint = \"{0}\"\n\
+         token_endpoint = \"{0}\"\npushed_authorization_request_endpoint = \"{0}\"\n\
+         require_pushed_authorization_requests = true\n",
+        server.url("/x")
+    ));
+    let run = sandbox.run(["login", "p", "--paste"]);
+    run.fails(5, "invalid_redirect_uri (HTTP 400)");
+    run.fails(5, "hint: register the redirect URI at the server exactly as it was sent: http://127.0.0.1/callback (");
+}
+
+#[test]
+fn a_pasted_address_with_another_login_s_state_is_told_from_one_without() {
+    let server = Server::tokens(60);
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nauthorization_endpoint = \"{0}\"\n\
+         token_endpoint = \"{0}\"\n",
+        server.url("/x")
+    ));
+    for (address, why) in [
+        (
+            "http://127.0.0.1/callback?code=c&state=forged\n",
+            "its state is another login's",
+        ),
+        ("http://127.0.0.1/callback?code=c\n", "it has no state"),
+    ] {
+        let run = sandbox.run_with_stdin(["login", "p", "--paste"], address);
+        run.fails(5, why).fails(
+            5,
+            "hint: begin again, and give the newest address: tokctl login p",
+        );
+    }
+    assert_eq!(server.hits(), 0, "no code is used");
+}
+
+#[test]
+fn a_client_s_refusal_names_the_source_of_its_secret() {
+    let run = get(Reply::json(401, r#"{"error":"invalid_client"}"#));
+    run.fails(
+        5,
+        "hint: check client_id and client_secret (from environment variable P_SECRET): compare",
+    );
+    let run = get(Reply::error("insufficient_scope"));
+    run.fails(
+        5,
+        "hint: it needs another scope: add it to scope in the profile",
+    );
 }

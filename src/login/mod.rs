@@ -5,10 +5,11 @@ mod listener;
 mod page;
 
 use crate::clock::{Deadline, Epoch};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::exchange::exchange;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::{self, Device};
+use crate::oauth::hint;
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Credentials, TokenRequest};
@@ -25,6 +26,9 @@ use std::time::Duration;
 
 /// How long a person may take at the browser.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// After this a person is not busy with consent any more, but with a page that says something else.
+const EARLY: Duration = Duration::from_secs(20);
 
 /// Requests to the server on the way.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -94,10 +98,14 @@ impl Login<'_> {
             });
         }
         let deadline = Deadline::after(PATIENCE);
-        while let Some(arrival) = listener.next(deadline) {
+        let mut strangers = 0;
+        while let Some(arrival) = self.next(&listener, &attempt, deadline) {
             match attempt.answer(profile, self.server, &arrival.parameters) {
                 // Another login's redirect, or a forged one: the real one may still come.
-                None => arrival.answer("400 Bad Request", &page::plain("Not this login")),
+                None => {
+                    strangers += 1;
+                    arrival.answer("400 Bad Request", &page::plain("Not this login"));
+                }
                 Some(Err(error)) => {
                     arrival.answer("200 OK", &page::failed(&profile.name, &error.message));
                     return Err(error);
@@ -105,12 +113,41 @@ impl Login<'_> {
                 Some(Ok(code)) => return self.finish(&attempt, &code, Some(arrival)),
             }
         }
+        Err(self.nobody_came(&attempt, strangers))
+    }
+
+    /// The next redirect. Who waits for long is told what the server's own page may complain of.
+    fn next(&self, listener: &Listener, attempt: &Attempt, end: Deadline) -> Option<Arrival> {
+        let waited = PATIENCE.saturating_sub(end.left());
+        if let Some(early) = EARLY.checked_sub(waited).filter(|left| !left.is_zero()) {
+            if let Some(arrival) = listener.next(Deadline::after(early)) {
+                return Some(arrival);
+            }
+            ui::notice(&format!(
+                "still waiting for the browser; if the server's page complains of the redirect URI: {}",
+                hint::redirect(self.profile, &attempt.redirect_uri)
+            ));
+        }
+        listener.next(end)
+    }
+
+    fn nobody_came(&self, attempt: &Attempt, strangers: usize) -> Error {
+        let name = &self.profile.name;
+        let patience = PATIENCE.as_secs();
+        let others = match strangers {
+            0 => String::new(),
+            _ => format!(
+                "; answers with another login's state: {strangers} (old tabs, or forgeries)"
+            ),
+        };
         let what = format!(
-            "profile {:?}: nobody came back from the browser within {} s",
-            profile.name,
-            PATIENCE.as_secs()
+            "profile {name:?}: nobody came back from the browser within {patience} s{others}"
         );
-        Err(Error::login_required(&profile.name, what))
+        let redirect = hint::redirect(self.profile, &attempt.redirect_uri);
+        Error::new(Kind::LoginRequired, what).hint(format!(
+            "run: tokctl login {}; and if the server's page complains of the redirect URI: {redirect}",
+            shell_word(name)
+        ))
     }
 
     /// On a device with a browser of its own.
@@ -174,7 +211,7 @@ impl Login<'_> {
         // What is piped in may end an earlier login, which needs no new address.
         if terminal || pending.is_none() || !read {
             let url = self.url(attempt, false)?;
-            let name = crate::error::shell_word(&profile.name);
+            let name = shell_word(&profile.name);
             let then = if terminal {
                 "then paste that address here:".to_owned()
             } else {
@@ -197,12 +234,19 @@ impl Login<'_> {
                     return self.finish(attempt, &code?, None);
                 }
             }
+            // RFC 6749 section 10.12: a state that differs is another login's, or a forgery.
+            let why = match parameters.get("state") {
+                Some(_) => "its state is another login's",
+                None => "it has no state",
+            };
             let what = format!(
-                "profile {:?}: this is not the address that this login ended at",
+                "profile {:?}: this is not the address that this login ended at: {why}",
                 profile.name
             );
             if !terminal {
-                return Err(Error::new(Kind::Refused, what).hint("begin the login again"));
+                let name = shell_word(&profile.name);
+                let hint = format!("begin again, and give the newest address: tokctl login {name}");
+                return Err(Error::new(Kind::Refused, what).hint(hint));
             }
             ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
         }

@@ -93,7 +93,13 @@ impl Attempt {
             .as_str()
             .filter(|_| (200..300).contains(&answer.reply.status));
         let Some(uri) = uri else {
-            return Err(super::refusal(profile, push_to, &answer, &value));
+            return Err(super::refusal(
+                profile,
+                push_to,
+                Some(&self.redirect_uri),
+                &answer,
+                &value,
+            ));
         };
         let id = form_encode(&profile.client_id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
@@ -150,7 +156,7 @@ impl Attempt {
             let words = get("error_description").map(|words| words::clean(words, 300, &secrets));
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
             let mut refused = refuse(format!("the login was refused: {code}{words}"));
-            refused.hint = super::hint::of(profile, None, &code, 200);
+            refused.hint = super::hint::of(profile, None, Some(&self.redirect_uri), &code, 200);
             refused.oauth_code = Some(code);
             return Err(refused);
         }

@@ -67,7 +67,7 @@ pub fn start(
         url(&["verification_uri", "verification_url"]),
     );
     let (Some(code), Some(user_code), Some(verification_uri)) = found else {
-        return Err(refusal(profile, endpoint, &answer, &value));
+        return Err(refusal(profile, endpoint, None, &answer, &value));
     };
     let seconds = |name: &str| match &value[name] {
         serde_json::Value::String(text) => text.trim().parse().ok(),

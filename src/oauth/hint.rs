@@ -1,32 +1,53 @@
-//! What to do about a server's refusal.
+//! What to do about a server's refusal: the usual causes, in the words of the profile.
 
 use super::TokenRequest;
+use crate::error::shell_word;
 use crate::profile::{ClientAuth, Profile};
 
-/// A hint for an error's code, or for the status where there is none.
+/// A hint for an error's code, or for the status where there is none. `sent` is the redirect URI of a
+/// request that is no token request.
 pub fn of(
     profile: &Profile,
     what: Option<TokenRequest<'_>>,
+    sent: Option<&str>,
     code: &str,
     status: u16,
 ) -> Option<String> {
+    let sent = match what {
+        Some(TokenRequest::AuthorizationCode { redirect_uri, .. }) => Some(redirect_uri),
+        _ => sent,
+    };
+    let login = format!("run: tokctl login {}", shell_word(&profile.name));
+    let may_log_in = !profile.is_repeatable();
     let hint = match (code, status) {
-        ("invalid_client", _) | ("", 401 | 403) => client(profile.client_auth),
+        ("redirect_uri_mismatch" | "invalid_redirect_uri", _) => {
+            return sent.map(|sent| redirect(profile, sent));
+        }
+        // The long names are GitHub's and Slack's.
+        ("invalid_client" | "incorrect_client_credentials" | "bad_client_secret", _)
+        | ("", 401 | 403) => return Some(client(profile)),
+        ("invalid_grant" | "bad_verification_code" | "invalid_code", _) => {
+            return grant(sent, may_log_in, &login);
+        }
+        ("insufficient_scope", _) if may_log_in => {
+            return Some(format!(
+                "it needs a scope that was not granted; {login} --scope +SCOPE"
+            ));
+        }
+        ("access_denied", _) if may_log_in => {
+            return Some(format!(
+                "the person at the browser, or the server, said no; to be asked anew, {login}"
+            ));
+        }
+        ("insufficient_scope", _) => "it needs another scope: add it to scope in the profile",
         ("invalid_scope", _) => {
-            "check scope: the server does not know or allow one of them for this client"
+            "check scope: the server does not know or allow one of them for this client; compare the spelling"
         }
         ("unauthorized_client", _) => {
             "the server does not allow this grant for this client: check grant, and the client's settings at the server"
         }
         ("unsupported_grant_type", _) => {
             "the server does not have this grant: check grant and token_endpoint"
-        }
-        ("redirect_uri_mismatch", _) => {
-            "register the redirect URI exactly as sent: scheme, host, port and slash; tokctl providers shows it"
-        }
-        ("invalid_grant", _) => grant(what),
-        ("access_denied", _) => {
-            "the person at the browser, or the server, said no: log in again to be asked anew"
         }
         ("invalid_target", _) => {
             "check audience and resource: the server does not know one of them"
@@ -42,25 +63,93 @@ pub fn of(
     Some(hint.to_owned())
 }
 
+/// What was given for the token is not good.
+fn grant(sent: Option<&str>, may_log_in: bool, login: &str) -> Option<String> {
+    let why = match (sent, may_log_in) {
+        (Some(_), _) => {
+            "a code is good once, for some minutes, and with the redirect URI that it was made for"
+        }
+        (None, true) => "what was sent is used up or has expired",
+        (None, false) => return None,
+    };
+    Some(format!("{why}; {login}"))
+}
+
 /// The server does not know the client, or does not believe that it is the one.
-fn client(auth: ClientAuth) -> &'static str {
-    match auth {
+fn client(profile: &Profile) -> String {
+    let clock = "and this machine's clock; or client_assertion_audience: some servers want the token endpoint's URL, \
+                 others the issuer";
+    match profile.client_auth {
         ClientAuth::PrivateKeyJwt => {
-            "check client_id, client_key and client_key_id, that the server has the public key, and this machine's \
-             clock; or client_assertion_audience: some servers want the token endpoint's URL, others the issuer"
+            format!(
+                "check client_id, client_key and client_key_id, that the server has the public key, {clock}"
+            )
         }
-        ClientAuth::ClientSecretJwt => {
-            "check client_id and client_secret, and this machine's clock; or client_assertion_audience: some servers \
-             want the token endpoint's URL, others the issuer"
-        }
-        _ => {
-            "check client_id and client_secret; some servers want another client_auth: \
-             client_secret_basic, client_secret_basic_raw or client_secret_post"
-        }
+        ClientAuth::ClientSecretJwt => format!("check client_id and {}, {clock}", secret(profile)),
+        _ => format!(
+            "check client_id and {}: compare both with the client's settings at the server, and look for copy errors; \
+             some servers want another client_auth: client_secret_basic, client_secret_basic_raw or client_secret_post",
+            secret(profile)
+        ),
     }
 }
 
-/// What was given for the token is not good.
-fn grant(_: Option<TokenRequest<'_>>) -> &'static str {
-    "the code was used or has expired: start the login again"
+fn secret(profile: &Profile) -> String {
+    match &profile.client_secret {
+        Some(source) => format!("client_secret (from {})", source.describe()),
+        None => "client_secret, which is not set".to_owned(),
+    }
+}
+
+/// Where the redirect URI that was sent is not the one that is registered. Most servers say so on a
+/// page of their own, and never send the browser back.
+pub fn redirect(profile: &Profile, sent: &str) -> String {
+    let after_host = sent.rsplit_once(']').map_or(sent, |(_, rest)| rest);
+    let has_port = after_host.matches(':').count() > usize::from(!sent.contains(']'));
+    if has_port && profile.redirect_uri.as_deref() != Some(sent) {
+        return format!(
+            "the redirect URI was {sent}, whose port is another one each time; where the server wants it to the letter, \
+             register one with a port, and set it in the profile, as in redirect_uri = \"http://127.0.0.1:8000/callback\""
+        );
+    }
+    format!(
+        "register the redirect URI at the server exactly as it was sent: {sent} (scheme, host, port and slash count; \
+         localhost is not 127.0.0.1)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::config::Config;
+
+    fn profile(more: &str) -> Profile {
+        let text =
+            format!("[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n{more}");
+        Profile::load(&Config::from_text(&text), "p").expect("a good profile")
+    }
+
+    #[test]
+    fn a_redirect_uri_is_to_be_registered_as_sent_unless_its_port_changes() {
+        let fixed = profile("redirect_uri = \"http://localhost:8000/cb/\"");
+        let hint = redirect(&fixed, "http://localhost:8000/cb/");
+        assert!(
+            hint.contains("as it was sent: http://localhost:8000/cb/ ("),
+            "{hint}"
+        );
+        for sent in [
+            "http://127.0.0.1:4711/callback",
+            "http://[::1]:4711/callback",
+        ] {
+            let hint = redirect(&profile(""), sent);
+            assert!(hint.contains(sent) && hint.contains("each time"), "{hint}");
+        }
+        for sent in ["http://127.0.0.1/callback", "http://[::1]/callback"] {
+            let hint = redirect(&profile(""), sent);
+            assert!(
+                hint.contains(&format!("as it was sent: {sent} (")),
+                "{hint}"
+            );
+        }
+    }
 }

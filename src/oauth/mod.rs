@@ -6,7 +6,7 @@ mod client_assertion;
 mod client_auth;
 mod credentials;
 pub mod device_code;
-mod hint;
+pub mod hint;
 pub mod id_token;
 mod jwt;
 mod key;
@@ -243,13 +243,17 @@ fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
 fn refusal(
     profile: &Profile,
     endpoint: &Endpoint,
+    redirect_uri: Option<&str>,
     answer: &Answer,
     value: &serde_json::Value,
 ) -> Refused {
     let (reply, secrets) = (&answer.reply, answer.secrets());
     let refusal = reply::refusal(value, &secrets);
     let words = refusal_words(reply, &refusal, &secrets);
-    refused(profile, endpoint, None, reply, &refusal, &words)
+    let mut refused = refused(profile, endpoint, None, reply, &refusal, &words);
+    let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
+    refused.error.hint = hint;
+    refused
 }
 
 /// Turns a refusal into the message that names profile, host, status, the server's words and the
@@ -282,7 +286,7 @@ fn refused(
         Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
     };
     let mut error = Error::new(kind, message);
-    error.hint = hint::of(profile, what, code, reply.status);
+    error.hint = hint::of(profile, what, None, meant, reply.status);
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);
     Refused { cause, error }

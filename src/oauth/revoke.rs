@@ -28,5 +28,5 @@ pub fn revoke(
         return Ok(());
     }
     let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
-    Err(refusal(profile, endpoint, &answer, &value).error)
+    Err(refusal(profile, endpoint, None, &answer, &value).error)
 }
