@@ -267,6 +267,42 @@ pub fn is_container() -> bool {
             .any(|file| Path::new(file).exists())
 }
 
+/// A program's file, looked for in those directories of `PATH` that are written in full: with `.` or
+/// nothing among them, a program would be run that somebody has put into the current directory.
+#[cfg(unix)]
+pub fn program(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    if name.contains('/') {
+        return Some(PathBuf::from(name));
+    }
+    let runs = |file: &PathBuf| {
+        let metadata = file.metadata();
+        metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let whole = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+    whole.map(|dir| dir.join(name)).find(runs)
+}
+
+/// The standard library does not look into the current directory there.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
+pub fn program(name: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(name))
+}
+
+/// The variables that hold a secret of ours, for programs that have no use for one.
+pub fn secret_variables() -> Vec<OsString> {
+    let is_secret = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name == "TOKCTL_STORE_KEY"
+            || name.starts_with("TOKCTL_TOKEN_")
+            || name.ends_with("_CLIENT_SECRET")
+    };
+    let all = std::env::vars_os().map(|(name, _)| name);
+    all.filter(is_secret).collect()
+}
+
 /// The command line as the program got it, its own name included.
 pub fn args() -> Vec<OsString> {
     std::env::args_os().collect()

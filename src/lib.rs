@@ -101,8 +101,8 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     let text = usage.to_string();
     // The library's first paragraph says what is wrong; the rest repeats the usage.
     let what = text.split("\n\n").next().unwrap_or_default();
-    let what: Vec<&str> = what.split_whitespace().collect();
-    let what = what.join(" ");
+    // It quotes the command line, which another program may have put together from anything.
+    let what = oauth::words::clean(what, 500, &[]);
     let command = usage_of(args);
     let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what))
         .hint(format!("for help, run: {command} --help"));

@@ -1,6 +1,7 @@
 //! All words to the person: notices on stderr, and a secret asked for on the terminal.
 
 use crate::error::{Error, Result};
+use crate::oauth::words;
 use crate::secret::Secret;
 use std::io::{IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -81,8 +82,10 @@ fn is_collecting() -> bool {
         .is_some()
 }
 
-/// One line on stderr. Nobody can be told that stderr is gone, so that is not an error.
+/// Words on stderr. Nobody can be told that stderr is gone, so that is not an error. A path or a name
+/// in them may come from anywhere, and must not repaint the terminal.
 fn line(kind: &str, text: &str) {
+    let text: String = text.chars().filter(|c| words::is_shown(*c)).collect();
     drop(std::io::stderr().write_all(format!("tokctl: {kind}{text}\n").as_bytes()));
 }
 
@@ -101,9 +104,10 @@ pub fn error(error: &Error, json: bool) {
         drop(std::io::stderr().write_all(format!("{object}\n").as_bytes()));
         return;
     }
-    line("", &error.message);
+    // One line each, whatever they quote: a second could pass for words of our own.
+    line("", &error.message.replace('\n', " "));
     if let Some(hint) = &error.hint {
-        line("hint: ", hint);
+        line("hint: ", &hint.replace('\n', " "));
     }
 }
 

@@ -199,14 +199,13 @@ fn files_in_others_hands_are_told() {
             .expect("ours");
     };
     let sandbox = Sandbox::with_client(&server, "");
-    open(&sandbox.config_file(), 0o666);
-    finds(
-        &sandbox.run(P),
-        "configuration",
-        "can be written by others (mode 0666)",
-        "chmod go-w",
-        0,
-    );
+    for (mode, words, code) in [
+        (0o660, "can be written by others (mode 0660)", 0),
+        (0o666, "can be written by everybody (mode 0666)", 3),
+    ] {
+        open(&sandbox.config_file(), mode);
+        finds(&sandbox.run(P), "configuration", words, "chmod go-w", code);
+    }
     open(&sandbox.config_file(), 0o600);
     let directory = sandbox.config_dir().join("tokctl");
     open(&directory, 0o777);

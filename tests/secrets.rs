@@ -291,7 +291,16 @@ fn a_configuration_that_others_can_write_runs_no_program() {
             assert!(!sandbox.home().join("ran").exists());
         }
         mode(&harmless, loose);
-        assert_eq!(harmless.run(["get", "p"]).code, 0);
+        let run = harmless.run(["get", "p"]);
+        if loose & 0o002 == 0 {
+            assert_eq!(run.code, 0, "{run:?}");
+        } else {
+            run.fails(
+                3,
+                &format!("can be written by everybody (mode {loose:04o})"),
+            );
+            run.fails(3, "hint: run: chmod go-w /");
+        }
     }
     mode(&sandbox, 0o644);
     assert_eq!(sandbox.run(["get", "p"]).code, 0);

@@ -81,7 +81,14 @@ fn start(words: &[String]) -> bool {
     let Some((program, arguments)) = words.split_first() else {
         return false;
     };
+    let Some(program) = env::program(program) else {
+        return false;
+    };
     let mut command = Command::new(program);
+    // It lives long, talks to everybody, and has no use for them.
+    for secret in env::secret_variables() {
+        command.env_remove(secret);
+    }
     command
         .args(arguments)
         .stdin(Stdio::null())

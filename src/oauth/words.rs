@@ -63,6 +63,11 @@ const PAD: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
 
+/// Whether a character shows something, or ends a line, and does nothing else to a terminal.
+pub fn is_shown(c: char) -> bool {
+    c == '\n' || !c.is_control() && !is_invisible(c)
+}
+
 /// Characters that show nothing themselves but change what is shown: zero-width, bidirectional
 /// controls (UAX 9), variation selectors, tags and private use.
 fn is_invisible(c: char) -> bool {

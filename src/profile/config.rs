@@ -68,6 +68,10 @@ impl Config {
         if metadata.is_dir() {
             return Err(refuse("it is a directory".to_owned()));
         }
+        if let Some(why) = anybodys(&metadata) {
+            let hint = format!("run: chmod go-w {}", shell_word(&path.to_string_lossy()));
+            return Err(refuse(why).hint(hint));
+        }
         let mut bytes =
             Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 20) + 1);
         file.take(MAX_BYTES + 1)
@@ -367,6 +371,21 @@ pub fn is_name(text: &str) -> bool {
         && text.len() <= 128
         && !text.starts_with(['-', '.'])
         && text.chars().all(plain)
+}
+
+/// Whoever can write the file can have a client secret sent to a server of his own, so that a file which
+/// everybody can write is not read at all.
+#[cfg(unix)]
+fn anybodys(metadata: &std::fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = metadata.mode() & 0o777;
+    (metadata.is_file() && mode & 0o002 != 0)
+        .then(|| format!("it can be written by everybody (mode {mode:04o})"))
+}
+
+#[cfg(not(unix))]
+fn anybodys(_: &std::fs::Metadata) -> Option<String> {
+    None
 }
 
 /// Why a file's programs must not be run: it belongs to somebody else, or others can write it.

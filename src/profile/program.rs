@@ -1,6 +1,7 @@
 //! A program is run for what it prints: without a shell, within a time, and no longer than it lives.
 
 use crate::clock::Deadline;
+use crate::env;
 use crate::error::io_cause;
 use std::io::{ErrorKind, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -33,7 +34,8 @@ pub fn quiet_output(
 
 fn command(words: &[String]) -> Result<Command, String> {
     let (program, arguments) = words.split_first().ok_or("no program is named")?;
-    let mut command = Command::new(program);
+    let found = env::program(program).ok_or("no such file or directory")?;
+    let mut command = Command::new(found);
     command.args(arguments);
     Ok(command)
 }

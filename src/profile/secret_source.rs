@@ -127,8 +127,18 @@ impl SecretSource {
 
     /// The same with its file named from the configuration's directory.
     pub(super) fn based_on(mut self, dir: &Path) -> Self {
-        if let Self::File(file) | Self::EnvFile { file, .. } = &mut self {
-            *file = env::configured_path(file, dir);
+        match &mut self {
+            Self::File(file) | Self::EnvFile { file, .. } => {
+                *file = env::configured_path(file, dir);
+            }
+            // A program that is named by a path; one without is looked for in PATH.
+            Self::Command(words) => {
+                if let Some(program) = words.first_mut().filter(|word| word.contains('/')) {
+                    let path = env::configured_path(Path::new(program.as_str()), dir);
+                    *program = path.to_string_lossy().into_owned();
+                }
+            }
+            _ => {}
         }
         self
     }
