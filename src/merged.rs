@@ -185,7 +185,7 @@ fn expires(
 ) -> Option<Epoch> {
     let life = profile.quirks.assumed_life;
     let assumed = || match life {
-        AssumedLife::For(life) => Some(sent_at + Epoch::try_from(life.as_secs()).ok()?),
+        AssumedLife::For(life) => sent_at.checked_add(life.as_secs().try_into().ok()?),
         AssumedLife::Usual | AssumedLife::None => None,
     };
     let usual = renewable && life == AssumedLife::Usual;

@@ -199,6 +199,19 @@ fn an_answer_without_what_a_person_needs_is_refused() {
         run.fails(5, "127.0.0.1");
         assert_eq!(server.hits_of("/token"), 0);
     }
+    // A whole answer under an error's status, or beside an error.
+    let whole = device().to_string().replace("SELF", "https://a.example");
+    let (refused, beside) = (whole.clone(), whole.replacen('{', r#"{"error":"x","#, 1));
+    for answer in [Reply::json(400, refused), Reply::json(200, beside)] {
+        let server = Server::start(move |request| match request.path.as_str() {
+            "/device" => answer.clone(),
+            _ => Reply::json(200, metadata(request, "").to_string()),
+        });
+        let sandbox = Sandbox::new();
+        sandbox.config(&profile(&server.url(""), "c", ""));
+        start(&sandbox).wait().fails(5, "127.0.0.1");
+        assert_eq!(server.hits_of("/token"), 0);
+    }
     let mut answer = device();
     answer["verification_uri"] = json!("http://login.example/\u{1b}[31m");
     let (_server, sandbox) = scripted(answer, |_| granted());

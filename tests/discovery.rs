@@ -130,7 +130,7 @@ fn metadata_of_another_issuer_is_refused() {
 }
 
 #[test]
-fn addresses_without_tls_are_refused() {
+fn addresses_that_are_not_plain_https_are_refused() {
     for key in [
         "token_endpoint",
         "authorization_endpoint",
@@ -140,6 +140,9 @@ fn addresses_without_tls_are_refused() {
             "http://login.example/x",
             "ftp://login.example/",
             "javascript:alert(1)",
+            // What would turn the direction of a terminal's line.
+            "https://login.example/\u{202e}gpj",
+            "https://login.example:1[]:2/",
         ] {
             let server = server_with(move |_, value| value[key] = json!(bad));
             let sandbox = sandbox_for(&server, "");
@@ -202,6 +205,39 @@ fn garbage_is_no_metadata_and_names_the_keys_to_set() {
     let server = Server::start(|_| Reply::json(503, "{}"));
     let run = sandbox_for(&server, "").run(["login", "p", "--no-browser"]);
     run.fails(6, "HTTP 503");
+}
+
+#[test]
+fn a_server_that_is_away_is_temporary_whichever_place_it_has() {
+    for (first, second) in [(404, 503), (503, 404)] {
+        let server = Server::start(move |request| match request.path.as_str() {
+            RFC_8414 => Reply::json(first, "{}"),
+            _ => Reply::json(second, "{}"),
+        });
+        let run = sandbox_for(&server, "").run(["login", "p", "--no-browser"]);
+        run.fails(6, "HTTP 503");
+    }
+}
+
+#[test]
+fn metadata_is_read_as_leniently_as_a_token_reply() {
+    for change in [
+        |text: &str| format!("\u{feff}{text}\n"),
+        |text: &str| text.replacen('{', "{\"x\":\"\\ud800\",\"y\":1e999,", 1),
+        |text: &str| {
+            text.replacen(
+                '{',
+                &format!("{{\"x\":{},", "[".repeat(500) + &"]".repeat(500)),
+                1,
+            )
+        },
+    ] {
+        let server = Server::start(move |request| match request.path.as_str() {
+            OPENID => Reply::json(200, change(&metadata(request, "").to_string())),
+            _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
+        });
+        log_in(&sandbox_for(&server, ""));
+    }
 }
 
 #[test]

@@ -108,6 +108,12 @@ fn store_takes_back_what_was_given_and_says_that_it_keeps_nothing_else() {
         assert!(told && run.code == 1, "{run:?}");
         assert!(!format!("{run:?}").contains("canary"));
     }
+    let run = store("https://a\u{1b}[31m\ntokctl: all is well", "x");
+    assert!(
+        !run.stderr.contains('\u{1b}') && run.stderr.lines().count() == 1,
+        "{run:?}"
+    );
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
     assert!(sandbox.files_with("pasted-canary").is_empty());
     sandbox.run(["get", "p"]).ok("at-1\n");
 }

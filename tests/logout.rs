@@ -138,6 +138,11 @@ fn a_server_that_fails_does_not_keep_what_is_here() {
             "unsupported_token_type",
         ),
         (Reply::error("invalid_client"), "invalid_client"),
+        (
+            Reply::json(200, r#"{"error":"invalid_auth"}"#),
+            "invalid_auth",
+        ),
+        (Reply::json(200, r#"{"ok":false}"#), "HTTP 200"),
         (Reply::new(200, "text/html", "<h1>ok</h1>"), ""),
         (
             Reply::json(302, "").header("location", "https://a.example/"),

@@ -99,7 +99,7 @@ fn json(profile: &str, token: &Token, from_env: bool) -> Secret {
         "access_token": token.text.expose(),
         "token_type": token.token_type.as_deref().unwrap_or("Bearer"),
         "expires_at": token.expires.map(clock::rfc3339),
-        "expires_in": token.expires.map(|end| (end - clock::now()).max(0)),
+        "expires_in": token.expires.map(|end| end.saturating_sub(clock::now()).max(0)),
         "scope": token.scope,
         "source": if from_env { "environment" } else { "store" },
     });

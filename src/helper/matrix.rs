@@ -57,10 +57,12 @@ impl Mode {
     }
 }
 
-/// What happened and what to do, in the one line that most programs show.
+/// What happened and what to do, in the one line that most programs show: what a request has brought
+/// cannot begin another.
 pub fn one_line(error: &Error) -> String {
-    match &error.hint {
+    let line = match &error.hint {
         Some(hint) => format!("{}; {hint}", error.message),
         None => error.message.clone(),
-    }
+    };
+    line.replace(char::is_control, " ")
 }

@@ -50,6 +50,19 @@ impl Endpoint {
         if authority.host().is_empty() || authority.as_str().ends_with(':') {
             return Err("has no host, or an empty port".to_owned());
         }
+        // The library takes `a.example:1[]:2` and `a.example:+2` for the host a.example.
+        let port = authority.as_str().strip_prefix(authority.host());
+        let is_port = |port: &str| {
+            let digits = port.strip_prefix(':').unwrap_or("x").bytes();
+            digits.into_iter().all(|byte| byte.is_ascii_digit()) && authority.port_u16().is_some()
+        };
+        if !port.is_some_and(|port| port.is_empty() || is_port(port)) {
+            return Err("has something else than a host and a port in it".to_owned());
+        }
+        // It is also shown, and a terminal takes some of these for orders.
+        if !url.is_ascii() {
+            return Err("must have %XX for what is not ASCII".to_owned());
+        }
         match uri.scheme_str() {
             Some("https") => Ok(Self(uri)),
             Some("http") if is_loopback(authority.host()) => Ok(Self(uri)),
@@ -437,6 +450,11 @@ mod tests {
             "a.example",
             "https://",
             "https://:443/",
+            "https://a.example:1[]:2/",
+            "https://a.example:+2/",
+            "https://[::1]x/",
+            "https://a.example:99999/",
+            "https://a.example/\u{202e}",
             "",
         ] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");

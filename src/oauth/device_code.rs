@@ -10,6 +10,7 @@ use crate::http::{Endpoint, Http};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use reply::Granted;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Without an interval this one counts (RFC 8628 section 3.2), and `slow_down` adds as much.
@@ -51,26 +52,48 @@ pub fn start(
     let answer = send(&http, endpoint, profile, credentials, form, limit)?;
     let secrets = answer.secrets();
     let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
-    let text = |names: &[&str]| {
-        let found = names.iter().find_map(|name| value[*name].as_str())?;
-        Some(words::clean(found, 2000, &secrets)).filter(|text| !text.is_empty())
-    };
-    let url = |names: &[&str]| {
-        text(names).filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok())
-    };
-    let found = (
-        value["device_code"]
-            .as_str()
-            .map(|code| Secret::new(code.to_owned())),
-        text(&["user_code"]),
-        // Google wrote it the other way before the RFC.
-        url(&["verification_uri", "verification_url"]),
-    );
-    let (Some(code), Some(user_code), Some(verification_uri)) = found else {
-        return Err(refusal(profile, endpoint, None, &answer, &value));
-    };
-    let seconds = |name: &str| match &value[name] {
-        serde_json::Value::String(text) => text.trim().parse().ok(),
+    let said_no = reply::refusal(&value, &secrets).error.is_some();
+    match Device::read(&value, &secrets) {
+        Some(device) if (200..300).contains(&answer.reply.status) && !said_no => Ok(device),
+        _ => Err(refusal(profile, endpoint, None, &answer, &value)),
+    }
+}
+
+impl Device {
+    /// Takes what the server gave; `None` where the person or the polling would lack something.
+    pub fn read(value: &Value, secrets: &[&Secret]) -> Option<Self> {
+        let text = |name: &str| {
+            let found = words::clean(value[name].as_str()?, 2000, secrets);
+            Some(found).filter(|text| !text.is_empty())
+        };
+        let url = |name: &str| {
+            text(name)
+                .filter(|url| Endpoint::parse(url.split('#').next().unwrap_or_default()).is_ok())
+        };
+        let code = value["device_code"].as_str();
+        Some(Self {
+            code: Secret::new(code.filter(|code| !code.is_empty())?.to_owned()),
+            user_code: text("user_code")?,
+            // Google wrote it the other way before the RFC.
+            verification_uri: url("verification_uri").or_else(|| url("verification_url"))?,
+            verification_uri_complete: url("verification_uri_complete"),
+            interval: seconds(&value["interval"])
+                .filter(|s| (1..=3600).contains(s))
+                .map_or(INTERVAL, Duration::from_secs),
+            expires_in: Duration::from_secs(
+                seconds(&value["expires_in"])
+                    .filter(|s| *s > 0)
+                    .unwrap_or(USUAL_LIFE)
+                    .min(LONGEST_LIFE),
+            ),
+        })
+    }
+}
+
+/// A number of seconds in any shape that means one.
+fn seconds(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -80,22 +103,7 @@ pub fn start(
             .as_f64()
             .filter(|n| (0.0..1e9).contains(n))
             .map(|n| n as u64),
-    };
-    Ok(Device {
-        code,
-        user_code,
-        verification_uri,
-        verification_uri_complete: url(&["verification_uri_complete"]),
-        interval: seconds("interval")
-            .filter(|s| (1..=3600).contains(s))
-            .map_or(INTERVAL, Duration::from_secs),
-        expires_in: Duration::from_secs(
-            seconds("expires_in")
-                .filter(|s| *s > 0)
-                .unwrap_or(USUAL_LIFE)
-                .min(LONGEST_LIFE),
-        ),
-    })
+    }
 }
 
 /// What is asked for (RFC 8628 section 3.1).

@@ -64,7 +64,7 @@ pub fn check(
         _ => {}
     }
     match time(claims, "exp") {
-        Some(end) if end + SKEW > now => {}
+        Some(end) if end.saturating_add(SKEW) > now => {}
         Some(_) => return Err("it has expired (or this machine's clock is ahead)".to_owned()),
         None => return Err("it has no exp".to_owned()),
     }

@@ -1,5 +1,6 @@
 //! An authorization server's description of itself (RFC 8414, OpenID Connect Discovery 1.0).
 
+use super::lenient;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Http};
@@ -83,16 +84,20 @@ impl Metadata {
 
 /// Asks the issuer, in the place that RFC 8414 names and then in OpenID's.
 pub fn fetch(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
-    let mut first = None;
+    let mut told: Option<Error> = None;
     for url in places(issuer) {
         match fetch_from(profile, issuer, &url, deadline) {
             Ok(metadata) => return Ok(metadata),
-            // The answer of the first place is the one that counts, unless it was only "not here".
             Err(Trouble::Wrong(error)) => return Err(error),
-            Err(Trouble::Absent(error)) => first = first.or(Some(error)),
+            // Most servers have nothing in one of the places: what is worth another try is told rather.
+            Err(Trouble::Absent(error)) => {
+                told = told
+                    .filter(|told| told.kind == Kind::Temporary || error.kind != Kind::Temporary)
+                    .or(Some(error));
+            }
         }
     }
-    Err(first.unwrap_or_else(|| profile.error("the issuer cannot be asked")))
+    Err(told.unwrap_or_else(|| profile.error("the issuer cannot be asked")))
 }
 
 enum Trouble {
@@ -144,12 +149,18 @@ fn fetch_from(
             "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
         return Err(Trouble::Absent(error.hint(hint)));
     }
-    let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    if !document.is_object() {
-        return Err(temporary("it is not the JSON that it should be".to_owned()));
+    match read(profile, issuer, &reply.body) {
+        Some(read) => read.map_err(Trouble::Wrong),
+        None => Err(temporary("it is not the JSON that it should be".to_owned())),
     }
-    let metadata = Metadata::read(&document);
-    check(profile, issuer, metadata).map_err(Trouble::Wrong)
+}
+
+/// Reads a description of the issuer and refuses one that must not be used; `None` for what is no
+/// description at all.
+pub fn read(profile: &Profile, issuer: &str, body: &[u8]) -> Option<Result<Metadata>> {
+    let text = String::from_utf8_lossy(body);
+    let document = lenient::object(text.trim_start_matches('\u{feff}').trim())?;
+    Some(check(profile, issuer, Metadata::read(&document)))
 }
 
 /// The two places where an issuer's metadata can be. A path in the issuer comes after the well-known

@@ -3,7 +3,7 @@
 
 use super::lenient;
 use super::shape::Shape;
-use super::words::clean;
+use super::words::{REPEATS, clean};
 use crate::clock::Epoch;
 use crate::profile::Profile;
 use crate::secret::Secret;
@@ -93,24 +93,31 @@ pub fn read(
     if !success || refusal.error.is_some() || shape.says_no(&value) {
         return Reading::Refused(refusal);
     }
-    let kept = kept(&value, &profile.quirks.keep);
+    let kept = kept(&value, &profile.quirks.keep, secrets);
     match shape.part(&mut value) {
-        Some(part) => Reading::Granted(granted(part, shape, kept)),
+        Some(part) => Reading::Granted(granted(part, shape, kept, secrets)),
         None => Reading::Refused(refusal),
     }
 }
 
-fn granted(value: &mut Value, shape: Shape<'_>, kept: BTreeMap<String, Value>) -> Granted {
+fn granted(
+    value: &mut Value,
+    shape: Shape<'_>,
+    kept: BTreeMap<String, Value>,
+    secrets: &[&Secret],
+) -> Granted {
     let expiry = expiry(
         shape.find(value, "expires_in"),
         shape.find(value, "expires_at"),
     );
-    let scope = scope(shape.find(value, "scope"));
+    // Both are shown by `status`: one that repeats a secret says nothing.
+    let said = |words: &String| !words.is_empty() && *words != REPEATS;
+    let scope = scope(shape.find(value, "scope"), secrets).filter(said);
     let token_type = shape
         .find(value, "token_type")
         .as_str()
-        .map(|text| clean(text, 64, &[]))
-        .filter(|kind| !kind.is_empty());
+        .map(|text| clean(text, 64, secrets))
+        .filter(said);
     let mut take = |name: &str| match shape.take(value, name) {
         Some(Value::String(text)) => Ok(Secret::new(text)),
         Some(other) => Err(json_kind(&other)),
@@ -152,7 +159,7 @@ fn bound(token_type: &str) -> Option<String> {
 }
 
 /// The members that the profile keeps: texts, numbers and flags.
-fn kept(value: &Value, names: &[String]) -> BTreeMap<String, Value> {
+fn kept(value: &Value, names: &[String], secrets: &[&Secret]) -> BTreeMap<String, Value> {
     let mut kept = BTreeMap::new();
     for name in names {
         let found = if name.starts_with('/') {
@@ -161,7 +168,7 @@ fn kept(value: &Value, names: &[String]) -> BTreeMap<String, Value> {
             value.get(name)
         };
         let found = match found {
-            Some(Value::String(text)) => Value::String(clean(text, MAX_KEPT, &[])),
+            Some(Value::String(text)) => Value::String(clean(text, MAX_KEPT, secrets)),
             Some(plain @ (Value::Number(_) | Value::Bool(_))) => plain.clone(),
             _ => continue,
         };
@@ -230,16 +237,15 @@ fn absolute(expires_at: &Value) -> Expiry {
 }
 
 /// Scope as a string with spaces or commas (GitHub), or as a list (Twitch).
-fn scope(value: &Value) -> Option<String> {
-    let words = match value {
-        Value::String(text) => clean(&text.replace(',', " "), 4096, &[]),
+fn scope(value: &Value, secrets: &[&Secret]) -> Option<String> {
+    match value {
+        Value::String(text) => Some(clean(&text.replace(',', " "), 4096, secrets)),
         Value::Array(words) => {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-            clean(&words.join(" "), 4096, &[])
+            Some(clean(&words.join(" "), 4096, secrets))
         }
-        _ => return None,
-    };
-    Some(words).filter(|words| !words.is_empty())
+        _ => None,
+    }
 }
 
 /// The server's words from the shapes that errors come in.

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::http::{Endpoint, Http};
 use crate::profile::Profile;
 use crate::secret::Secret;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Revokes one token; `hint` is `refresh_token` or `access_token`.
@@ -23,10 +24,13 @@ pub fn revoke(
     form.push("token_type_hint", hint);
     let answer =
         send(http, endpoint, profile, credentials, form, limit).map_err(|refused| refused.error)?;
-    // Section 2.2: also a token that the server does not know is answered with 200.
-    if (200..300).contains(&answer.reply.status) {
+    let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
+    // Section 2.2: also a token that the server does not know is answered with 200. Slack and others
+    // say no with 200 too.
+    let said_no = reply::refusal(&value, &answer.secrets()).error.is_some()
+        || value["ok"] == Value::Bool(false);
+    if (200..300).contains(&answer.reply.status) && !said_no {
         return Ok(());
     }
-    let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
     Err(refusal(profile, endpoint, None, &answer, &value).error)
 }

@@ -7,6 +7,9 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 
+/// What stands for words that would give a secret away.
+pub const REPEATS: &str = "[not shown: it repeats a secret of the request]";
+
 /// A server's text as one line without what could repaint a terminal or turn its direction, cut
 /// at `limit` characters; none of it where it repeats one of `secrets`.
 pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
@@ -14,7 +17,7 @@ pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
         .iter()
         .any(|secret| !secret.is_empty() && repeats(text, secret.expose()))
     {
-        return "[not shown: it repeats a secret of the request]".to_owned();
+        return REPEATS.to_owned();
     }
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let mut line = String::new();
