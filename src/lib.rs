@@ -10,6 +10,8 @@ mod doctor;
 mod env;
 mod error;
 mod exchange;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod guess;
 mod helper;
 mod holdings;

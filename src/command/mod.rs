@@ -1,7 +1,7 @@
 //! One subcommand, one file, the same word.
 
 mod add;
-mod api;
+pub mod api;
 mod complete;
 mod completions;
 mod doctor;

@@ -1,6 +1,6 @@
 //! cargo's credential provider protocol: a hello, then a line for a line.
 
-use super::{Case, Core, Mode, managed, origin_of};
+use super::{Answer, Case, Core, Mode, managed, origin_of};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::ui;
@@ -21,18 +21,26 @@ pub fn converse(core: Result<&Core<'_>, &Error>) -> ExitCode {
             return ExitCode::SUCCESS;
         };
         let reply = match core {
-            Ok(core) => reply(core, &line),
-            Err(error) => said(&Mode::Cargo.unfit(Case::Trouble, error)),
+            Ok(core) => answer(core, line.as_bytes()),
+            Err(error) => Mode::Cargo.unfit(Case::Trouble, error),
         };
-        if ui::answer(&Secret::new(format!("{reply}\n"))).is_err() {
+        if ui::answer(&Secret::new(reply.stdout.to_string())).is_err() {
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
-fn reply(core: &Core<'_>, line: &str) -> String {
-    let request: Value = serde_json::from_str(line).unwrap_or_default();
+/// Answers one line.
+pub fn answer(core: &Core<'_>, line: &[u8]) -> Answer {
+    Answer {
+        stdout: format!("{}\n", reply(core, line)).into(),
+        ..Answer::default()
+    }
+}
+
+fn reply(core: &Core<'_>, line: &[u8]) -> String {
+    let request: Value = serde_json::from_slice(line).unwrap_or_default();
     let argument = request["args"][0].as_str();
     let core = Core {
         profile: argument.or(core.profile),
@@ -106,6 +114,6 @@ fn logout(core: &Core<'_>, origin: &str) -> String {
 }
 
 /// The line of an answer that is no token.
-fn said(answer: &super::Answer) -> String {
+fn said(answer: &Answer) -> String {
     answer.stdout.trim_end().to_owned()
 }

@@ -22,8 +22,10 @@ use crate::profile::TokenKind;
 use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::ui;
-use core::{Core, Fit};
-use matrix::{Answer, Case};
+pub use core::Core;
+use core::Fit;
+pub use matrix::Answer;
+use matrix::Case;
 pub use mode::Mode;
 use std::ffi::OsString;
 use std::io::Read;
@@ -90,16 +92,22 @@ pub fn run(call: &Call, config: Option<&Path>) -> ExitCode {
     let answer = match &core {
         _ if mode == Mode::Cargo => return cargo::converse(core.as_ref().map_err(|error| *error)),
         Err(error) => mode.unfit(Case::Trouble, error),
-        Ok(core) => match mode {
-            Mode::Git => git::answer(core, arguments, &input()),
-            Mode::Kubectl => kubectl::answer(core, env::var("KUBERNETES_EXEC_INFO").as_deref()),
-            Mode::Docker => docker::answer(core, arguments, &input()),
-            Mode::Bazel => bazel::answer(core, arguments, &input()),
-            Mode::Go => go::answer(core, arguments, &input()),
-            Mode::Terraform | Mode::Cargo => terraform::answer(core, arguments),
-        },
+        Ok(core) => answer(core, arguments, input),
     };
     write(&answer)
+}
+
+/// One protocol's answer to one request, which is read only where the protocol has one on stdin.
+pub fn answer(core: &Core<'_>, arguments: &[String], request: impl FnOnce() -> Vec<u8>) -> Answer {
+    match core.mode {
+        Mode::Git => git::answer(core, arguments, &request()),
+        Mode::Kubectl => kubectl::answer(core, env::var("KUBERNETES_EXEC_INFO").as_deref()),
+        Mode::Docker => docker::answer(core, arguments, &request()),
+        Mode::Bazel => bazel::answer(core, arguments, &request()),
+        Mode::Go => go::answer(core, arguments, &request()),
+        Mode::Cargo => cargo::answer(core, &request()),
+        Mode::Terraform => terraform::answer(core, arguments),
+    }
 }
 
 /// Writes the whole answer at once: some programs use what they have got, whatever the exit code.

@@ -192,7 +192,7 @@ fn serve(mut stream: TcpStream, arrivals: &Sender<Arrival>, served: &Served) {
     let Some(head) = read_head(&mut stream, deadline) else {
         return respond(&mut stream, "408 Request Timeout", "");
     };
-    match parse(&head, served) {
+    match parse(&head, &served.path, &served.hosts) {
         Ok(parameters) => drop(arrivals.send(Arrival { parameters, stream })),
         Err(status) => respond(&mut stream, status, ""),
     }
@@ -215,8 +215,13 @@ fn read_head(stream: &mut TcpStream, deadline: Deadline) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// The redirect's parameters, or the status for a stranger.
-fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'static str> {
+/// The redirect's parameters, or the status for a stranger. `ours` is the path that the redirect has,
+/// `hosts` are the names that this listener goes by.
+pub fn parse(
+    head: &[u8],
+    ours: &str,
+    hosts: &[String],
+) -> Result<BTreeMap<String, String>, &'static str> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
     let whole = request.parse(head).is_ok_and(|status| status.is_complete());
@@ -227,7 +232,7 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
     if !whole {
         return Err("400 Bad Request");
     }
-    if path != served.path {
+    if path != ours {
         return Err("404 Not Found");
     }
     if method != "GET" {
@@ -237,13 +242,12 @@ fn parse(head: &[u8], served: &Served) -> Result<BTreeMap<String, String>, &'sta
         .headers
         .iter()
         .find(|header| header.name.eq_ignore_ascii_case("host"));
-    let ours = |host: &httparse::Header<'_>| {
-        served
-            .hosts
+    let known = |host: &httparse::Header<'_>| {
+        hosts
             .iter()
             .any(|name| host.value.eq_ignore_ascii_case(name.as_bytes()))
     };
-    if !host.is_some_and(ours) {
+    if !host.is_some_and(known) {
         return Err("400 Bad Request");
     }
     let pairs = form_urlencoded::parse(query.as_bytes());
@@ -332,12 +336,9 @@ mod tests {
 
     #[test]
     fn strangers_are_told_apart() {
-        let served = Served {
-            path: "/callback".into(),
-            hosts: vec!["127.0.0.1:80".into()],
-            busy: AtomicUsize::new(0),
-        };
-        let ask = |head: &str| parse(head.as_bytes(), &served).map_err(|status| &status[..3]);
+        let hosts = ["127.0.0.1:80".to_owned()];
+        let ask =
+            |head: &str| parse(head.as_bytes(), "/callback", &hosts).map_err(|status| &status[..3]);
         let host = "\r\nHost: 127.0.0.1:80\r\n\r\n";
         assert!(ask(&format!("GET /callback?code=a&state=b HTTP/1.1{host}")).is_ok());
         assert_eq!(ask(&format!("GET /favicon.ico HTTP/1.1{host}")), Err("404"));

@@ -1,7 +1,7 @@
 //! A person gives consent: in a browser on this machine, on another device, or by pasting an address.
 
 pub mod browser;
-mod listener;
+pub mod listener;
 mod page;
 
 use crate::clock::{Deadline, Epoch};

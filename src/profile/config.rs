@@ -110,11 +110,11 @@ impl Config {
     }
 
     /// A configuration that is not in a file.
-    #[cfg(test)]
-    pub fn from_text(text: &str) -> Self {
+    #[cfg(any(test, fuzzing))]
+    pub fn from_text(text: impl AsRef<[u8]>) -> Self {
         Self {
             path: None,
-            text: text.as_bytes().to_owned(),
+            text: text.as_ref().to_owned(),
             untrusted: None,
         }
     }

@@ -2,7 +2,7 @@
 //! hosts and nowhere else.
 
 mod answer;
-mod challenge;
+pub mod challenge;
 mod request;
 mod target;
 
