@@ -119,39 +119,44 @@ fn fetch_from(
     let http = Http::new(&endpoint, profile.ca_file.as_deref())
         .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
     let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
-    let temporary = |what: String| {
+    let absent = |kind: Kind, what: String| {
         let message = format!(
             "profile {name:?}: the server's metadata at {}: {what}",
             endpoint.host()
         );
-        Trouble::Absent(Error::new(Kind::Temporary, message))
+        let error = Error::new(kind, message);
+        Trouble::Absent(match kind {
+            Kind::Temporary => error,
+            _ => error.hint(
+                "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint",
+            ),
+        })
     };
     let reply = http.get(&endpoint, limit).map_err(|failure| {
-        match (temporary(failure.what), failure.hint) {
-            (Trouble::Absent(error), Some(hint)) => Trouble::Absent(error.hint(hint)),
-            (trouble, _) => trouble,
-        }
-    })?;
-    if reply.status != 200 {
-        let error = Error::new(
-            if reply.status >= 500 || reply.status == 429 {
+        // An answer that was too large would be so again.
+        let again = failure.retry || !failure.sent;
+        absent(
+            if again {
                 Kind::Temporary
             } else {
                 Kind::Refused
             },
-            format!(
-                "profile {name:?}: the server's metadata at {}: HTTP {}",
-                endpoint.host(),
-                reply.status
-            ),
-        );
-        let hint =
-            "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint";
-        return Err(Trouble::Absent(error.hint(hint)));
+            failure.what,
+        )
+    })?;
+    if reply.status != 200 {
+        let kind = match reply.status {
+            408 | 429 | 500..=599 => Kind::Temporary,
+            _ => Kind::Refused,
+        };
+        return Err(absent(kind, format!("HTTP {}", reply.status)));
     }
     match read(profile, issuer, &reply.body) {
         Some(read) => read.map_err(Trouble::Wrong),
-        None => Err(temporary("it is not the JSON that it should be".to_owned())),
+        None => Err(absent(
+            Kind::Refused,
+            "it is not the JSON that it should be".to_owned(),
+        )),
     }
 }
 
