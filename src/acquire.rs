@@ -158,12 +158,10 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
             .get()
             .filter(|token| !ask.force && ask.is_fresh(token))
     };
-    let notice = || {
-        ui::notice(&format!(
-            "profile {name:?}: waiting for another tokctl that renews the token"
-        ));
-    };
-    let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, notice) {
+    let _waiting = ui::waiting(format!(
+        "profile {name:?}: waiting for another tokctl that renews the token"
+    ));
+    let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, || ()) {
         Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
         Ok(Taken::Came(token)) => return Ok(Turn::Come(token)),
         Ok(Taken::TimedOut) => {
@@ -251,6 +249,7 @@ fn renew_locked(
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
     };
+    let _waiting = ui::waiting(format!("profile {:?}: renewing the token", profile.name));
     renewal::run(profile, &ask.again, &job, lock, ask.deadline)
 }
 

@@ -45,6 +45,19 @@ pub struct Global {
     /// Errors only
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
+    pub color: Color,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// The subcommands' names, for a hint at the right help.
@@ -578,6 +591,21 @@ fn parse_alone<A: Args>(
         global: Global::from_arg_matches(&matches)?,
         command: command(A::from_arg_matches(&matches)?),
     })
+}
+
+/// What `--color` says on a command line that could not be read, or that asks for help.
+pub fn color(args: &[OsString]) -> Color {
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let said = words
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| match word.strip_prefix("--color") {
+            Some("") => words.get(at + 1).map(AsRef::as_ref),
+            Some(value) => value.strip_prefix('='),
+            None => None,
+        });
+    said.and_then(|when| Color::from_str(when, false).ok())
+        .unwrap_or_default()
 }
 
 impl Cli {

@@ -60,8 +60,47 @@ pub fn words(seconds: Epoch) -> String {
     humantime::format_duration(Duration::from_secs(seconds.unsigned_abs())).to_string()
 }
 
+/// A duration for a person, in its largest unit and never more than it is: "42 min", "3 h".
+pub fn about(seconds: Epoch) -> String {
+    match seconds {
+        ..120 => format!("{} s", seconds.max(0)),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86400),
+    }
+}
+
+/// When a token ends, for a person: "in 42 min", "expired 3 h ago".
+pub fn from_now(end: Epoch, now: Epoch) -> String {
+    if end > now {
+        format!("in {}", about(end - now))
+    } else {
+        format!("expired {} ago", about(now - end))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::from_now;
+
+    #[test]
+    fn a_person_is_told_one_unit() {
+        for (seconds, words) in [
+            (1, "in 1 s"),
+            (119, "in 119 s"),
+            (120, "in 2 min"),
+            (2525, "in 42 min"),
+            (7199, "in 119 min"),
+            (7200, "in 2 h"),
+            (400_000, "in 4 days"),
+            (0, "expired 0 s ago"),
+            (-11_000, "expired 3 h ago"),
+            (-172_800, "expired 2 days ago"),
+        ] {
+            assert_eq!(from_now(1_700_000_000 + seconds, 1_700_000_000), words);
+        }
+    }
+
     #[test]
     fn times_have_whole_seconds_and_z() {
         assert_eq!(super::rfc3339(1_700_000_000), "2023-11-14T22:13:20Z");

@@ -28,6 +28,7 @@ pub fn exchange(
     deadline: Deadline,
     patience: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
+    let _waiting = ui::waiting(format!("profile {:?}: asking for a token", profile.name));
     let mut pause = FIRST_PAUSE;
     let mut replayed = false;
     for attempt in 1.. {

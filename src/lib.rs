@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
         Err(usage) => return report_usage(&usage, &args),
     };
     ui::set_level(cli.global.quiet, cli.global.verbose);
+    ui::set_color(cli.global.color);
     if let cli::Command::Helper(helper) = &cli.command
         && let Some(call) = command::helper_call(helper)
     {
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         // An error is to be one JSON object on stderr, and nothing beside it.
         ui::collect();
     }
+    ui::show_waiting();
     match command::run(cli) {
         Ok(code) => {
             for warning in ui::collected() {
@@ -84,6 +86,7 @@ tokctl keeps OAuth 2.0 tokens and hands them to programs. No profile is set up y
 
 /// Help and version go to stdout and are no error; a wrong call is an error like any other.
 fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
+    ui::set_color(cli::color(args));
     if !usage.use_stderr() {
         return match usage.print() {
             Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,

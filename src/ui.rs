@@ -1,11 +1,19 @@
 //! All words to the person: notices on stderr, and a secret asked for on the terminal.
 
+mod waiting;
+
+use crate::cli::Color;
 use crate::error::{Error, Result};
 use crate::oauth::words;
 use crate::secret::Secret;
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+pub use waiting::{show_waiting, waiting};
 
 /// 0 quiet, 1 usual, 2 verbose.
 static LEVEL: AtomicU8 = AtomicU8::new(1);
@@ -46,7 +54,7 @@ pub fn warn(text: &str) {
         return;
     }
     if LEVEL.load(Ordering::Relaxed) > 0 {
-        line("warning: ", text);
+        line(Tag::Warning, text);
     }
 }
 
@@ -56,13 +64,13 @@ pub fn notice(text: &str) {
         return;
     }
     if LEVEL.load(Ordering::Relaxed) > 0 {
-        line("", text);
+        line(Tag::None, text);
     }
 }
 
 /// What a person must read to go on, also with `--quiet`: an address, a code.
 pub fn say(text: &str) {
-    line("", text);
+    line(Tag::None, text);
 }
 
 /// A step on the way, with `-v`.
@@ -71,7 +79,7 @@ pub fn step(text: &str) {
         return;
     }
     if LEVEL.load(Ordering::Relaxed) > 1 {
-        line("", text);
+        line(Tag::None, text);
     }
 }
 
@@ -84,9 +92,95 @@ fn is_collecting() -> bool {
 
 /// Words on stderr. Nobody can be told that stderr is gone, so that is not an error. A path or a name
 /// in them may come from anywhere, and must not repaint the terminal.
-fn line(kind: &str, text: &str) {
+fn line(kind: Tag, text: &str) {
     let text: String = text.chars().filter(|c| words::is_shown(*c)).collect();
-    drop(std::io::stderr().write_all(format!("tokctl: {kind}{text}\n").as_bytes()));
+    let tag = match kind {
+        Tag::None => String::new(),
+        _ if !is_colored(&std::io::stderr()) => kind.word().to_owned(),
+        _ => format!("{}{}{:#}", kind.style(), kind.word(), kind.style()),
+    };
+    write_stderr(&format!("tokctl: {tag}{text}\n"));
+}
+
+fn write_stderr(text: &str) {
+    waiting::make_room();
+    drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+/// What a line begins with.
+#[derive(Clone, Copy)]
+enum Tag {
+    None,
+    Warning,
+    Hint,
+}
+
+impl Tag {
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Warning => "warning: ",
+            Self::Hint => "hint: ",
+        }
+    }
+
+    fn style(self) -> Style {
+        let color = match self {
+            Self::None => return Style::new(),
+            Self::Warning => AnsiColor::Yellow,
+            Self::Hint => AnsiColor::Cyan,
+        };
+        Style::new().fg_color(Some(color.into()))
+    }
+}
+
+/// How an answer is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub color: bool,
+    /// The terminal's width; none where stdout is no terminal.
+    pub columns: Option<usize>,
+}
+
+/// How an answer on stdout is to look.
+pub fn look() -> Look {
+    let stdout = std::io::stdout();
+    Look {
+        color: is_colored(&stdout),
+        columns: columns(&stdout),
+    }
+}
+
+/// Sets where colours are wanted, over what the environment says (`NO_COLOR`, `CLICOLOR`,
+/// `CLICOLOR_FORCE`).
+pub fn set_color(when: Color) {
+    let choice = match when {
+        Color::Auto => return,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+fn is_colored(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+#[cfg(unix)]
+fn columns(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
+    let size = terminal_size::terminal_size_of(stream).filter(|_| stream.is_terminal());
+    // A terminal that does not know its width says 0.
+    size.map(|(width, _)| usize::from(width.0))
+        .filter(|width| *width > 0)
+        .or_else(|| stream.is_terminal().then_some(80))
+}
+
+#[cfg(windows)]
+fn columns(stream: &(impl IsTerminal + std::os::windows::io::AsHandle)) -> Option<usize> {
+    let size = terminal_size::terminal_size_of(stream).filter(|_| stream.is_terminal());
+    size.map(|(width, _)| usize::from(width.0))
+        .filter(|width| *width > 0)
+        .or_else(|| stream.is_terminal().then_some(80))
 }
 
 /// An error, in words or as the JSON object that `--json` promises.
@@ -101,13 +195,13 @@ pub fn error(error: &Error, json: bool) {
             "http_status": error.http_status,
             "warnings": collected(),
         });
-        drop(std::io::stderr().write_all(format!("{object}\n").as_bytes()));
+        write_stderr(&format!("{object}\n"));
         return;
     }
     // One line each, whatever they quote: a second could pass for words of our own.
-    line("", &error.message.replace('\n', " "));
+    line(Tag::None, &error.message.replace('\n', " "));
     if let Some(hint) = &error.hint {
-        line("hint: ", &hint.replace('\n', " "));
+        line(Tag::Hint, &hint.replace('\n', " "));
     }
 }
 
@@ -118,7 +212,7 @@ pub fn can_ask() -> bool {
 
 /// A line from the terminal, without what surrounds it; `None` where the input has ended.
 pub fn ask(prompt: &str) -> Result<Option<String>> {
-    drop(std::io::stderr().write_all(prompt.as_bytes()));
+    write_stderr(prompt);
     let mut line = String::new();
     let read = std::io::stdin()
         .read_line(&mut line)
@@ -128,7 +222,7 @@ pub fn ask(prompt: &str) -> Result<Option<String>> {
 
 /// Lines for the person who is being asked, as they are.
 pub fn show(text: &str) {
-    drop(std::io::stderr().write_all(text.as_bytes()));
+    write_stderr(text);
 }
 
 /// A secret from the terminal without echo, else the whole of stdin.

@@ -27,6 +27,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "clock.rs",
             "lock.rs",
+            "ui/waiting.rs",
             "store/dbus/",
             "store/dbus.rs",
             "store/secret_service/",
@@ -51,7 +52,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("eprint!", &[]),
     ("print!(", &[]),
     ("dbg!", &[]),
-    ("stderr()", &["ui.rs", "login/mod.rs", "command/login.rs"]),
+    (
+        "stderr()",
+        &["ui.rs", "ui/", "login/mod.rs", "command/login.rs"],
+    ),
     ("stdout()", &["ui.rs", "renewal.rs"]),
     (
         "stdin()",

@@ -1,10 +1,14 @@
 //! `tokctl status`: what is stored where and for how long; reads no secret and asks no server.
 
+mod card;
+mod table;
+
 use crate::cli::{Global, Status};
 use crate::clock::{self, Epoch};
 use crate::env;
 use crate::error::Result;
 use crate::note::{self, Note};
+use crate::oauth::words::clean;
 use crate::profile::config::Config;
 use crate::profile::{Profile, StoreChoice};
 use crate::secret::Secret;
@@ -12,6 +16,14 @@ use crate::store::Backend;
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
+
+/// What is known of a profile.
+struct Row {
+    /// As `--json` has it, or the name and an `error`.
+    facts: Value,
+    expires: Option<Epoch>,
+    updated: Option<Epoch>,
+}
 
 /// Shows one profile or all.
 pub fn run(global: &Global, status: &Status) -> Result<()> {
@@ -27,26 +39,47 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
         match Profile::load(&config, name) {
             Ok(profile) => rows.push(describe(&profile, state.as_deref())),
             Err(error) if status.profile.is_some() => return Err(error),
-            Err(error) => rows.push(json!({ "profile": name, "error": error.message })),
+            Err(error) => rows.push(Row {
+                facts: json!({ "profile": name, "error": error.message }),
+                expires: None,
+                updated: None,
+            }),
         }
     }
-    let text = match (status.json, &status.profile) {
-        (true, Some(_)) => format!("{}\n", rows.pop().unwrap_or_default()),
-        (true, None) => format!("{}\n", Value::Array(rows)),
-        (false, Some(_)) => rows.iter().map(lines).collect(),
-        (false, None) if rows.is_empty() => {
-            let path = config
-                .path()
-                .map_or_else(String::new, |path| path.display().to_string());
-            ui::notice(&format!("no profiles in {path}"));
-            String::new()
-        }
-        (false, None) => table(&rows),
-    };
-    ui::answer(&Secret::new(text))
+    if rows.is_empty() && !status.json {
+        ui::notice(&none(&config));
+    }
+    ui::answer(&Secret::new(text(rows, status)))
 }
 
-fn describe(profile: &Profile, state: Option<&Path>) -> Value {
+fn none(config: &Config) -> String {
+    let path = config
+        .path()
+        .map_or_else(String::new, |path| format!(" in {}", path.display()));
+    format!("no profiles{path}; to set one up, run: tokctl add")
+}
+
+/// For a program as JSON, or in lines that do not depend on the terminal; for a person as there is
+/// room, with times in words.
+fn text(mut rows: Vec<Row>, status: &Status) -> String {
+    if status.json {
+        let mut all: Vec<Value> = rows.drain(..).map(|row| row.facts).collect();
+        return match &status.profile {
+            Some(_) => format!("{}\n", all.pop().unwrap_or_default()),
+            None => format!("{}\n", Value::Array(all)),
+        };
+    }
+    let look = ui::look();
+    match (&status.profile, look.columns) {
+        (None, _) if rows.is_empty() => String::new(),
+        (Some(_), Some(_)) => rows.iter().map(|row| card::of(row, look)).collect(),
+        (Some(_), None) => rows.iter().map(|row| lines(&row.facts)).collect(),
+        (None, Some(_)) => table::of(&rows, look),
+        (None, None) => plain_table(&rows),
+    }
+}
+
+fn describe(profile: &Profile, state: Option<&Path>) -> Row {
     let note = state
         .map(|state| Note::load(state, &profile.name))
         .unwrap_or_default();
@@ -62,7 +95,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         () => "login needed",
     };
     let (store, path) = store(profile, &note, state);
-    json!({
+    let facts = json!({
         "profile": profile.name,
         "state": standing,
         "grant": profile.grant.name(),
@@ -81,7 +114,12 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Value {
         "access_cache": if profile.kernel_cache { "kernel" } else { "none" },
         "updated_at": note.updated.map(clock::rfc3339),
         "helper_failures": state.and_then(|state| helper_failures(state, &profile.name)),
-    })
+    });
+    Row {
+        facts,
+        expires: note.expires,
+        updated: note.updated,
+    }
 }
 
 /// Each helper's last failure, since some programs do not show it.
@@ -141,11 +179,11 @@ fn lines(row: &Value) -> String {
         .collect()
 }
 
-/// All profiles, a line each.
-fn table(rows: &[Value]) -> String {
+/// All profiles, a line each: the columns are stable, and scope, which may have spaces, is the last.
+fn plain_table(rows: &[Row]) -> String {
     let head = ["PROFILE", "STATE", "EXPIRES", "GRANT", "STORE", "SCOPE"].map(str::to_owned);
     let mut cells = vec![head];
-    for row in rows {
+    for row in rows.iter().map(|row| &row.facts) {
         if let Some(error) = row["error"].as_str() {
             cells.push([
                 plain(&row["profile"]),
@@ -205,7 +243,8 @@ fn left(seconds: Epoch) -> String {
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        // Scopes and accounts are a server's words.
+        Value::String(text) => clean(text, usize::MAX, &[]),
         Value::Null => String::new(),
         other => other.to_string(),
     }

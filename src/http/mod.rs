@@ -8,6 +8,7 @@ mod transfer;
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Result, io_cause};
 use crate::secret::Secret;
+use crate::ui;
 use resolver::LiteralFirst;
 use std::net::IpAddr;
 use std::path::Path;
@@ -249,6 +250,7 @@ impl Http {
         body: &Secret,
         limit: Duration,
     ) -> Result<Reply, Failure> {
+        let _waiting = ui::waiting(format!("waiting for {}", endpoint.host()));
         let sent_at = clock::now();
         let mut request = self
             .agent
@@ -266,6 +268,7 @@ impl Http {
 
     /// Reads a public document within `limit`.
     pub fn get(&self, endpoint: &Endpoint, limit: Duration) -> Result<Reply, Failure> {
+        let _waiting = ui::waiting(format!("waiting for {}", endpoint.host()));
         let sent_at = clock::now();
         let request = self
             .agent

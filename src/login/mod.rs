@@ -99,6 +99,7 @@ impl Login<'_> {
         }
         let deadline = Deadline::after(PATIENCE);
         let mut strangers = 0;
+        let _waiting = ui::waiting("waiting for the browser to come back");
         while let Some(arrival) = self.next(&listener, &attempt, deadline) {
             match attempt.answer(profile, self.server, &arrival.parameters) {
                 // Another login's redirect, or a forged one: the real one may still come.
@@ -187,6 +188,7 @@ impl Login<'_> {
         }
         let client = self.server.suited(profile);
         let http = oauth::connect(&token, profile, self.credentials)?;
+        let _waiting = ui::waiting("waiting until the code has been used");
         let (granted, sent_at) =
             device_code::poll(&http, &token, &client, self.credentials, device)?;
         Ok(Outcome {

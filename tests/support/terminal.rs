@@ -1,6 +1,7 @@
 //! A terminal: a real one, tmux's.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::sandbox::Sandbox;
@@ -20,7 +21,11 @@ impl<'s> Terminal<'s> {
     /// The same with this shell, and so many columns.
     #[track_caller]
     pub fn with_shell(sandbox: &'s Sandbox, columns: u16, shell: &str) -> Self {
-        let socket = sandbox.home().join("tmux").display().to_string();
+        // One that ends may still have its socket when the next one begins.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let socket = sandbox.home().join(format!("tmux-{number}"));
+        let socket = socket.display().to_string();
         let terminal = Self { sandbox, socket };
         terminal.tmux(&[
             "-f",
