@@ -253,11 +253,11 @@ fn renew_locked(
     renewal::run(profile, &ask.again, &job, lock, ask.deadline)
 }
 
-/// Client credentials: asks for a token that needs neither a person nor a refresh token.
+/// Asks for a token that needs neither a person nor a refresh token.
 fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
     let credentials = credentials::find(profile, Some(holdings), ask.deadline)?;
-    let result = guess::client_credentials(profile, holdings, &credentials, ask.deadline);
+    let result = guess::repeatable(profile, holdings, &credentials, ask.deadline);
     let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;
@@ -336,7 +336,7 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
     let result = exchange(
         profile,
         &credentials,
-        TokenRequest::ClientCredentials,
+        TokenRequest::repeatable(profile),
         ask.deadline,
         Duration::ZERO,
     );

@@ -12,15 +12,15 @@ use crate::profile::{ClientAuth, Profile, hash};
 use crate::ui;
 use std::time::Duration;
 
-/// Asks with client credentials; which place the server took the secret in is remembered.
-pub fn client_credentials(
+/// Asks with a grant that can be repeated; which place the server took the secret in is remembered.
+pub fn repeatable(
     profile: &Profile,
     holdings: &mut Holdings,
     credentials: &Credentials,
     deadline: Deadline,
 ) -> Result<(Granted, Epoch), Refused> {
     let ask = |profile: &Profile| {
-        let request = TokenRequest::ClientCredentials;
+        let request = TokenRequest::repeatable(profile);
         exchange(profile, credentials, request, deadline, Duration::ZERO)
     };
     let Some(place) = place(profile) else {

@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
     let profile = load_from(&config, &args.profile, &Wanted::default())?;
     if profile.is_repeatable() {
         let name = shell_word(&profile.name);
-        return Err(profile.error("grant client_credentials needs no login").hint(format!(
+        return Err(profile.error(&format!("grant {} needs no login", profile.grant.name())).hint(format!(
             "run: tokctl get {name}; for a login, set grant = \"authorization_code\" in the profile"
         )));
     }

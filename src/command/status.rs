@@ -101,7 +101,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "grant": profile.grant.name(),
         "issuer": profile.issuer,
         "token_endpoint": profile.token_endpoint,
-        "client_id": profile.client_id,
+        "client_id": Some(&profile.client_id).filter(|id| !id.is_empty()),
         "account": note.account,
         "scope": note.scope,
         "expires_at": note.expires.map(clock::rfc3339),

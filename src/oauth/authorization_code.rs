@@ -80,11 +80,7 @@ impl Attempt {
         push_to: &Endpoint,
         limit: Duration,
     ) -> Result<String, Refused> {
-        let permanent = |error| Refused {
-            cause: super::Cause::Permanent,
-            error,
-        };
-        let http = connect(push_to, profile, credentials).map_err(permanent)?;
+        let http = connect(push_to, profile, credentials).map_err(Refused::unsent)?;
         let form = self.parameters(profile, Form::default().with_id(profile));
         let answer = send(&http, push_to, profile, credentials, form, limit)?;
         let body = &answer.reply.body;

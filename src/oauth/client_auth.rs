@@ -150,7 +150,9 @@ pub fn apply(
             Ok(None)
         }
         ClientAuth::None => {
-            form.push("client_id", id);
+            if !id.is_empty() {
+                form.push("client_id", id);
+            }
             Ok(None)
         }
         ClientAuth::PrivateKeyJwt => {

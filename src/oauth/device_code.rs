@@ -43,11 +43,7 @@ pub fn start(
     endpoint: &Endpoint,
     limit: Duration,
 ) -> Result<Device, Refused> {
-    let permanent = |error| Refused {
-        cause: Cause::Permanent,
-        error,
-    };
-    let http = connect(endpoint, profile, credentials).map_err(permanent)?;
+    let http = connect(endpoint, profile, credentials).map_err(Refused::unsent)?;
     let form = parameters(profile);
     let answer = send(&http, endpoint, profile, credentials, form, limit)?;
     let secrets = answer.secrets();

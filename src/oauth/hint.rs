@@ -27,6 +27,9 @@ pub fn of(
         ("invalid_client" | "incorrect_client_credentials" | "bad_client_secret", _)
         | ("", 401 | 403) => return Some(client(profile)),
         ("invalid_grant" | "bad_verification_code" | "invalid_code", _) => {
+            if matches!(what, Some(TokenRequest::JwtBearer)) {
+                return Some(SIGNED.to_owned());
+            }
             return grant(sent, may_log_in, &login);
         }
         ("insufficient_scope", _) if may_log_in => {
@@ -62,6 +65,9 @@ pub fn of(
     };
     Some(hint.to_owned())
 }
+
+/// An assertion of our own is not good.
+const SIGNED: &str = "check client_key, the assertion's iss, sub and aud, and this machine's clock";
 
 /// What was given for the token is not good.
 fn grant(sent: Option<&str>, may_log_in: bool, login: &str) -> Option<String> {

@@ -1,9 +1,11 @@
-//! A private key as people have it: PEM in its three forms, or a JWK.
+//! A private key as people have it: PEM in its three forms, a JWK, or the file of a Google service account.
 
+mod account;
 mod jwk;
 mod pem;
 
 use crate::secret::Secret;
+use account::Account;
 use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair;
@@ -17,6 +19,8 @@ pub struct Key {
     pub id: Option<String>,
     /// `alg`.
     algorithm: Option<String>,
+    /// The service account whose key it is.
+    pub account: Option<Account>,
 }
 
 enum Pair {
@@ -54,13 +58,19 @@ impl Key {
             pair: pem::read(text)?,
             id: None,
             algorithm: None,
+            account: None,
         })
     }
 
-    /// A JWK (RFC 7517).
+    /// A JWK (RFC 7517), or a file of Google's.
     fn from_json(text: &str) -> Result<Self, Unusable> {
         let mut value: Value = serde_json::from_str(text)
             .map_err(|_| Unusable::new("it is not valid JSON", "name a file that holds one JWK"))?;
+        if account::is_google(&value) {
+            let key = account::read(&value);
+            jwk::wipe(&mut value);
+            return key;
+        }
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let (id, algorithm) = (text("kid"), text("alg"));
         let pair = jwk::read(&value);
@@ -69,6 +79,7 @@ impl Key {
             pair: pair?,
             id,
             algorithm,
+            account: None,
         })
     }
 

@@ -9,6 +9,7 @@ pub mod device_code;
 pub mod hint;
 pub mod id_token;
 mod jwt;
+mod jwt_bearer;
 mod key;
 mod lenient;
 pub mod metadata;
@@ -21,7 +22,7 @@ pub mod words;
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
-use crate::profile::Profile;
+use crate::profile::{Grant, Profile};
 use crate::secret::Secret;
 use client_auth::Form;
 pub use credentials::Credentials;
@@ -33,6 +34,8 @@ use std::time::{Duration, UNIX_EPOCH};
 pub enum TokenRequest<'a> {
     /// RFC 6749 section 4.4.
     ClientCredentials,
+    /// RFC 7523 section 2.1, with an assertion that is signed for each request.
+    JwtBearer,
     /// RFC 6749 section 6.
     RefreshToken(&'a Secret),
     /// RFC 6749 section 4.1.3 with RFC 7636 section 4.5.
@@ -46,10 +49,19 @@ pub enum TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
+    /// The request of a grant that needs neither a person nor a refresh token.
+    pub fn repeatable(profile: &Profile) -> Self {
+        match profile.grant {
+            Grant::JwtBearer => Self::JwtBearer,
+            _ => Self::ClientCredentials,
+        }
+    }
+
     /// `grant_type`, and the name under which `token_params` knows it.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::ClientCredentials => ("client_credentials", "client_credentials"),
+            Self::JwtBearer => ("urn:ietf:params:oauth:grant-type:jwt-bearer", "jwt_bearer"),
             Self::RefreshToken(_) => ("refresh_token", "refresh_token"),
             Self::AuthorizationCode { .. } => ("authorization_code", "authorization_code"),
             Self::DeviceCode(_) => (
@@ -64,6 +76,16 @@ impl TokenRequest<'_> {
 pub struct Refused {
     pub cause: Cause,
     pub error: Error,
+}
+
+impl Refused {
+    /// A request that cannot be made.
+    fn unsent(error: Error) -> Self {
+        Self {
+            cause: Cause::Permanent,
+            error,
+        }
+    }
 }
 
 /// The caller's next move.
@@ -97,6 +119,9 @@ pub fn request(
     }
     match what {
         TokenRequest::ClientCredentials => {}
+        TokenRequest::JwtBearer => {
+            jwt_bearer::push(profile, credentials, &mut form).map_err(Refused::unsent)?;
+        }
         TokenRequest::RefreshToken(token) => {
             form.push_secret("refresh_token", token);
         }
@@ -167,11 +192,7 @@ fn send(
     mut form: Form,
     limit: Duration,
 ) -> Result<Answer, Refused> {
-    let identity =
-        client_auth::apply(profile, credentials, &mut form).map_err(|error| Refused {
-            cause: Cause::Permanent,
-            error,
-        })?;
+    let identity = client_auth::apply(profile, credentials, &mut form).map_err(Refused::unsent)?;
     let extra = profile.headers.iter();
     let mut headers: Vec<(String, Secret)> = extra
         .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
@@ -195,6 +216,8 @@ fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
     // With a code the scope has been asked for already (RFC 6749 section 4.1.3).
     let (name, scope) = match grant {
         "client_credentials" => ("scope", profile.scope_text()),
+        // Where it is a claim, it is no parameter.
+        "jwt_bearer" if !profile.assertion.contains_key("scope") => ("scope", profile.scope_text()),
         "refresh_token" if quirks.scope_on_refresh => ("scope", profile.login_scope()),
         "device_code" => match &quirks.device_scope_param {
             Some(name) => (name.as_str(), profile.login_scope()),

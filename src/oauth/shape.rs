@@ -12,13 +12,14 @@ impl Shape<'_> {
     pub fn part(self, value: &mut Value) -> Option<&mut Value> {
         let whole = [String::new()];
         let roots = self.0.get("root").map_or(&whole[..], Vec::as_slice);
-        let has = |root: &&String| {
-            let part = value.pointer(root).unwrap_or(&Value::Null);
-            ["access_token", "refresh_token"]
-                .iter()
-                .any(|name| !self.find(part, name).is_null())
+        let with = |names: &[&str]| {
+            roots.iter().find(|root| {
+                let part = value.pointer(root).unwrap_or(&Value::Null);
+                names.iter().any(|name| !self.find(part, name).is_null())
+            })
         };
-        let root = roots.iter().find(has)?;
+        // Google gives a service account that asks for one an id token alone.
+        let root = with(&["access_token", "refresh_token"]).or_else(|| with(&["id_token"]))?;
         value.pointer_mut(root)
     }
 

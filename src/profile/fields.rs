@@ -1,6 +1,7 @@
 //! A profile's keys put over one another, and taken out by type.
 
 use super::Grant;
+use super::claims::Claims;
 use super::keys::{self, Values};
 use super::quirks::AssumedLife;
 use super::secret_source::SecretSource;
@@ -19,6 +20,7 @@ pub fn merge(lower: &mut Values, upper: Values) {
                     below.by_grant.entry(grant).or_default().extend(params);
                 }
             }
+            (Some(Value::Claims(below)), Value::Claims(above)) => below.extend(above),
             (_, value) => {
                 lower.insert(key, value);
             }
@@ -108,12 +110,21 @@ impl Fields {
         }
     }
 
+    /// Claims of an assertion; none where the key is absent.
+    pub fn claims(&mut self, key: &str) -> Claims {
+        match self.0.remove(key) {
+            Some(Value::Claims(claims)) => claims,
+            _ => Claims::new(),
+        }
+    }
+
     /// The grant that is set, else the one that the endpoints suggest.
     pub fn grant(&mut self) -> Grant {
         let login = self.0.contains_key("authorization_endpoint") || self.0.contains_key("issuer");
         let device = self.0.contains_key("device_authorization_endpoint");
         match self.text("grant") {
             Some(name) if name == "client_credentials" => Grant::ClientCredentials,
+            Some(name) if name == "jwt_bearer" => Grant::JwtBearer,
             Some(name) => {
                 let known = keys::GRANTS.iter().find(|known| **known == name);
                 Grant::Login(known.copied().unwrap_or("refresh_token"))

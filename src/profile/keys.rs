@@ -33,6 +33,8 @@ pub enum Shape {
     /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
     Params,
     Secret,
+    /// A table of claims of a JWT.
+    Claims,
     /// `scheme://host[:port]` each.
     Hosts,
     /// Members of a reply, by name or by JSON pointer.
@@ -89,6 +91,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ),
     ("grant", Shape::Choice(GRANTS)),
     ("send_grant_type", Shape::AnyText),
+    ("assertion", Shape::Claims),
     ("scope", Shape::Texts),
     ("scope_separator", Shape::Text),
     ("scope_param", Shape::Text),

@@ -2,6 +2,7 @@
 //! environment.
 
 mod api;
+mod claims;
 pub mod config;
 pub mod edit;
 mod fields;
@@ -17,6 +18,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 pub use api::Api;
+use claims::Claims;
 use config::Config;
 use fields::{Fields, merge};
 use keys::Values;
@@ -57,7 +59,7 @@ impl ClientAuth {
             Some("client_secret_basic") => Self::Basic,
             Some("client_secret_basic_raw") => Self::BasicRaw,
             // A public client of a service whose clients mostly have a secret.
-            Some("client_secret_post") if !has_secret && grant != Grant::ClientCredentials => {
+            Some("client_secret_post") if !has_secret && matches!(grant, Grant::Login(_)) => {
                 Self::None
             }
             Some("client_secret_post") => Self::Post,
@@ -75,6 +77,8 @@ impl ClientAuth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
     ClientCredentials,
+    /// A JWT that the profile's key signs (RFC 7523 section 2.1).
+    JwtBearer,
     /// One that needs a person, or a refresh token brought by `tokctl import`.
     Login(&'static str),
 }
@@ -84,6 +88,7 @@ impl Grant {
     pub fn name(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
+            Self::JwtBearer => "jwt_bearer",
             Self::Login(name) => name,
         }
     }
@@ -164,6 +169,7 @@ pub struct Profile {
     pub require_pushed_authorization_requests: bool,
     pub redirect_uri: Option<String>,
     pub authorization_params: Params,
+    /// Empty where the grant needs none.
     pub client_id: String,
     pub client_secret: Option<SecretSource>,
     pub client_key: Option<SecretSource>,
@@ -176,6 +182,8 @@ pub struct Profile {
     /// Whether the configuration names it; else the server's metadata may suggest another.
     pub client_auth_is_set: bool,
     pub grant: Grant,
+    /// Of what is signed for the JWT bearer grant.
+    pub assertion: Claims,
     pub scope: Vec<String>,
     pub scope_separator: String,
     pub audience: Option<String>,
@@ -231,18 +239,26 @@ impl Profile {
         let mut values = Fields(values);
         let variable = env::variable_part(name);
         let from_env = |part: &str| format!("{variable}_{part}");
-        let client_id = values
-            .text("client_id")
-            .or_else(|| env::var(&from_env("CLIENT_ID")));
-        let client_id = client_id.ok_or_else(|| {
-            let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
-            config.profile_error(name, &what)
-        })?;
+        let grant = values.grant();
         let client_secret = values.secret("client_secret").or_else(|| {
             let variable = from_env("CLIENT_SECRET");
             env::var(&variable).map(|_| SecretSource::Env(variable))
         });
-        let grant = values.grant();
+        let set_auth = values.text("client_auth");
+        let client_id = values
+            .text("client_id")
+            .or_else(|| env::var(&from_env("CLIENT_ID")));
+        let proves =
+            client_secret.is_some() || set_auth.as_deref().is_some_and(|auth| auth != "none");
+        let client_id = match client_id {
+            Some(id) => id,
+            // What is signed says who it is from.
+            None if grant == Grant::JwtBearer && !proves => String::new(),
+            None => {
+                let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
+                return Err(config.profile_error(name, &what));
+            }
+        };
         let vars = values.params("vars").always;
         let mut endpoint = |key: &str| -> Result<Option<String>> {
             let Some(text) = values.text(key) else {
@@ -265,12 +281,11 @@ impl Profile {
         if token_endpoint.is_none() && issuer.is_none() {
             return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
         }
-        let set_auth = values.text("client_auth");
         let client_key = values.secret("client_key");
         let client_auth = ClientAuth::read(
             set_auth.as_deref(),
             client_secret.is_some(),
-            client_key.is_some(),
+            client_key.is_some() && grant != Grant::JwtBearer,
             grant,
         );
         Ok(Self {
@@ -294,6 +309,7 @@ impl Profile {
             client_auth,
             client_auth_is_set: set_auth.is_some(),
             grant,
+            assertion: values.claims("assertion"),
             scope: split_scope(&values.texts("scope")),
             scope_separator: values
                 .text("scope_separator")
@@ -328,11 +344,17 @@ impl Profile {
 
     /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
     pub fn binding(&self) -> String {
-        let server = self.token_endpoint.as_ref().or(self.issuer.as_ref());
-        let server = server.map_or("", String::as_str);
+        let server = self.token_endpoint.as_deref().or(self.issuer.as_deref());
+        let server = server.unwrap_or_default();
         let mut parts = vec!["binding-1", server, &self.client_id, self.grant.name()];
         // A refresh token must not go to another place than the one it was for.
         parts.extend(self.quirks.refresh_endpoint.as_deref());
+        // Who signs, and for whom.
+        let claims = serde_json::json!(self.assertion).to_string();
+        let key = self.client_key.as_ref().map(SecretSource::describe);
+        if self.grant == Grant::JwtBearer {
+            parts.extend(["assertion", &claims, key.as_deref().unwrap_or_default()]);
+        }
         hash(&parts)
     }
 
@@ -383,7 +405,7 @@ impl Profile {
 
     /// Whether a token can be asked for anew without a person.
     pub fn is_repeatable(&self) -> bool {
-        self.grant == Grant::ClientCredentials
+        !matches!(self.grant, Grant::Login(_))
     }
 
     /// The scopes as one string for a request.

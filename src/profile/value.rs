@@ -1,5 +1,6 @@
 //! The values of a profile's keys: what each may be, read from the text and checked.
 
+use super::claims::{self, Claims};
 use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
 use super::preset;
 use super::secret_source::SecretSource;
@@ -39,6 +40,7 @@ pub enum Value {
     Params(Params),
     Pointers(Pointers),
     Secret(SecretSource),
+    Claims(Claims),
 }
 
 /// Extra parameters: for every request, and by grant.
@@ -130,6 +132,7 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Pointers => pointers(value).map(Value::Pointers),
         Shape::Members => members(value).map(Value::Texts),
         Shape::Secret => SecretSource::read(value).map(Value::Secret),
+        Shape::Claims => claims::read(value).map(Value::Claims),
     }
 }
 
@@ -263,6 +266,9 @@ const OWN_PARAMETERS: &[&str] = &[
     "code_challenge",
     "code_challenge_method",
     "device_code",
+    "assertion",
+    "client_assertion",
+    "client_assertion_type",
     "redirect_uri",
     "state",
 ];

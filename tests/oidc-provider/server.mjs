@@ -153,6 +153,7 @@ const device = (id, extra = {}) => ({
   rig_ttl: 3600,
   ...extra,
 });
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const HARD = 'p@:ss%41+w rd&x=y/?#"\'\\~'; // %41 turns into A, + into space, if sent raw in Basic
 const clients = [
   cc('cc-basic'),
@@ -184,6 +185,21 @@ const clients = [
     client_secret: undefined,
     token_endpoint_auth_method: 'private_key_jwt',
     jwks: pub('ed'),
+  }),
+  ...['ec', 'rsa'].map((kind) =>
+    cc(`bearer-${kind}`, {
+      client_secret: undefined,
+      token_endpoint_auth_method: 'none',
+      grant_types: [JWT_BEARER],
+      rig_key: kind,
+    }),
+  ),
+  cc('bearer-pkjwt', {
+    client_secret: undefined,
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: pub('ec'),
+    grant_types: [JWT_BEARER],
+    rig_key: 'ec',
   }),
   cc('cc-jwt-at', { rig_resource: 'https://api.rig.test/jwt' }),
   cc('cc-dpop', { dpop_bound_access_tokens: true }),
@@ -282,6 +298,7 @@ const provider = new Provider(issuer, {
       'rig_rotate',
       'rig_offline_only',
       'rig_no_pkce',
+      'rig_key',
     ],
   },
   jwks: json('keys/op.jwks.json'),
@@ -387,6 +404,40 @@ const provider = new Provider(issuer, {
 });
 provider.proxy = false;
 provider.on('server_error', (ctx, e) => console.error('server_error', e));
+
+// RFC 7523 section 2.1: an assertion of the client's key, for this server, good once. jose checks it.
+const assertions = new Set();
+const own = async (ctx, extra) => {
+  const { client } = ctx.oidc;
+  const scope = SCOPES.filter((one) => extra.scope.split(' ').includes(one)).join(' ') || undefined;
+  const token = new provider.ClientCredentials({ client, scope });
+  ctx.body = {
+    access_token: await token.save(),
+    expires_in: token.expiration,
+    token_type: token.tokenType,
+    scope,
+    ...extra.body,
+  };
+};
+provider.registerGrantType(
+  JWT_BEARER,
+  async (ctx) => {
+    const { client, params } = ctx.oidc;
+    try {
+      const { payload } = await jose.jwtVerify(params.assertion, jose.createLocalJWKSet(pub(client.rig_key)), {
+        audience: [issuer, `${issuer}/token`],
+        requiredClaims: ['iss', 'sub', 'exp', 'iat', 'jti'],
+        maxTokenAge: 120,
+      });
+      if (assertions.has(payload.jti)) throw new Error('used before');
+      assertions.add(payload.jti);
+      await own(ctx, { scope: payload.scope ?? params.scope ?? '' });
+    } catch (e) {
+      throw new errors.InvalidGrant(e.message);
+    }
+  },
+  ['assertion', 'scope'],
+);
 
 // device flow: add "interval", and slow_down for clients that ask for it (oidc-provider has neither)
 const lastPoll = new Map();

@@ -60,7 +60,9 @@ impl Tokens {
         let form = request.form();
         let field = |name| form.get(name).map_or("", String::as_str);
         let refresh_token = match field("grant_type") {
-            "client_credentials" => None,
+            "client_credentials"
+            | "urn:ietf:params:oauth:grant-type:jwt-bearer"
+            | "urn:ietf:params:oauth:grant-type:token-exchange" => None,
             "authorization_code" | "urn:ietf:params:oauth:grant-type:device_code" => {
                 Some(state.rotated())
             }

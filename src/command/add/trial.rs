@@ -25,10 +25,10 @@ pub fn run(profile: &Profile, given: Option<&Secret>) -> Result<String> {
     credentials(profile, given, deadline).and_then(|_| look(profile, deadline))
 }
 
-/// Client credentials: asks for a token, which nobody keeps.
+/// Asks for a token, which nobody keeps.
 fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Result<String> {
     let credentials = credentials(profile, given, deadline)?;
-    let request = TokenRequest::ClientCredentials;
+    let request = TokenRequest::repeatable(profile);
     let result = exchange(profile, &credentials, request, deadline, Duration::ZERO);
     let (granted, sent_at) = result.map_err(|refused| refused.error)?;
     let merged = crate::merged::Merged::renewed(profile, None, granted, sent_at);
