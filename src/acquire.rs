@@ -18,6 +18,7 @@ use crate::oauth::{TokenRequest, pkce};
 use crate::profile::Profile;
 use crate::renewal::{self, Job};
 use crate::store::{Backend, Interaction};
+use crate::subject;
 use crate::token::{Record, Token};
 use crate::ui;
 use std::path::Path;
@@ -256,7 +257,8 @@ fn renew_locked(
 /// Asks for a token that needs neither a person nor a refresh token.
 fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
-    let credentials = credentials::find(profile, Some(holdings), ask.deadline)?;
+    let mut credentials = credentials::find(profile, Some(holdings), ask.deadline)?;
+    credentials.given = subject::find(ask)?;
     let result = guess::repeatable(profile, holdings, &credentials, ask.deadline);
     let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
@@ -332,7 +334,8 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
         "profile {:?}: there is no home directory to keep the token in, so every call is a request",
         profile.name
     ));
-    let credentials = credentials::find(profile, None, ask.deadline)?;
+    let mut credentials = credentials::find(profile, None, ask.deadline)?;
+    credentials.given = subject::find(ask)?;
     let result = exchange(
         profile,
         &credentials,

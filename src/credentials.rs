@@ -23,6 +23,7 @@ pub fn find(
     Ok(Credentials {
         secret: read(profile.client_secret.as_ref(), "client secret")?,
         key: read(profile.client_key.as_ref(), "client key")?,
+        given: None,
     })
 }
 

@@ -28,6 +28,7 @@ mod secret;
 mod server;
 mod spend;
 mod store;
+mod subject;
 mod token;
 mod ui;
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::holdings::new_spool_key;
 use crate::oauth::id_token;
 use crate::oauth::reply::{Expiry, Granted};
-use crate::profile::{AssumedLife, Profile, TokenKind};
+use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind};
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::ui;
@@ -72,6 +72,14 @@ impl Merged {
         let (token_type, expiry) = (granted.token_type, granted.expiry);
         // A refresh need not say again what it has said with the login.
         let mut kept = granted.kept;
+        if let Some(issued) = kept.get(ISSUED).and_then(serde_json::Value::as_str)
+            && profile.exchange.is_other(issued)
+        {
+            ui::warn(&format!(
+                "profile {:?}: the server issued another requested_token_type: {issued}",
+                profile.name
+            ));
+        }
         let before = record.tokens.get(&profile.variant());
         for (name, value) in before.into_iter().flat_map(|old| &old.kept) {
             kept.entry(name.clone()).or_insert_with(|| value.clone());

@@ -1,4 +1,4 @@
-//! Grants whose proof is a token: signed by the profile itself.
+//! Grants whose proof is a token: signed by the profile itself, or given to it.
 #![cfg(unix)]
 
 mod support;
@@ -340,4 +340,254 @@ fn a_provider_that_checks_assertions_takes_them() {
             .fails(5, "invalid_grant")
             .fails(5, "hint: check client_key");
     }
+}
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// A profile `p` that exchanges a token.
+fn exchanging(token_endpoint: &str, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let store = if more.contains("store =") {
+        ""
+    } else {
+        "store = \"none\"\n"
+    };
+    sandbox.config(&format!(
+        "[profile.p]\ntoken_endpoint = \"{token_endpoint}\"\ngrant = \"token_exchange\"\n{store}{more}\n"
+    ));
+    sandbox
+}
+
+fn kind(name: &str) -> String {
+    format!("urn:ietf:params:oauth:token-type:{name}")
+}
+
+#[test]
+fn an_exchange_sends_what_rfc_8693_says_and_nothing_else() {
+    let server = Server::tokens(60);
+    let sandbox = exchanging(
+        &server.url("/token"),
+        "subject_token = { file = \"~/token\" }",
+    );
+    sandbox.write("token", "subject-1\n");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    let plain: BTreeMap<String, String> = [
+        ("grant_type", EXCHANGE.to_owned()),
+        ("subject_token", "subject-1".to_owned()),
+        ("subject_token_type", kind("access_token")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    assert_eq!(last(&server), plain);
+
+    let mut sandbox = exchanging(
+        &server.url("/token"),
+        "subject_token = { command = [\"printf\", \"subject-2\"] }\nsubject_token_type = \"jwt\"\n\
+         actor_token = { env = \"ACTOR\" }\nactor_token_type = \"urn:own:type\"\nrequested_token_type = \"id_token\"\n\
+         audience = \"//iam.example/pool\"\nresource = [\"https://a\"]\nscope = \"x y\"\nclient_id = \"c\"\n\
+         client_secret = { env = \"S\" }\nclient_auth = \"client_secret_post\"",
+    );
+    sandbox
+        .env("ACTOR", "actor-1")
+        .env("S", "s3cret")
+        .run(["get", "p"])
+        .ok("at-2\n");
+    let form = last(&server);
+    for (name, value) in [
+        ("subject_token", "subject-2"),
+        ("subject_token_type", &kind("jwt")),
+        ("actor_token", "actor-1"),
+        ("actor_token_type", "urn:own:type"),
+        ("requested_token_type", &kind("id_token")),
+        ("audience", "//iam.example/pool"),
+        ("resource", "https://a"),
+        ("scope", "x y"),
+        ("client_id", "c"),
+        ("client_secret", "s3cret"),
+    ] {
+        assert_eq!(form[name], value, "{name}");
+    }
+}
+
+#[test]
+fn an_exchanged_token_is_cached_and_its_subject_read_only_for_a_request() {
+    let server = Server::tokens(3600);
+    let more = "store = \"encrypted-file\"\naccess_cache = \"none\"\nsubject_token = { file = \"~/token\" }";
+    let sandbox = exchanging(&server.url("/token"), more);
+    sandbox
+        .run(["get", "p"])
+        .fails(3, "file ")
+        .fails(3, "no such file");
+    for (subject, force, token) in [
+        ("first", "--no-newline", "at-1"),
+        ("rotated", "--no-newline", "at-1"),
+        ("rotated", "--force", "at-2\n"),
+    ] {
+        sandbox.write("token", subject);
+        sandbox.run(["get", "p", force]).ok(token);
+    }
+    let subjects: Vec<String> = server
+        .requests()
+        .iter()
+        .map(|request| request.form()["subject_token"].clone())
+        .collect();
+    assert_eq!(subjects, ["first", "rotated"]);
+    fs::remove_file(sandbox.home().join("token")).expect("it is there");
+    sandbox.run(["get", "p"]).ok("at-2\n");
+    // Another subject is somebody else.
+    let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
+    sandbox.write("other", "other");
+    sandbox.config(&text.replace("~/token", "~/other"));
+    sandbox.run(["get", "p"]).ok("at-3\n");
+    sandbox
+        .run(["login", "p"])
+        .fails(3, "grant token_exchange needs no login");
+}
+
+#[test]
+fn another_profile_s_token_is_exchanged() {
+    let server = Server::start(|request| {
+        let form = request.form();
+        let token = match form.get("subject_token") {
+            Some(subject) => format!("for-{subject}"),
+            None if form["client_id"] == "dead" => return Reply::error("invalid_client"),
+            None => "inner".to_owned(),
+        };
+        Reply::json(
+            200,
+            json!({"access_token": token, "expires_in": 60}).to_string(),
+        )
+    });
+    let mut sandbox = exchanging(&server.url("/token"), "subject_token = { profile = \"q\" }");
+    let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
+    let inner = |client: &str| {
+        format!(
+            "[profile.q]\ntoken_endpoint = \"{}\"\nclient_id = \"{client}\"\nclient_secret = {{ env = \"S\" }}\n\
+             client_auth = \"client_secret_post\"\nstore = \"none\"\n",
+            server.url("/token")
+        )
+    };
+    sandbox.env("S", "s");
+    sandbox.config(&format!("{text}{}", inner("c")));
+    sandbox.run(["get", "p"]).ok("for-inner\n");
+    sandbox.config(&format!("{text}{}", inner("dead")));
+    sandbox
+        .run(["get", "p"])
+        .fails(5, "profile \"q\": ")
+        .fails(5, "invalid_client");
+    sandbox.config(&format!("{text}{}grant = \"device_code\"\n", inner("c")));
+    sandbox.run(["get", "p"]).fails(4, "tokctl login q");
+    sandbox.config(&text);
+    sandbox.run(["get", "p"]).fails(3, "no profile \"q\"");
+    sandbox.config(&text.replace("\"q\"", "\"p\""));
+    sandbox
+        .run(["get", "p"])
+        .fails(3, "profile \"p\" exchanges another profile's token itself");
+    sandbox.env("TOKCTL_TOKEN_Q", "set");
+    sandbox.config(&text);
+    sandbox.run(["get", "p"]).ok("for-set\n");
+}
+
+#[test]
+fn what_was_issued_is_told_and_no_header_is_made_of_what_is_no_access_token() {
+    let issued = |name: &str, used: &str| json!({"access_token": "t", "token_type": used, "expires_in": 60, "issued_token_type": kind(name)});
+    let server = Server::granting(&issued("jwt", "N_A").to_string());
+    let more = "subject_token = { file = \"~/token\" }\nrequested_token_type = \"jwt\"";
+    let sandbox = exchanging(&server.url("/token"), more);
+    sandbox.write("token", "x");
+    sandbox.run(["get", "p"]).ok("t\n");
+    let answer = sandbox.run(["get", "p", "--json"]).json();
+    assert_eq!(
+        (&answer["token_type"], &answer["issued_token_type"]),
+        (&json!("N_A"), &json!(kind("jwt")))
+    );
+    for format in ["bearer", "header", "headers-json", "curl"] {
+        sandbox
+            .run(["get", "p", "--format", format])
+            .fails(2, "no access token (token_type N_A)")
+            .fails(2, "hint: take it as it is: --format token");
+    }
+    let server = Server::granting(&issued("access_token", "Bearer").to_string());
+    let sandbox = exchanging(&server.url("/token"), more);
+    sandbox.write("token", "x");
+    let run = sandbox.run(["get", "p"]);
+    run.ok_with(
+        "t\n",
+        &format!(
+            "issued another requested_token_type: {}",
+            kind("access_token")
+        ),
+    );
+}
+
+#[test]
+fn a_subject_that_is_refused_is_told_and_not_shown() {
+    for code in ["invalid_grant", "invalid_request"] {
+        let server = Server::start(move |request| {
+            let said = format!("bad token {}", request.form()["subject_token"]);
+            Reply::json(
+                400,
+                json!({"error": code, "error_description": said}).to_string(),
+            )
+        });
+        let sandbox = exchanging(
+            &server.url("/token"),
+            "subject_token = { file = \"~/token\" }",
+        );
+        sandbox.write("token", "subject-canary");
+        for flags in ["-vv", "--json"] {
+            let run = sandbox.run(["get", "p", flags]);
+            run.fails(5, code)
+                .fails(5, "check subject_token and subject_token_type");
+            assert!(!run.stderr.contains("canary"), "{}", run.stderr);
+        }
+        assert_eq!(server.hits(), 2, "each is asked once");
+    }
+    for (more, words) in [
+        ("", "has no subject_token to exchange"),
+        (
+            "subject_token = { keyring = true }",
+            "subject_token: keyring: the store has no such token",
+        ),
+        (
+            "subject_token = { file = \"~/two\" }",
+            "holds characters that no token has",
+        ),
+    ] {
+        let sandbox = exchanging("http://127.0.0.1:1/", more);
+        sandbox.write("two", "canary\nlines");
+        let run = sandbox.run(["get", "p"]);
+        run.fails(3, words);
+        assert!(!run.stderr.contains("canary"), "{}", run.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs npm's oidc-provider: tests/run installs it"]
+fn a_provider_exchanges_its_own_token_for_another_client_s() {
+    let provider = OidcProvider::start(&[]);
+    let endpoint = format!("{}/token", provider.url());
+    let q = format!(
+        "[profile.q]\ntoken_endpoint = \"{endpoint}\"\nclient_id = \"cc-basic\"\nclient_secret = {{ env = \"S\" }}\n\
+         scope = \"api:read api:write\"\nstore = \"none\"\n"
+    );
+    let more =
+        "subject_token = { profile = \"q\" }\nclient_id = \"exchange\"\nscope = \"api:read\"";
+    let mut sandbox = exchanging(&endpoint, more);
+    let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
+    sandbox
+        .env("S", "cc-basic-secret")
+        .config(&format!("{text}{q}"));
+    let run = sandbox.run(["get", "p"]);
+    run.ok(&run.stdout);
+    let echo = provider.echo(run.stdout.trim_end()).json();
+    assert_eq!(
+        (&echo["client_id"], &echo["scope"]),
+        (&json!("exchange"), &json!("api:read"))
+    );
+    sandbox.config(&text.replace("{ profile = \"q\" }", "{ env = \"S\" }"));
+    sandbox
+        .run(["get", "p"])
+        .fails(5, "invalid_grant")
+        .fails(5, "check subject_token");
 }

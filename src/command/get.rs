@@ -19,6 +19,7 @@ use std::time::Duration;
 pub fn run(global: &Global, get: &Get) -> Result<()> {
     let found = find(global, get)?;
     let format = if get.json { Format::Json } else { get.format };
+    check_use(&get.profile, &found.token, format)?;
     let text = render(&get.profile, &found, format);
     if let Some(file) = &get.out {
         return write_file(file, &text);
@@ -64,6 +65,18 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         api: profile.api,
         from_env: false,
     })
+}
+
+/// A token that is not for access (`N_A` in RFC 8693 section 2.2.1) belongs into no header.
+fn check_use(profile: &str, token: &Token, format: Format) -> Result<()> {
+    let kind = token.token_type.as_deref().unwrap_or_default();
+    if matches!(format, Format::Token | Format::Json) || !kind.eq_ignore_ascii_case("N_A") {
+        return Ok(());
+    }
+    let what = format!(
+        "profile {profile:?}: the token is no access token (token_type N_A), so that no header has it"
+    );
+    Err(Error::new(Kind::Usage, what).hint("take it as it is: --format token"))
 }
 
 fn render(profile: &str, found: &Found, format: Format) -> Secret {

@@ -1,6 +1,7 @@
 //! What a client proves itself with.
 
 use super::key::Key;
+use super::token_exchange::Given;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::secret::Secret;
@@ -13,6 +14,9 @@ pub struct Credentials {
     pub secret: Option<Secret>,
     /// The private key, in any of the forms that [`Key`] reads.
     pub key: Option<Secret>,
+    /// What a token exchange is given. It is asked for anew, and never by a renewal.
+    #[serde(skip)]
+    pub given: Option<Given>,
 }
 
 impl Credentials {

@@ -30,6 +30,9 @@ pub fn of(
             if matches!(what, Some(TokenRequest::JwtBearer)) {
                 return Some(SIGNED.to_owned());
             }
+            if matches!(what, Some(TokenRequest::TokenExchange)) {
+                return Some(EXCHANGED.to_owned());
+            }
             return grant(sent, may_log_in, &login);
         }
         ("insufficient_scope", _) if may_log_in => {
@@ -52,6 +55,8 @@ pub fn of(
         ("unsupported_grant_type", _) => {
             "the server does not have this grant: check grant and token_endpoint"
         }
+        // RFC 8693 section 2.2.2 has this code for a token that is not good.
+        ("invalid_request", _) if matches!(what, Some(TokenRequest::TokenExchange)) => EXCHANGED,
         ("invalid_target", _) => {
             "check audience and resource: the server does not know one of them"
         }
@@ -68,6 +73,10 @@ pub fn of(
 
 /// An assertion of our own is not good.
 const SIGNED: &str = "check client_key, the assertion's iss, sub and aud, and this machine's clock";
+
+/// Somebody else's token is not good.
+const EXCHANGED: &str =
+    "check subject_token and subject_token_type: it may have expired, or be for another audience";
 
 /// What was given for the token is not good.
 fn grant(sent: Option<&str>, may_log_in: bool, login: &str) -> Option<String> {

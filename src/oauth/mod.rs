@@ -17,7 +17,8 @@ pub mod pkce;
 pub mod reply;
 pub mod revoke;
 mod shape;
-pub mod words;
+pub mod token_exchange;
+mod words;
 
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};
@@ -28,6 +29,7 @@ use client_auth::Form;
 pub use credentials::Credentials;
 use reply::{Granted, Reading, Refusal};
 use std::time::{Duration, UNIX_EPOCH};
+pub use token_exchange::Given;
 
 /// What is asked of the token endpoint.
 #[derive(Clone, Copy)]
@@ -36,6 +38,8 @@ pub enum TokenRequest<'a> {
     ClientCredentials,
     /// RFC 7523 section 2.1, with an assertion that is signed for each request.
     JwtBearer,
+    /// RFC 8693, with what the credentials are given.
+    TokenExchange,
     /// RFC 6749 section 6.
     RefreshToken(&'a Secret),
     /// RFC 6749 section 4.1.3 with RFC 7636 section 4.5.
@@ -53,6 +57,7 @@ impl TokenRequest<'_> {
     pub fn repeatable(profile: &Profile) -> Self {
         match profile.grant {
             Grant::JwtBearer => Self::JwtBearer,
+            Grant::TokenExchange => Self::TokenExchange,
             _ => Self::ClientCredentials,
         }
     }
@@ -61,6 +66,10 @@ impl TokenRequest<'_> {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::ClientCredentials => ("client_credentials", "client_credentials"),
+            Self::TokenExchange => (
+                "urn:ietf:params:oauth:grant-type:token-exchange",
+                "token_exchange",
+            ),
             Self::JwtBearer => ("urn:ietf:params:oauth:grant-type:jwt-bearer", "jwt_bearer"),
             Self::RefreshToken(_) => ("refresh_token", "refresh_token"),
             Self::AuthorizationCode { .. } => ("authorization_code", "authorization_code"),
@@ -121,6 +130,9 @@ pub fn request(
         TokenRequest::ClientCredentials => {}
         TokenRequest::JwtBearer => {
             jwt_bearer::push(profile, credentials, &mut form).map_err(Refused::unsent)?;
+        }
+        TokenRequest::TokenExchange => {
+            token_exchange::push(profile, credentials, &mut form).map_err(Refused::unsent)?;
         }
         TokenRequest::RefreshToken(token) => {
             form.push_secret("refresh_token", token);
@@ -215,7 +227,7 @@ fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
     let quirks = &profile.quirks;
     // With a code the scope has been asked for already (RFC 6749 section 4.1.3).
     let (name, scope) = match grant {
-        "client_credentials" => ("scope", profile.scope_text()),
+        "client_credentials" | "token_exchange" => ("scope", profile.scope_text()),
         // Where it is a claim, it is no parameter.
         "jwt_bearer" if !profile.assertion.contains_key("scope") => ("scope", profile.scope_text()),
         "refresh_token" if quirks.scope_on_refresh => ("scope", profile.login_scope()),

@@ -257,8 +257,11 @@ impl Config {
 
     /// Refuses a program named in a file that others could have written, and names files in full.
     fn check_trust(&self, at: &Spanned<Cow<'_, str>>, values: Values) -> Result<Values, Fault> {
-        let runs =
-            |value: &Value| matches!(value, Value::Secret(source) if source.runs_a_program());
+        let runs = |value: &Value| match value {
+            Value::Secret(source) => source.runs_a_program(),
+            Value::Token(source) => source.runs_a_program(),
+            _ => false,
+        };
         match &self.untrusted {
             Some(why) if values.values().any(runs) => Err(Fault::new(
                 at.span(),

@@ -5,6 +5,7 @@ use super::claims::Claims;
 use super::keys::{self, Values};
 use super::quirks::AssumedLife;
 use super::secret_source::SecretSource;
+use super::token_source::TokenSource;
 use super::value::{Params, Pointers, Value};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,6 +111,14 @@ impl Fields {
         }
     }
 
+    /// A token's source.
+    pub fn token(&mut self, key: &str) -> Option<TokenSource> {
+        match self.0.remove(key) {
+            Some(Value::Token(source)) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Claims of an assertion; none where the key is absent.
     pub fn claims(&mut self, key: &str) -> Claims {
         match self.0.remove(key) {
@@ -125,6 +134,7 @@ impl Fields {
         match self.text("grant") {
             Some(name) if name == "client_credentials" => Grant::ClientCredentials,
             Some(name) if name == "jwt_bearer" => Grant::JwtBearer,
+            Some(name) if name == "token_exchange" => Grant::TokenExchange,
             Some(name) => {
                 let known = keys::GRANTS.iter().find(|known| **known == name);
                 Grant::Login(known.copied().unwrap_or("refresh_token"))

@@ -33,6 +33,8 @@ pub enum Shape {
     /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
     Params,
     Secret,
+    /// A secret's source, or another profile's token.
+    Token,
     /// A table of claims of a JWT.
     Claims,
     /// `scheme://host[:port]` each.
@@ -92,6 +94,11 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("grant", Shape::Choice(GRANTS)),
     ("send_grant_type", Shape::AnyText),
     ("assertion", Shape::Claims),
+    ("subject_token", Shape::Token),
+    ("subject_token_type", Shape::Text),
+    ("actor_token", Shape::Token),
+    ("actor_token_type", Shape::Text),
+    ("requested_token_type", Shape::Text),
     ("scope", Shape::Texts),
     ("scope_separator", Shape::Text),
     ("scope_param", Shape::Text),
@@ -187,6 +194,7 @@ pub fn based_on(values: Values, dir: &Path) -> Values {
     let based = |value| match value {
         Value::Path(path) => Value::Path(env::configured_path(&path, dir)),
         Value::Secret(source) => Value::Secret(source.based_on(dir)),
+        Value::Token(source) => Value::Token(source.based_on(dir)),
         other => other,
     };
     values

@@ -5,6 +5,7 @@ mod api;
 mod claims;
 pub mod config;
 pub mod edit;
+mod exchange;
 mod fields;
 mod keys;
 pub mod preset;
@@ -12,6 +13,7 @@ pub mod program;
 mod quirks;
 mod secret_source;
 mod slice;
+mod token_source;
 mod value;
 
 use crate::env;
@@ -20,6 +22,8 @@ use crate::http::Endpoint;
 pub use api::Api;
 use claims::Claims;
 use config::Config;
+use exchange::Exchange;
+pub use exchange::ISSUED;
 use fields::{Fields, merge};
 use keys::Values;
 pub use keys::choices;
@@ -30,6 +34,7 @@ pub use secret_source::{SecretSource, from_file};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+pub use token_source::TokenSource;
 pub use value::Pointers;
 use value::{Params, Value};
 
@@ -79,6 +84,8 @@ pub enum Grant {
     ClientCredentials,
     /// A JWT that the profile's key signs (RFC 7523 section 2.1).
     JwtBearer,
+    /// Another token, for which this one is issued (RFC 8693).
+    TokenExchange,
     /// One that needs a person, or a refresh token brought by `tokctl import`.
     Login(&'static str),
 }
@@ -89,6 +96,7 @@ impl Grant {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::JwtBearer => "jwt_bearer",
+            Self::TokenExchange => "token_exchange",
             Self::Login(name) => name,
         }
     }
@@ -184,6 +192,7 @@ pub struct Profile {
     pub grant: Grant,
     /// Of what is signed for the JWT bearer grant.
     pub assertion: Claims,
+    pub exchange: Exchange,
     pub scope: Vec<String>,
     pub scope_separator: String,
     pub audience: Option<String>,
@@ -244,21 +253,25 @@ impl Profile {
             let variable = from_env("CLIENT_SECRET");
             env::var(&variable).map(|_| SecretSource::Env(variable))
         });
+        let client_key = values.secret("client_key");
         let set_auth = values.text("client_auth");
+        let client_auth = ClientAuth::read(
+            set_auth.as_deref(),
+            client_secret.is_some(),
+            client_key.is_some() && grant != Grant::JwtBearer,
+            grant,
+        );
+        // What is signed or exchanged says who it is from.
+        let nameless = matches!(grant, Grant::JwtBearer | Grant::TokenExchange)
+            && client_auth == ClientAuth::None;
         let client_id = values
             .text("client_id")
-            .or_else(|| env::var(&from_env("CLIENT_ID")));
-        let proves =
-            client_secret.is_some() || set_auth.as_deref().is_some_and(|auth| auth != "none");
-        let client_id = match client_id {
-            Some(id) => id,
-            // What is signed says who it is from.
-            None if grant == Grant::JwtBearer && !proves => String::new(),
-            None => {
-                let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
-                return Err(config.profile_error(name, &what));
-            }
-        };
+            .or_else(|| env::var(&from_env("CLIENT_ID")))
+            .or_else(|| nameless.then(String::new));
+        let client_id = client_id.ok_or_else(|| {
+            let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
+            config.profile_error(name, &what)
+        })?;
         let vars = values.params("vars").always;
         let mut endpoint = |key: &str| -> Result<Option<String>> {
             let Some(text) = values.text(key) else {
@@ -281,13 +294,6 @@ impl Profile {
         if token_endpoint.is_none() && issuer.is_none() {
             return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
         }
-        let client_key = values.secret("client_key");
-        let client_auth = ClientAuth::read(
-            set_auth.as_deref(),
-            client_secret.is_some(),
-            client_key.is_some() && grant != Grant::JwtBearer,
-            grant,
-        );
         Ok(Self {
             name: name.to_owned(),
             issuer,
@@ -310,6 +316,7 @@ impl Profile {
             client_auth_is_set: set_auth.is_some(),
             grant,
             assertion: values.claims("assertion"),
+            exchange: Exchange::read(&mut values),
             scope: split_scope(&values.texts("scope")),
             scope_separator: values
                 .text("scope_separator")
@@ -333,7 +340,7 @@ impl Profile {
             tell_expiry: values.flag_or("expires", true),
             api,
             response: values.pointers("response"),
-            quirks: Quirks::take(&mut values, refresh_endpoint),
+            quirks: Quirks::take(&mut values, refresh_endpoint, grant),
         })
     }
 
@@ -354,6 +361,11 @@ impl Profile {
         let key = self.client_key.as_ref().map(SecretSource::describe);
         if self.grant == Grant::JwtBearer {
             parts.extend(["assertion", &claims, key.as_deref().unwrap_or_default()]);
+        }
+        // For whom and for whose acting.
+        let exchanged = self.exchange.describe();
+        if self.grant == Grant::TokenExchange {
+            parts.extend(exchanged.iter().map(String::as_str));
         }
         hash(&parts)
     }

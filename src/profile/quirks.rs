@@ -1,5 +1,7 @@
 //! What a server wants done in another way than the standards say.
 
+use super::Grant;
+use super::exchange::ISSUED;
 use super::fields::Fields;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,7 +49,12 @@ pub struct Quirks {
 
 impl Quirks {
     /// Takes the keys out; `refresh_endpoint` has been looked at before.
-    pub fn take(values: &mut Fields, refresh_endpoint: Option<String>) -> Self {
+    pub fn take(values: &mut Fields, refresh_endpoint: Option<String>, grant: Grant) -> Self {
+        let mut keep = values.texts("keep");
+        // Of an exchange it says what the token is (RFC 8693 section 2.2.1).
+        if grant == Grant::TokenExchange {
+            keep.push(ISSUED.to_owned());
+        }
         Self {
             pkce: values.flag_or("pkce", true),
             json_body: values.text("body").as_deref() == Some("json"),
@@ -62,7 +69,7 @@ impl Quirks {
             redirect_uri_on_refresh: values.flag("send_redirect_uri_on_refresh"),
             scope_on_refresh: values.flag("send_scope_on_refresh"),
             grant_ended_errors: values.texts("grant_ended_errors"),
-            keep: values.texts("keep"),
+            keep,
             assumed_life: values.life("assume_expires_in"),
         }
     }

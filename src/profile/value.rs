@@ -4,6 +4,7 @@ use super::claims::{self, Claims};
 use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
 use super::preset;
 use super::secret_source::SecretSource;
+use super::token_source::TokenSource;
 use crate::http::{Endpoint, is_own_header};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ pub enum Value {
     Pointers(Pointers),
     Secret(SecretSource),
     Claims(Claims),
+    Token(TokenSource),
 }
 
 /// Extra parameters: for every request, and by grant.
@@ -132,6 +134,7 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Pointers => pointers(value).map(Value::Pointers),
         Shape::Members => members(value).map(Value::Texts),
         Shape::Secret => SecretSource::read(value).map(Value::Secret),
+        Shape::Token => TokenSource::read(value).map(Value::Token),
         Shape::Claims => claims::read(value).map(Value::Claims),
     }
 }
@@ -267,6 +270,11 @@ const OWN_PARAMETERS: &[&str] = &[
     "code_challenge_method",
     "device_code",
     "assertion",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "requested_token_type",
     "client_assertion",
     "client_assertion_type",
     "redirect_uri",

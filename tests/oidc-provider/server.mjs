@@ -154,6 +154,7 @@ const device = (id, extra = {}) => ({
   ...extra,
 });
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const HARD = 'p@:ss%41+w rd&x=y/?#"\'\\~'; // %41 turns into A, + into space, if sent raw in Basic
 const clients = [
   cc('cc-basic'),
@@ -194,6 +195,7 @@ const clients = [
       rig_key: kind,
     }),
   ),
+  cc('exchange', { client_secret: undefined, token_endpoint_auth_method: 'none', grant_types: [EXCHANGE] }),
   cc('bearer-pkjwt', {
     client_secret: undefined,
     token_endpoint_auth_method: 'private_key_jwt',
@@ -437,6 +439,22 @@ provider.registerGrantType(
     }
   },
   ['assertion', 'scope'],
+);
+
+// RFC 8693: one of this server's own access tokens for one of the asking client's.
+provider.registerGrantType(
+  EXCHANGE,
+  async (ctx) => {
+    const { params } = ctx.oidc;
+    const type = 'urn:ietf:params:oauth:token-type:access_token';
+    if (params.subject_token_type !== type) throw new errors.InvalidRequest('subject_token_type');
+    const subject = await provider.ClientCredentials.find(params.subject_token ?? '');
+    if (!subject || subject.isExpired) throw new errors.InvalidGrant('subject_token');
+    const has = (subject.scope ?? '').split(' ');
+    const scope = (params.scope ?? '').split(' ').filter((one) => has.includes(one)).join(' ');
+    await own(ctx, { scope, body: { issued_token_type: type } });
+  },
+  ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope'],
 );
 
 // device flow: add "interval", and slow_down for clients that ask for it (oidc-provider has neither)

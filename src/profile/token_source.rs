@@ -1,0 +1,54 @@
+//! Where the token of an exchange comes from.
+
+use super::keys::Fault;
+use super::secret_source::SecretSource;
+use super::value::text;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// A place that a token is read from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    Secret(SecretSource),
+    /// Another profile's token.
+    Profile(String),
+}
+
+impl TokenSource {
+    /// From a value of the configuration.
+    pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Fault> {
+        let table = value.get_ref().as_table().filter(|table| table.len() == 1);
+        if let Some(name) = table.and_then(|table| table.get("profile")) {
+            return text(name).map(Self::Profile);
+        }
+        match SecretSource::read(value)? {
+            SecretSource::Keyring => Err(Fault::new(
+                value.span(),
+                "keyring: the store has no such token; name a file, a command or a profile",
+            )),
+            source => Ok(Self::Secret(source)),
+        }
+    }
+
+    /// The same with its file named from the configuration's directory.
+    pub(super) fn based_on(self, dir: &Path) -> Self {
+        match self {
+            Self::Secret(source) => Self::Secret(source.based_on(dir)),
+            other => other,
+        }
+    }
+
+    /// Whether reading it runs a program.
+    pub fn runs_a_program(&self) -> bool {
+        matches!(self, Self::Secret(source) if source.runs_a_program())
+    }
+
+    /// The source in words, for messages: never the token.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Secret(source) => source.describe(),
+            Self::Profile(name) => format!("profile {name:?}"),
+        }
+    }
+}
