@@ -388,12 +388,18 @@ pub struct Refresh {
     pub older_than: Option<Duration>,
 }
 
-/// Show the built-in presets, or what one of them sets
+/// Show the built-in presets, or what is known of one and where each key comes from
 #[derive(Debug, Args)]
 pub struct Providers {
     /// The preset
     #[arg(value_name = "PRESET")]
     pub name: Option<String>,
+    /// Print it as a profile, to be put into a configuration and changed there
+    #[arg(long, requires = "name", conflicts_with = "json")]
+    pub toml: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Say what works here and what does not, with what to do about it; shows no secret

@@ -188,23 +188,3 @@ fn a_grant_that_ended_is_not_asked_for_again() {
         .fails(4, "your grant for ended ended");
     assert_eq!(server.hits(), 2);
 }
-
-#[test]
-fn a_preset_says_which_redirect_uri_to_register() {
-    let sandbox = Sandbox::new();
-    let list = sandbox.run(["providers"]).stdout;
-    for name in ["github", "gitlab", "google", "microsoft", "spotify"] {
-        assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
-        let run = sandbox.run(["providers", name]);
-        let shown = run.stdout.clone();
-        run.ok(&shown);
-        let line = shown.lines().find(|line| line.contains("to register"));
-        let uri = line
-            .and_then(|line| line.rsplit(' ').next())
-            .unwrap_or_default();
-        let loopback = uri.starts_with("http://127.0.0.1") || uri.starts_with("http://localhost");
-        assert!(loopback, "{name}: {shown}");
-        assert!(shown.contains("token_endpoint"), "{name}: {shown}");
-    }
-    sandbox.run(["providers", "gogle"]).fails(3, "google");
-}

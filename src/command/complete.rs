@@ -244,7 +244,7 @@ fn takes_value(flag: &Arg) -> bool {
 fn presets() -> impl Iterator<Item = (String, String)> {
     preset::names().map(|name| {
         let title = preset::fact(name, "title").unwrap_or_default();
-        (name.to_owned(), title.to_owned())
+        (name.to_owned(), title)
     })
 }
 

@@ -18,7 +18,7 @@ pub mod reply;
 pub mod revoke;
 mod shape;
 pub mod token_exchange;
-mod words;
+pub mod words;
 
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};

@@ -1,6 +1,7 @@
 //! A profile: what is asked of which server, by which client, merged from the file, a preset and the
 //! environment.
 
+mod addresses;
 mod api;
 mod claims;
 pub mod config;
@@ -15,10 +16,11 @@ mod secret_source;
 mod slice;
 mod token_source;
 mod value;
+mod vars;
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::http::Endpoint;
+use addresses::Addresses;
 pub use api::Api;
 use claims::Claims;
 use config::Config;
@@ -37,6 +39,7 @@ use std::time::Duration;
 pub use token_source::TokenSource;
 pub use value::Pointers;
 use value::{Params, Value};
+use vars::{Pattern, Vars};
 
 /// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +228,13 @@ pub struct Profile {
     pub quirks: Quirks,
 }
 
+/// What a profile's keys do not say themselves.
+struct Origins {
+    patterns: BTreeMap<String, Pattern>,
+    /// Whether `client_auth` is the preset's.
+    usual_auth: bool,
+}
+
 impl Profile {
     /// The profile of that name.
     pub fn load(config: &Config, name: &str) -> Result<Self> {
@@ -237,14 +247,20 @@ impl Profile {
         if layers.profile.is_none() && preset.is_none() {
             return Err(config.no_such_profile(name));
         }
+        let preset = preset.unwrap_or_default();
+        let has_auth = |keys: &Values| keys.contains_key("client_auth");
+        let usual_auth = has_auth(&preset.keys) && !layers.profile.as_ref().is_some_and(has_auth);
         let mut values = layers.defaults;
-        for layer in [preset, layers.profile].into_iter().flatten() {
-            merge(&mut values, layer);
-        }
-        Self::from_values(config, name, values)
+        merge(&mut values, preset.keys);
+        merge(&mut values, layers.profile.unwrap_or_default());
+        let from = Origins {
+            patterns: preset.variables,
+            usual_auth,
+        };
+        Self::from_values(config, name, values, from)
     }
 
-    fn from_values(config: &Config, name: &str, values: Values) -> Result<Self> {
+    fn from_values(config: &Config, name: &str, values: Values, from: Origins) -> Result<Self> {
         let mut values = Fields(values);
         let variable = env::variable_part(name);
         let from_env = |part: &str| format!("{variable}_{part}");
@@ -254,7 +270,10 @@ impl Profile {
             env::var(&variable).map(|_| SecretSource::Env(variable))
         });
         let client_key = values.secret("client_key");
-        let set_auth = values.text("client_auth");
+        // What holds for most clients of a service does not for one without a secret.
+        let bare = client_secret.is_none() && client_key.is_none();
+        let public = from.usual_auth && bare && matches!(grant, Grant::Login(_));
+        let set_auth = values.text("client_auth").filter(|_| !public);
         let client_auth = ClientAuth::read(
             set_auth.as_deref(),
             client_secret.is_some(),
@@ -272,40 +291,31 @@ impl Profile {
             let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
             config.profile_error(name, &what)
         })?;
-        let vars = values.params("vars").always;
-        let mut endpoint = |key: &str| -> Result<Option<String>> {
-            let Some(text) = values.text(key) else {
-                return Ok(None);
-            };
-            let url = fill(&text, &vars).and_then(|url| Endpoint::parse(&url).map(|_| url));
-            url.map(Some)
-                .map_err(|why| config.profile_error(name, &format!("{key}: {why}")))
+        let vars = Vars {
+            set: values.params("vars").always,
+            patterns: from.patterns,
         };
-        let issuer = endpoint("issuer")?;
-        let token_endpoint = endpoint("token_endpoint")?;
-        let authorization_endpoint = endpoint("authorization_endpoint")?;
-        let device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
-        let revocation_endpoint = endpoint("revocation_endpoint")?;
-        let pushed = endpoint("pushed_authorization_request_endpoint")?;
-        let refresh_endpoint = endpoint("refresh_endpoint")?;
-        let api_url = endpoint("api_url")?;
-        let api = Api::read(&mut values, api_url, &vars, &client_id)
-            .map_err(|why| config.profile_error(name, &why))?;
-        if token_endpoint.is_none() && issuer.is_none() {
-            return Err(config.profile_error(name, "has neither token_endpoint nor issuer"));
-        }
+        let wrong = |why: String| config.profile_error(name, &why);
+        let addresses = Addresses::take(&mut values, &vars).map_err(wrong)?;
+        let api = Api::read(&mut values, addresses.api, &vars.set, &client_id).map_err(wrong)?;
+        let mut params = |key: &str| {
+            let filled = values.params(key).filled(&vars, grant.name());
+            filled.map_err(|why| wrong(format!("{key}: {why}")))
+        };
+        let token_params = params("token_params")?;
+        let authorization_params = params("authorization_params")?;
         Ok(Self {
             name: name.to_owned(),
-            issuer,
-            token_endpoint,
-            authorization_endpoint,
-            device_authorization_endpoint,
-            revocation_endpoint,
-            pushed_authorization_request_endpoint: pushed,
+            issuer: addresses.issuer,
+            token_endpoint: addresses.token,
+            authorization_endpoint: addresses.authorization,
+            device_authorization_endpoint: addresses.device_authorization,
+            revocation_endpoint: addresses.revocation,
+            pushed_authorization_request_endpoint: addresses.pushed_authorization_request,
             require_pushed_authorization_requests: values
                 .flag("require_pushed_authorization_requests"),
             redirect_uri: values.text("redirect_uri"),
-            authorization_params: values.params("authorization_params"),
+            authorization_params,
             client_id,
             client_secret,
             client_key,
@@ -323,7 +333,7 @@ impl Profile {
                 .unwrap_or_else(|| " ".to_owned()),
             audience: values.text("audience"),
             resource: values.texts("resource"),
-            token_params: values.params("token_params"),
+            token_params,
             headers: values.params("headers").always,
             kind: TokenKind::read(values.text("token").as_deref()),
             min_ttl: values.duration("min_ttl"),
@@ -332,7 +342,7 @@ impl Profile {
             store: StoreChoice::read(values.text("store").as_deref()),
             store_key: values.secret("store_key"),
             kernel_cache: values.text("access_cache").as_deref() != Some("none"),
-            hosts: values.texts("hosts"),
+            hosts: addresses.hosts,
             username: values.text("username"),
             git_auth: GitAuth::read(values.text("git_auth").as_deref()),
             docker_identity: values.text("docker_auth").as_deref() == Some("identity_token"),
@@ -340,7 +350,7 @@ impl Profile {
             tell_expiry: values.flag_or("expires", true),
             api,
             response: values.pointers("response"),
-            quirks: Quirks::take(&mut values, refresh_endpoint, grant),
+            quirks: Quirks::take(&mut values, addresses.refresh, grant),
         })
     }
 
@@ -461,30 +471,6 @@ impl Profile {
     pub fn error(&self, what: &str) -> Error {
         Error::new(Kind::Config, format!("profile {:?}: {what}", self.name))
     }
-}
-
-/// Fills `{name}` in from the profile's `vars`.
-fn fill(text: &str, vars: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').ok_or("has a { without a }")?;
-        let value = vars
-            .get(name)
-            .ok_or_else(|| format!("needs vars = {{ {name} = \"…\" }}"))?;
-        // A host, a tenant, a number: nothing that could make it another host's URL.
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-        if value.is_empty() || !value.chars().all(plain) {
-            return Err(format!(
-                "vars.{name} must be made of letters, digits and -._:"
-            ));
-        }
-        filled.push_str(before);
-        filled.push_str(value);
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(filled)
 }
 
 /// Scopes as separate words, whether they were written as an array or as one string.

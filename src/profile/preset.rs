@@ -1,30 +1,98 @@
 //! The built-in presets: facts about public services that a profile starts from.
 
+mod described;
+
+use super::fields::merge;
 use super::keys::{self, Values};
-use super::slice;
-use toml::Spanned;
+use super::vars::Pattern;
+pub use described::{Described, describe};
+use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 const PRESETS: &str = include_str!("presets.toml");
 
 /// What only presets have, beside the keys of a profile.
-const PRESET_KEYS: [&str; 3] = ["title", "docs", "checked"];
+const FACTS: [&str; 9] = [
+    "title",
+    "docs",
+    "checked",
+    "register",
+    "note",
+    "grants",
+    "scopes",
+    "variables",
+    "extends",
+];
 
-/// The keys that a preset sets. `None` where there is no such preset.
-pub fn find(name: &str) -> Option<Values> {
-    read(name, |preset| {
-        for key in PRESET_KEYS {
-            preset.remove(key);
+/// A preset as a profile starts from it.
+#[derive(Default)]
+pub struct Preset {
+    pub keys: Values,
+    /// What each of its variables may be.
+    pub variables: BTreeMap<String, Pattern>,
+}
+
+/// A preset on top of the one that it extends. `None` where there is no such preset.
+pub fn find(name: &str) -> Option<Preset> {
+    let (mut whole, extends) = own(name)?;
+    let Some(base) = extends.and_then(|base| own(&base)) else {
+        return Some(whole);
+    };
+    // One level deep: what a preset extends extends nothing.
+    let mut keys = base.0.keys;
+    merge(&mut keys, whole.keys);
+    whole.keys = keys;
+    for (name, pattern) in base.0.variables {
+        whole.variables.entry(name).or_insert(pattern);
+    }
+    Some(whole)
+}
+
+/// What a preset says itself, and which one it extends.
+fn own(name: &str) -> Option<(Preset, Option<String>)> {
+    read(name, |table| {
+        let extends = string(table, "extends").map(str::to_owned);
+        let variables = variables(table);
+        for fact in FACTS {
+            table.remove(fact);
         }
-        Some(keys::check(preset).expect("the presets have valid keys"))
+        let keys = keys::check(table).expect("the presets have valid keys");
+        Some((Preset { keys, variables }, extends))
     })
+}
+
+fn variables(table: &DeTable<'_>) -> BTreeMap<String, Pattern> {
+    let declared = table
+        .get("variables")
+        .and_then(|value| value.get_ref().as_table());
+    let pattern = |value: &DeValue<'_>| Pattern::named(string(value.as_table()?, "pattern")?);
+    declared
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.get_ref().to_string(), pattern(value.get_ref())?)))
+        .collect()
+}
+
+/// The preset that a second name is for, else the name itself.
+pub fn resolved(name: &str) -> &str {
+    let alias = text(name).and_then(|text| text.lines().nth(1)?.strip_prefix("alias = \""));
+    alias.map_or(name, |alias| alias.trim_end_matches('"'))
+}
+
+/// A preset's tables as they stand in the file. All else is not even looked at: a profile without a
+/// preset must not pay for them.
+fn text(name: &str) -> Option<&'static str> {
+    let start = PRESETS.find(&format!("[preset.{name}]\n"))?;
+    let (text, below) = (&PRESETS[start..], format!("{name}."));
+    let next = text.match_indices("\n[preset.");
+    let mut others = next.filter(|(at, head)| !text[at + head.len()..].starts_with(&below));
+    Some(others.next().map_or(text, |(end, _)| &text[..end]))
 }
 
 /// What `take` finds in a preset's table.
 fn read<T>(name: &str, take: impl FnOnce(&mut DeTable<'_>) -> Option<T>) -> Option<T> {
-    let text = slice::for_profile(PRESETS.as_bytes(), name, "preset")
-        .expect("the presets use plain table heads");
-    let mut presets = DeTable::parse(&text)
+    let name = resolved(name);
+    let mut presets = DeTable::parse(text(name)?)
         .expect("the presets parse")
         .into_inner();
     let mut table = presets.remove("preset")?.into_inner();
@@ -37,42 +105,48 @@ fn read<T>(name: &str, take: impl FnOnce(&mut DeTable<'_>) -> Option<T>) -> Opti
     }
 }
 
-/// A preset as it stands in the file.
-pub fn text(name: &str) -> Option<&'static str> {
-    let start = PRESETS.find(&format!("[preset.{name}]\n"))?;
-    let text = &PRESETS[start..];
-    Some(text.split("\n\n").next().unwrap_or(text))
+fn string<'t>(table: &'t DeTable<'_>, key: &str) -> Option<&'t str> {
+    table.get(key)?.get_ref().as_str()
 }
 
-/// One of a preset's facts, where it is a string.
-pub fn fact(name: &str, key: &str) -> Option<&'static str> {
-    let line = text(name)?
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""))?;
-    line.strip_suffix('"')
+/// One of a preset's facts or keys, where it is a string.
+pub fn fact(name: &str, key: &str) -> Option<String> {
+    let find = |table: &mut DeTable<'_>| {
+        let own = |key: &str| string(table, key).map(str::to_owned);
+        Some((own(key), own("extends")))
+    };
+    match read(name, find)? {
+        (Some(found), _) => Some(found),
+        (None, base) => read(&base?, find)?.0,
+    }
 }
 
 /// The scopes that a preset names, to choose from.
 pub fn scopes(name: &str) -> Vec<String> {
-    let text = |scope: &Spanned<DeValue<'_>>| scope.get_ref().as_str().map(str::to_owned);
-    let scopes = read(name, |preset| {
-        let scopes = preset.get("scopes")?.get_ref().as_array()?;
-        Some(scopes.iter().filter_map(text).collect())
-    });
-    scopes.unwrap_or_default()
+    let described = describe(name);
+    let scopes = described
+        .as_ref()
+        .and_then(|preset| preset.facts.get("scopes")?.as_object());
+    scopes
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
-/// The variables of a preset's addresses, with what counts where a profile sets none.
+/// The variables of a preset, with what counts where a profile sets none.
 pub fn vars(name: &str) -> Vec<(String, Option<String>)> {
-    let vars = read(name, |preset| {
-        let vars = preset.get("vars")?.get_ref().as_table()?.iter();
-        let usual = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
-        Some(
-            vars.map(|(name, value)| (name.get_ref().to_string(), usual(value)))
-                .collect(),
-        )
-    });
-    vars.unwrap_or_default()
+    let Some(preset) = find(name) else {
+        return Vec::new();
+    };
+    let usual = match preset.keys.get("vars") {
+        Some(super::Value::Params(vars)) => vars.always.clone(),
+        _ => BTreeMap::new(),
+    };
+    let names = preset.variables.into_keys();
+    names
+        .map(|name| (name.clone(), usual.get(&name).cloned()))
+        .collect()
 }
 
 /// The preset that a mistyped name most likely stands for.
@@ -87,32 +161,223 @@ pub fn mentions(word: &str) -> bool {
 
 /// The names of all presets, in the order of the file.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    PRESETS
+    let heads = PRESETS
         .lines()
-        .filter_map(|line| line.strip_prefix("[preset.")?.strip_suffix(']'))
+        .filter_map(|line| line.strip_prefix("[preset.")?.strip_suffix(']'));
+    // A table of its own below a preset's is no preset.
+    heads.filter(|name| !name.contains('.'))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Profile;
+    use super::super::config::Config;
     use super::*;
+    use crate::http::Endpoint;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    const WANTED: &str = "github github-enterprise gitlab gitea bitbucket azure-devops google microsoft okta \
+                          auth0 keycloak cognito spotify twitch igdb reddit discord paypal databricks box \
+                          salesforce zoom-s2s atlassian slack dropbox huggingface forgejo";
+
+    /// All but the aliases, with everything that is known of them.
+    fn all() -> Vec<Described> {
+        let own = names().filter(|name| resolved(name) == *name);
+        own.map(|name| describe(name).expect("every named preset is found"))
+            .collect()
+    }
+
+    fn text_of<'v>(preset: &'v Described, fact: &str) -> &'v str {
+        let text = preset.facts.get(fact).and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("{}: {fact} is missing", preset.name))
+    }
+
+    /// A profile of this preset that has every variable, with this grant.
+    fn profile(name: &str, grant: &str) -> Profile {
+        let vars = vars(name).into_iter().filter(|(_, usual)| usual.is_none());
+        let vars: Vec<_> = vars
+            .map(|(var, _)| format!("{var} = \"x.example\""))
+            .collect();
+        let text = format!(
+            "[profile.p]\npreset = \"{name}\"\nclient_id = \"c\"\nclient_secret = {{ env = \"S\" }}\n\
+             grant = \"{grant}\"\nvars = {{ {} }}\n",
+            vars.join(", ")
+        );
+        let config = Config::from_text(&text);
+        Profile::load(&config, "p").unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
 
     #[test]
-    fn every_preset_is_valid_and_holds_no_secret() {
-        assert!(names().count() >= 3);
-        for name in names() {
-            let values = find(name).expect("every named preset is found");
-            for forbidden in ["client_id", "client_secret", "store_key"] {
-                assert!(!values.contains_key(forbidden), "{name}: {forbidden}");
+    fn the_presets_are_those_that_are_promised() {
+        let there: BTreeSet<&str> = names().collect();
+        let wanted: BTreeSet<&str> = WANTED.split_whitespace().collect();
+        assert!(
+            there.is_superset(&wanted),
+            "{:?}",
+            wanted.difference(&there)
+        );
+        assert_eq!(there.len(), names().count(), "no name comes twice");
+        assert!(find("no-such-preset").is_none() && find("").is_none());
+        assert_eq!(resolved("forgejo"), "gitea");
+    }
+
+    #[test]
+    fn every_preset_has_its_facts_and_nothing_that_is_a_user_s() {
+        for preset in all() {
+            let name = &preset.name;
+            for fact in ["title", "docs", "register", "checked"] {
+                let text = text_of(&preset, fact);
+                assert!(!text.is_empty() && text.is_ascii(), "{name}: {fact}");
             }
-            let own = PRESETS
-                .split(&format!("[preset.{name}]"))
-                .nth(1)
-                .expect("it has a table");
-            let own = own.split("\n[").next().expect("up to the next table");
-            for needed in PRESET_KEYS {
-                assert!(own.contains(&format!("\n{needed} = ")), "{name}: {needed}");
+            let date = text_of(&preset, "checked");
+            assert!(
+                humantime::parse_rfc3339_weak(&format!("{date}T00:00:00Z")).is_ok(),
+                "{name}"
+            );
+            assert!(text_of(&preset, "docs").starts_with("https://"), "{name}");
+            assert!(
+                text_of(&preset, "register").starts_with("https://"),
+                "{name}"
+            );
+            for fact in preset.facts.keys() {
+                assert!(FACTS.contains(&fact.as_str()), "{name}: {fact}");
+            }
+            for (scope, about) in preset
+                .facts
+                .get("scopes")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                assert!(
+                    about.as_str().is_some_and(|about| !about.is_empty()),
+                    "{name}: {scope}"
+                );
+            }
+            let keys = &find(name).expect("it is there").keys;
+            for users in [
+                "client_id",
+                "client_secret",
+                "preset",
+                "store",
+                "store_key",
+                "ca_file",
+                "access_cache",
+                "token",
+                "min_ttl",
+                "timeout",
+                "headers",
+            ] {
+                assert!(!keys.contains_key(users), "{name}: {users}");
             }
         }
-        assert!(find("no-such-preset").is_none());
+        let lines = PRESETS.lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            for word in ["command", "password", "env =", "keyring", "\t"] {
+                assert!(!line.contains(word), "{word}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_address_of_a_preset_is_one_for_secrets_once_its_variables_are_in() {
+        for preset in all() {
+            let declared: BTreeSet<String> = vars(&preset.name)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
+            let mut used = BTreeSet::new();
+            for key in &preset.keys {
+                let text = key.value.to_string();
+                used.extend(
+                    text.split('{')
+                        .skip(1)
+                        .filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())),
+                );
+            }
+            used.remove("client_id");
+            assert_eq!(used, declared, "{}", preset.name);
+            let grants = preset.facts["grants"].as_array().expect("a list").clone();
+            assert!(!grants.is_empty());
+            for grant in grants.iter().filter_map(Value::as_str) {
+                let profile = profile(&preset.name, grant);
+                let addresses = [
+                    (Some(&profile.token_endpoint), true),
+                    (
+                        Some(&profile.authorization_endpoint),
+                        grant == "authorization_code",
+                    ),
+                    (
+                        Some(&profile.device_authorization_endpoint),
+                        grant == "device_code",
+                    ),
+                    (Some(&profile.revocation_endpoint), false),
+                    (Some(&profile.issuer), false),
+                ];
+                for (url, needed) in addresses
+                    .into_iter()
+                    .filter_map(|(url, needed)| Some((url?, needed)))
+                {
+                    assert!(url.is_some() || !needed, "{} {grant}", preset.name);
+                    let safe =
+                        |url: &String| url.starts_with("https://") && Endpoint::parse(url).is_ok();
+                    assert!(url.as_ref().is_none_or(safe), "{}: {url:?}", preset.name);
+                }
+            }
+            let usual = fact(&preset.name, "grant").expect("a preset says what it is for");
+            assert!(grants.contains(&Value::from(usual)), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn every_redirect_of_a_preset_comes_back_to_this_machine() {
+        for preset in all() {
+            let login = fact(&preset.name, "authorization_endpoint").is_some();
+            let uri = fact(&preset.name, "redirect_uri");
+            assert_eq!(uri.is_some(), login, "{}", preset.name);
+            let ours = ["http://127.0.0.1", "http://localhost"];
+            let loopback = |uri: &String| ours.iter().any(|ours| uri.starts_with(ours));
+            assert!(
+                uri.as_ref().is_none_or(loopback),
+                "{}: {uri:?}",
+                preset.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_preset_extends_one_that_extends_none() {
+        for preset in all() {
+            if let Some(base) = preset.facts.get("extends").and_then(Value::as_str) {
+                let base = describe(base).expect("it extends a preset");
+                assert!(!base.facts.contains_key("extends"), "{}", preset.name);
+            }
+        }
+        // Its own keys over those of the other, tables by their members.
+        let azure = profile("azure-devops", "authorization_code");
+        let url = azure.token_endpoint.unwrap_or_default();
+        assert_eq!(
+            url,
+            "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
+        );
+        assert_eq!(azure.quirks.offline_scope, ["offline_access"]);
+        assert_eq!(azure.hosts, ["https://dev.azure.com"]);
+    }
+
+    #[test]
+    fn the_tables_of_a_preset_stand_together() {
+        let mut done: Vec<&str> = Vec::new();
+        for head in PRESETS
+            .lines()
+            .filter_map(|line| line.strip_prefix("[preset."))
+        {
+            let name = head.split(['.', ']']).next().unwrap_or_default();
+            if done.last() != Some(&name) {
+                assert!(!done.contains(&name), "{name}");
+                done.push(name);
+            }
+            assert!(text(name).is_some_and(|text| text.contains(head)), "{head}");
+        }
     }
 }

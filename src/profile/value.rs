@@ -5,6 +5,7 @@ use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
 use super::preset;
 use super::secret_source::SecretSource;
 use super::token_source::TokenSource;
+use super::vars::Vars;
 use crate::http::{Endpoint, is_own_header};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,6 +60,26 @@ impl Params {
         let all = self.always.iter().chain(own);
         all.map(|(key, value)| (key.as_str(), value.as_str()))
             .collect()
+    }
+
+    /// The same with the profile's variables in them. A grant that the profile does not use may want
+    /// variables that it does not have.
+    pub fn filled(mut self, vars: &Vars, grant: &str) -> Result<Self, String> {
+        for value in self.always.values_mut() {
+            *value = vars.fill_known(value)?;
+        }
+        for (name, params) in &mut self.by_grant {
+            for value in params.values_mut() {
+                match vars.fill_known(value) {
+                    Ok(filled) => *value = filled,
+                    Err(why) if [grant, "refresh_token"].contains(&name.as_str()) => {
+                        return Err(why);
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(self)
     }
 }
 

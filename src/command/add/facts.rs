@@ -20,9 +20,12 @@ impl Facts {
 
     /// A fact of the preset, with the profile's `vars` in it.
     pub fn fact(&self, draft: &Draft, key: &str) -> Option<String> {
-        let mut text = preset::fact(self.preset.as_deref()?, key)?.to_owned();
-        for (name, value) in &draft.vars {
-            text = text.replace(&format!("{{{name}}}"), value);
+        let preset = self.preset.as_deref()?;
+        let mut text = preset::fact(preset, key)?;
+        let usual = preset::vars(preset).into_iter();
+        let usual = usual.filter_map(|(name, usual)| Some((name, usual?)));
+        for (name, value) in draft.vars.iter().cloned().chain(usual) {
+            text = text.replace(&format!("{{{name}}}"), &value);
         }
         Some(text)
     }
