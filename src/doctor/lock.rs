@@ -1,7 +1,6 @@
 //! A profile's locks: free, or held by whom and for how long.
 
 use super::Report;
-use crate::clock;
 use crate::error::{Error, Kind, io_cause};
 use crate::lock::{self, Purpose, Standing};
 use crate::profile::Profile;
@@ -47,6 +46,7 @@ pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
 /// Who holds the lock on a file, as the kernel knows it, and since when that process runs.
 #[cfg(target_os = "linux")]
 fn by(file: &File) -> String {
+    use crate::clock;
     use std::os::linux::fs::MetadataExt;
     let Ok(inode) = file.metadata().map(|metadata| metadata.st_ino()) else {
         return String::new();
@@ -76,7 +76,7 @@ fn by(_: &File) -> String {
 
 /// For how long a process has been running, in seconds.
 #[cfg(target_os = "linux")]
-fn age(pid: &str) -> Option<clock::Epoch> {
+fn age(pid: &str) -> Option<crate::clock::Epoch> {
     /// `USER_HZ`, the kernel's unit for other programs on every machine that Linux runs on today.
     const TICKS: u64 = 100;
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).ok()?;
@@ -85,5 +85,5 @@ fn age(pid: &str) -> Option<clock::Epoch> {
     let start: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
     let uptime: u64 = uptime.split('.').next()?.parse().ok()?;
-    clock::Epoch::try_from(uptime.saturating_sub(start / TICKS)).ok()
+    crate::clock::Epoch::try_from(uptime.saturating_sub(start / TICKS)).ok()
 }
