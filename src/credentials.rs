@@ -4,9 +4,10 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::holdings::Holdings;
 use crate::oauth::Credentials;
-use crate::profile::{Profile, SecretSource};
+use crate::profile::{Profile, SecretSource, from_file};
 use crate::secret::Secret;
 use crate::ui;
+use std::path::PathBuf;
 
 /// The profile's secrets, each from its source. Without `holdings` there is no store to look into.
 pub fn find(
@@ -23,8 +24,18 @@ pub fn find(
     Ok(Credentials {
         secret: read(profile.client_secret.as_ref(), "client secret")?,
         key: read(profile.client_key.as_ref(), "client key")?,
+        certificate: certificate(profile)?,
         given: None,
     })
+}
+
+/// The certificate's file, whose text is no secret.
+fn certificate(profile: &Profile) -> Result<Option<Secret>> {
+    let read = |file: &PathBuf| {
+        from_file(file)
+            .map_err(|why| profile.error(&format!("client_certificate {}: {why}", file.display())))
+    };
+    profile.client_certificate.as_ref().map(read).transpose()
 }
 
 /// One of them.

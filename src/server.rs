@@ -44,6 +44,10 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
         },
         None => Metadata::default(),
     };
+    let found = match &profile.client_certificate {
+        Some(_) => found.for_certificate(),
+        None => found,
+    };
     Ok(with_hand_set(profile, found))
 }
 
@@ -101,7 +105,7 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
 fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
     state
         .join("metadata")
-        .join(format!("{}.json", hash(&["issuer-1", issuer])))
+        .join(format!("{}.json", hash(&["issuer-2", issuer])))
 }
 
 /// What is set by hand always wins.

@@ -528,3 +528,63 @@ fn keys_as_openssl_makes_them_are_read_or_refused_for_their_own_reason() {
         }
     }
 }
+
+/// A profile `p` of a client that shows a certificate to the provider.
+fn shown(provider: &OidcProvider, client: &str, certificate: &str, more: &str) -> Sandbox {
+    let certs = OidcProvider::directory().join("certs");
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[profile.p]\ntoken_endpoint = \"{}/token\"\nclient_id = \"{client}\"\nclient_auth = \"tls_client_auth\"\n\
+         client_certificate = \"{certs}/{certificate}.pem\"\nclient_key = {{ file = \"{certs}/{certificate}.key\" }}\n\
+         ca_file = \"{certs}/ca.pem\"\nscope = \"api:read\"\nstore = \"none\"\n{more}\n",
+        provider.url(),
+        certs = certs.display(),
+    ));
+    sandbox
+}
+
+#[test]
+#[ignore = "needs npm's oidc-provider and openssl: tests/run installs them"]
+fn a_certificate_proves_the_client_and_another_does_not() {
+    let provider = OidcProvider::start_tls("server", &["--client-ca", "certs/ca.pem"]);
+    for client in ["cc-mtls", "cc-mtls-bound"] {
+        let run = shown(&provider, client, "client", "").run(["get", "p"]);
+        run.ok(&run.stdout);
+    }
+    for certificate in ["client2", "selfsigned"] {
+        shown(&provider, "cc-mtls", certificate, "")
+            .run(["get", "p"])
+            .fails(5, "invalid_client")
+            .fails(5, "hint: check client_id and client_certificate");
+    }
+    let sandbox = shown(&provider, "cc-mtls", "client", "");
+    let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
+    for (from, to, words) in [
+        (
+            "certs/client.key",
+            "certs/client2.key",
+            "client_key does not belong to client_certificate",
+        ),
+        (
+            "certs/client.pem",
+            "certs/client.key",
+            "client_certificate: it holds no certificate",
+        ),
+        (
+            "certs/client.pem",
+            "certs/nowhere.pem",
+            "nowhere.pem: no such file",
+        ),
+        (
+            "https://",
+            "http://",
+            "tls_client_auth needs an endpoint with https",
+        ),
+    ] {
+        sandbox.config(&text.replace(from, to));
+        sandbox
+            .run(["get", "p"])
+            .fails(3, words)
+            .fails(3, "profile \"p\"");
+    }
+}

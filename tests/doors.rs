@@ -98,6 +98,8 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "command/api/mod.rs",
         "compares a refused token with the stored one",
     ),
+    ("http/tls.rs", "shows a client's certificate"),
+    ("oauth/credentials.rs", "hashes the client's certificate"),
     ("oauth/jwt.rs", "signs with a client secret"),
     ("oauth/key.rs", "reads a private key from its text"),
     (

@@ -91,9 +91,6 @@ fn a_client_that_is_refused_is_told_what_to_look_at() {
     let before = provider.token_hits();
     let run = client(&provider, "cc:colon %2B+id", HARD, raw).run(["get", "p"]);
     run.fails(3, "colon");
-    let more = "client_auth = \"tls_client_auth\"";
-    let run = client(&provider, "cc-secret-jwt", "x", more).run(["get", "p"]);
-    run.fails(3, "not available in this version");
     assert_eq!(provider.token_hits(), before);
     let run = client(
         &provider,

@@ -153,6 +153,12 @@ pub struct Reply {
     pub sent_at: Epoch,
 }
 
+/// A client's certificate with its key, both in PEM (RFC 8705).
+pub struct Identity<'a> {
+    pub certificate: &'a Secret,
+    pub key: &'a Secret,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub struct Failure {
@@ -177,6 +183,15 @@ impl Http {
     /// Prepares requests to `endpoint`: proxy by the environment, certificate authorities of the
     /// system, of `SSL_CERT_FILE` and of `ca_file`.
     pub fn new(endpoint: &Endpoint, ca_file: Option<&Path>) -> Result<Self> {
+        Self::with_identity(endpoint, ca_file, None)
+    }
+
+    /// The same, with a certificate to show where the server asks for one.
+    pub fn with_identity(
+        endpoint: &Endpoint,
+        ca_file: Option<&Path>,
+        identity: Option<&Identity<'_>>,
+    ) -> Result<Self> {
         let proxy = if endpoint.is_loopback() {
             None
         } else {
@@ -207,7 +222,7 @@ impl Http {
                 .chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default());
         let (agent, trust) = if endpoint.is_https() {
-            let tls = tls::TlsConnector::new(ca_file)?;
+            let tls = tls::TlsConnector::new(ca_file, identity)?;
             let trust = tls.trust();
             let resolver = LiteralFirst::default();
             let agent = ureq::Agent::with_parts(config, chain.chain(tls), resolver);
@@ -338,14 +353,15 @@ fn failure(cause: &ureq::Error, host: &str) -> Failure {
             plain(format!("no connection to {host} in time"), false)
         }
         E::Timeout(_) => plain(format!("no answer from {host} in time"), true),
-        E::Io(cause) => match cause
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<tls::Handshake>())
+        // In TLS 1.3 the server looks at the certificate after the handshake.
+        E::Io(cause) => match tls::refusal(cause)
+            .as_ref()
+            .or_else(|| tls::handshake(cause))
         {
             Some(tls) => Failure {
                 what: format!("no secure connection to {host}: {}", tls.what),
                 hint: tls.hint.clone(),
-                sent: false,
+                sent: tls.refused,
                 retry: tls.retry,
             },
             None => plain(

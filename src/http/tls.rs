@@ -1,17 +1,17 @@
 //! TLS for the one door: trusts `ca_file`, `SSL_CERT_FILE` and the system, each read only when the
 //! ones before it do not know the server's authority.
 
-use super::bad_setting;
+use super::{Identity, bad_setting};
 use crate::error::{Result, io_cause};
 use crate::store::files;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
-    SignatureScheme, StreamOwned,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, ConfigBuilder,
+    DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
 };
 use std::fmt;
 use std::io::{Read, Write};
@@ -21,6 +21,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
 };
+use zeroize::Zeroizing;
 
 type Verifier = Arc<dyn ServerCertVerifier>;
 
@@ -32,8 +33,9 @@ pub struct TlsConnector {
 }
 
 impl TlsConnector {
-    /// Trusts the system's authorities, and those of `ca_file`.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self> {
+    /// Trusts the system's authorities, and those of `ca_file`; shows the client's certificate where it
+    /// is asked for one.
+    pub fn new(ca_file: Option<&Path>, identity: Option<&Identity<'_>>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let first = ca_file
             .map(|file| trust_file(file, &provider))
@@ -49,8 +51,11 @@ impl TlsConnector {
             .with_safe_default_protocol_versions()
             .map_err(|cause| bad_setting(format!("TLS cannot be set up: {cause}")))?
             .dangerous() // The verifier below is rustls's own, asked once per set of authorities.
-            .with_custom_certificate_verifier(Arc::clone(&roots) as Verifier)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::clone(&roots) as Verifier);
+        let config = match identity {
+            Some(identity) => own_certificate(config, identity)?,
+            None => config.with_no_client_auth(),
+        };
         Ok(Self {
             config: Arc::new(config),
             roots,
@@ -64,10 +69,14 @@ impl TlsConnector {
 
     fn handshake(&self, cause: &std::io::Error) -> Handshake {
         use CertificateError as C;
+        if let Some(refusal) = refusal(cause) {
+            return refusal;
+        }
         let plain = |what: String| Handshake {
             what,
             hint: None,
             retry: false,
+            refused: false,
         };
         match cause
             .get_ref()
@@ -85,6 +94,7 @@ impl TlsConnector {
                     what: format!("its certificate is issued by {issuer}, which is not trusted here"),
                     hint: Some("put the authority's certificate in a file and name it by ca_file in the profile, or by SSL_CERT_FILE".to_owned()),
                     retry: false,
+                    refused: false,
                 }
             }
             Some(rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. })) => {
@@ -109,6 +119,7 @@ impl TlsConnector {
                             .to_owned(),
                     ),
                     retry: false,
+                    refused: false,
                 }
             }
             Some(cause) => plain(cause.to_string()),
@@ -127,6 +138,64 @@ pub struct Handshake {
     pub hint: Option<String>,
     /// Whether another try can help: not when the certificate is the trouble.
     pub retry: bool,
+    /// Whether it is the server that said no.
+    pub refused: bool,
+}
+
+/// Why a TLS connection was not made, from inside ureq's error.
+pub fn handshake(cause: &std::io::Error) -> Option<&Handshake> {
+    cause.get_ref()?.downcast_ref()
+}
+
+/// The server's word that it wants another client certificate, or one at all.
+pub fn refusal(cause: &std::io::Error) -> Option<Handshake> {
+    use AlertDescription as A;
+    let inner = cause.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::AlertReceived(alert) = inner else {
+        return None;
+    };
+    let why = match alert {
+        A::CertificateRequired => "it asks for a client certificate, and was shown none",
+        A::CertificateExpired => "it says that the client certificate has expired",
+        A::CertificateRevoked => "it says that the client certificate is revoked",
+        A::UnknownCA => "it does not know the authority of the client certificate",
+        A::BadCertificate | A::UnsupportedCertificate | A::CertificateUnknown | A::AccessDenied => {
+            "it does not take the client certificate"
+        }
+        _ => return None,
+    };
+    Some(Handshake {
+        what: why.to_owned(),
+        hint: Some("check client_certificate and client_key in the profile".to_owned()),
+        retry: false,
+        refused: true,
+    })
+}
+
+/// Puts the client's certificate into a configuration.
+fn own_certificate(
+    config: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: &Identity<'_>,
+) -> Result<ClientConfig> {
+    let text = identity.certificate.expose().as_bytes();
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| bad_setting("client_certificate: it is not in PEM form"))?;
+    if chain.is_empty() {
+        return Err(bad_setting("client_certificate: it holds no certificate"));
+    }
+    let key = Zeroizing::new(identity.key.expose().replace("\\n", "\n"));
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
+        bad_setting("client_key: beside a client_certificate it must be in PEM form")
+    })?;
+    config
+        .with_client_auth_cert(chain, key)
+        .map_err(|cause| match cause {
+            rustls::Error::InconsistentKeys(_) => {
+                bad_setting("client_key does not belong to client_certificate")
+            }
+            cause => bad_setting(format!("client_certificate: {cause}")),
+        })
 }
 
 impl fmt::Display for Handshake {

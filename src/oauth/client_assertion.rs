@@ -11,7 +11,7 @@ use crate::secret::Secret;
 /// An assertion signed with the client's private key.
 pub fn by_key(profile: &Profile, credentials: &Credentials) -> Result<Secret> {
     let key = credentials.signing_key(profile)?;
-    jwt::signed(profile, &key, claims(profile))
+    jwt::signed(profile, credentials, &key, claims(profile))
 }
 
 /// An assertion whose signature is made with the client secret.

@@ -149,7 +149,8 @@ pub fn apply(
             form.push_secret("client_secret", need()?);
             Ok(None)
         }
-        ClientAuth::None => {
+        // The certificate of the connection is the proof (RFC 8705 section 2).
+        ClientAuth::None | ClientAuth::Tls => {
             if !id.is_empty() {
                 form.push("client_id", id);
             }
@@ -166,9 +167,6 @@ pub fn apply(
             form.secrets.push(secret.clone());
             client_assertion::push(profile, &assertion, form);
             Ok(None)
-        }
-        ClientAuth::Tls => {
-            Err(profile.error("client_auth tls_client_auth is not available in this version"))
         }
     }
 }

@@ -3,8 +3,14 @@
 use super::key::Key;
 use super::token_exchange::Given;
 use crate::error::Result;
-use crate::profile::Profile;
+use crate::http::Identity;
+use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 /// A profile's secrets as text: read when a request is made, and not before.
@@ -14,12 +20,38 @@ pub struct Credentials {
     pub secret: Option<Secret>,
     /// The private key, in any of the forms that [`Key`] reads.
     pub key: Option<Secret>,
+    /// The certificate of the key, in PEM.
+    pub certificate: Option<Secret>,
     /// What a token exchange is given. It is asked for anew, and never by a renewal.
     #[serde(skip)]
     pub given: Option<Given>,
 }
 
 impl Credentials {
+    /// What is shown to a server that asks for a certificate (RFC 8705).
+    pub fn identity(&self, profile: &Profile) -> Result<Option<Identity<'_>>> {
+        let Some(certificate) = &self.certificate else {
+            if profile.client_auth == ClientAuth::Tls {
+                let hint = "set client_certificate = \"client.pem\" and client_key in the profile";
+                return Err(profile
+                    .error("has no client_certificate to show")
+                    .hint(hint));
+            }
+            return Ok(None);
+        };
+        // Says what is wrong with the key, if something is.
+        self.signing_key(profile)?;
+        let key = self.key.as_ref();
+        Ok(key.map(|key| Identity { certificate, key }))
+    }
+
+    /// The certificate's SHA-256, by which a server may find the key (RFC 7515 section 4.1.8).
+    pub fn thumbprint(&self) -> Option<String> {
+        let text = self.certificate.as_ref()?.expose();
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate)))
+    }
+
     /// The private key, ready to sign.
     pub fn signing_key(&self, profile: &Profile) -> Result<Key> {
         let text = self.key.as_ref().ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! JSON Web Tokens that this program signs (RFC 7519, RFC 7515): short-lived, each used once.
 
 use super::key::{Key, Unusable};
-use super::pkce;
+use super::{Credentials, pkce};
 use crate::clock::{self, Epoch};
 use crate::error::Result;
 use crate::profile::Profile;
@@ -22,13 +22,21 @@ const LIFE: Epoch = 60;
 const SKEW: Epoch = 10;
 
 /// Signs a token with a private key.
-pub fn signed(profile: &Profile, key: &Key, claims: Claims) -> Result<Secret> {
+pub fn signed(
+    profile: &Profile,
+    credentials: &Credentials,
+    key: &Key,
+    claims: Claims,
+) -> Result<Secret> {
     let refuse = |why: Unusable| profile.key_error(&why.what).hint(why.hint);
     let set = profile.signing_alg.as_deref();
     let algorithm = key.algorithm(set).map_err(refuse)?;
     let mut header = json!({ "typ": "JWT", "alg": algorithm });
     if let Some(id) = profile.client_key_id.as_deref().or(key.id.as_deref()) {
         header["kid"] = id.into();
+    }
+    if let Some(thumbprint) = credentials.thumbprint() {
+        header["x5t#S256"] = thumbprint.into();
     }
     let text = signing_input(&header, claims);
     let signature = key.sign(algorithm, text.as_bytes()).map_err(refuse)?;

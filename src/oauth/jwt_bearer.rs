@@ -12,7 +12,10 @@ use serde_json::Value;
 pub fn push(profile: &Profile, credentials: &Credentials, form: &mut Form) -> Result<()> {
     let key = credentials.signing_key(profile)?;
     let claims = claims(profile, &key)?;
-    form.push_secret("assertion", &jwt::signed(profile, &key, claims)?);
+    form.push_secret(
+        "assertion",
+        &jwt::signed(profile, credentials, &key, claims)?,
+    );
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use crate::profile::{ClientAuth, Profile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Discovery must leave time for the request that it is for.
@@ -27,6 +28,8 @@ pub struct Metadata {
     /// Whether the redirect carries `iss` (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// The same endpoints where certificates are asked for (RFC 8705 section 5).
+    pub mtls_endpoint_aliases: BTreeMap<String, String>,
     /// Scopes to choose from; a server need not name all.
     pub scopes_supported: Option<Vec<String>>,
 }
@@ -45,6 +48,11 @@ impl Metadata {
                     .collect(),
             )
         };
+        let aliases = document["mtls_endpoint_aliases"].as_object();
+        let aliases = aliases.into_iter().flatten();
+        let aliases = aliases
+            .filter_map(|(name, url)| Some((name.clone(), url.as_str()?.to_owned())))
+            .collect();
         Self {
             issuer: text("issuer"),
             token_endpoint: text("token_endpoint"),
@@ -58,7 +66,30 @@ impl Metadata {
             ),
             token_endpoint_auth_methods_supported: words("token_endpoint_auth_methods_supported"),
             scopes_supported: words("scopes_supported"),
+            mtls_endpoint_aliases: aliases,
         }
+    }
+
+    /// The endpoints for a client with a certificate.
+    pub fn for_certificate(mut self) -> Self {
+        let aliases = std::mem::take(&mut self.mtls_endpoint_aliases);
+        for (name, endpoint) in [
+            ("token_endpoint", &mut self.token_endpoint),
+            (
+                "device_authorization_endpoint",
+                &mut self.device_authorization_endpoint,
+            ),
+            ("revocation_endpoint", &mut self.revocation_endpoint),
+            (
+                "pushed_authorization_request_endpoint",
+                &mut self.pushed_authorization_request_endpoint,
+            ),
+        ] {
+            if let Some(alias) = aliases.get(name) {
+                *endpoint = Some(alias.clone());
+            }
+        }
+        self
     }
 
     /// The profile with the client authentication that the server takes, where the configuration
@@ -206,7 +237,8 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
         &metadata.revocation_endpoint,
         &metadata.pushed_authorization_request_endpoint,
     ];
-    for url in endpoints.into_iter().flatten() {
+    let aliases = metadata.mtls_endpoint_aliases.values();
+    for url in endpoints.into_iter().flatten().chain(aliases) {
         let shown = super::words::clean(url, 200, &[]);
         Endpoint::parse(url).map_err(|why| refuse(format!("the address {shown} {why}")))?;
     }

@@ -23,7 +23,7 @@ pub mod words;
 use crate::clock::Epoch;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
-use crate::profile::{Grant, Profile};
+use crate::profile::{ClientAuth, Grant, Profile};
 use crate::secret::Secret;
 use client_auth::Form;
 pub use credentials::Credentials;
@@ -179,8 +179,17 @@ pub fn request(
 }
 
 /// A way to one of the server's endpoints for the profile's client.
-pub fn connect(endpoint: &Endpoint, profile: &Profile, _: &Credentials) -> Result<Http, Error> {
-    Http::new(endpoint, profile.ca_file.as_deref()).map_err(|error| profile.error(&error.message))
+pub fn connect(
+    endpoint: &Endpoint,
+    profile: &Profile,
+    credentials: &Credentials,
+) -> Result<Http, Error> {
+    let identity = credentials.identity(profile)?;
+    if profile.client_auth == ClientAuth::Tls && !endpoint.is_https() {
+        return Err(profile.error("tls_client_auth needs an endpoint with https"));
+    }
+    Http::with_identity(endpoint, profile.ca_file.as_deref(), identity.as_ref())
+        .map_err(|error| profile.error(&error.message))
 }
 
 /// What a server answered, and the secrets of the request, which it may repeat.

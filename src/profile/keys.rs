@@ -77,6 +77,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("client_secret", Shape::Secret),
     ("client_key", Shape::Secret),
     ("client_key_id", Shape::Text),
+    ("client_certificate", Shape::Path),
     ("signing_alg", Shape::Choice(SIGNING_ALGS)),
     ("client_assertion_audience", Shape::Text),
     (
@@ -89,6 +90,7 @@ pub const KEYS: &[(&str, Shape)] = &[
             "private_key_jwt",
             "client_secret_jwt",
             "tls_client_auth",
+            "self_signed_tls_client_auth",
         ]),
     ),
     ("grant", Shape::Choice(GRANTS)),

@@ -56,7 +56,7 @@ pub enum ClientAuth {
     PrivateKeyJwt,
     /// The same with the client secret instead of a key.
     ClientSecretJwt,
-    /// A certificate (RFC 8705), which this version cannot present.
+    /// A certificate, shown with TLS (RFC 8705).
     Tls,
 }
 
@@ -73,7 +73,7 @@ impl ClientAuth {
             Some("client_secret_post") => Self::Post,
             Some("private_key_jwt") => Self::PrivateKeyJwt,
             Some("client_secret_jwt") => Self::ClientSecretJwt,
-            Some("tls_client_auth") => Self::Tls,
+            Some("tls_client_auth" | "self_signed_tls_client_auth") => Self::Tls,
             None if has_secret => Self::Basic,
             None if has_key => Self::PrivateKeyJwt,
             Some(_) | None => Self::None,
@@ -186,6 +186,8 @@ pub struct Profile {
     pub client_key: Option<SecretSource>,
     /// `kid` in the header of what the key signs.
     pub client_key_id: Option<String>,
+    /// Shown where a server asks for one, with the client key.
+    pub client_certificate: Option<PathBuf>,
     pub signing_alg: Option<String>,
     /// `aud` of the client's assertion, where the server wants another than its name.
     pub client_assertion_audience: Option<String>,
@@ -320,6 +322,7 @@ impl Profile {
             client_secret,
             client_key,
             client_key_id: values.text("client_key_id"),
+            client_certificate: values.path("client_certificate"),
             signing_alg: values.text("signing_alg"),
             client_assertion_audience: values.text("client_assertion_audience"),
             client_auth,
@@ -366,6 +369,12 @@ impl Profile {
         let mut parts = vec!["binding-1", server, &self.client_id, self.grant.name()];
         // A refresh token must not go to another place than the one it was for.
         parts.extend(self.quirks.refresh_endpoint.as_deref());
+        // Tokens may be bound to the certificate (RFC 8705 section 3).
+        let certificate = self.client_certificate.as_ref();
+        let certificate = certificate.map(|file| file.display().to_string());
+        if let Some(certificate) = &certificate {
+            parts.extend(["certificate", certificate]);
+        }
         // Who signs, and for whom.
         let claims = serde_json::json!(self.assertion).to_string();
         let key = self.client_key.as_ref().map(SecretSource::describe);
