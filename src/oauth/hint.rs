@@ -100,9 +100,11 @@ fn client(profile: &Profile) -> String {
                 "check client_id, client_key and client_key_id, that the server has the public key, {clock}"
             )
         }
-        ClientAuth::Tls => "check client_id and client_certificate: the server must know its subject, or the \
+        ClientAuth::Tls => {
+            "check client_id and client_certificate: the server must know its subject, or the \
                             certificate itself"
-            .to_owned(),
+                .to_owned()
+        }
         ClientAuth::ClientSecretJwt => format!("check client_id and {}, {clock}", secret(profile)),
         _ => format!(
             "check client_id and {}: compare both with the client's settings at the server, and look for copy errors; \
