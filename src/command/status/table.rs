@@ -153,6 +153,7 @@ mod tests {
         Row {
             facts: json!({ "profile": profile, "state": state, "grant": "device_code", "store": "keyring", "scope": scope }),
             expires,
+            updated: None,
         }
     }
 
@@ -191,6 +192,7 @@ mod tests {
         let broken = Row {
             facts: json!({ "profile": "x", "error": "a".repeat(300) }),
             expires: None,
+            updated: None,
         };
         let long = "scope ".repeat(40);
         let rows = [
