@@ -49,8 +49,9 @@ struct Place<'c> {
     /// A flag that waits for its value.
     flag: Option<&'c Arg>,
     positionals: usize,
-    /// After `--`.
+    /// After `--`, and how many words ago.
     flags_ended: bool,
+    since: usize,
     config: Option<PathBuf>,
 }
 
@@ -61,6 +62,7 @@ impl<'c> Place<'c> {
             flag: None,
             positionals: 0,
             flags_ended: false,
+            since: 0,
             config: None,
         };
         for word in words {
@@ -98,6 +100,7 @@ impl<'c> Place<'c> {
             self.command = below;
         } else {
             self.positionals += 1;
+            self.since += usize::from(self.flags_ended);
         }
     }
 
@@ -201,8 +204,13 @@ impl<'c> Place<'c> {
 
     /// The values of an argument that begin with `current`.
     fn values(&self, arg: &Arg, current: &str) -> End {
+        // A command, and then what only that knows.
         if arg.is_last_set() {
-            return End::Commands;
+            return if self.since == 0 {
+                End::Commands
+            } else {
+                End::Files
+            };
         }
         let name = arg
             .get_value_names()

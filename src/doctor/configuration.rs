@@ -42,7 +42,7 @@ fn describe(report: &mut Report, config: &Config, profiles: usize) {
         Ok(metadata) => metadata,
         Err(cause) => {
             let what = format!("{shown}: {}", io_cause(&cause));
-            let hint = "only presets can be used; tokctl-config(5) says what to write there";
+            let hint = "only presets can be used so far; to set up a profile, run: tokctl add";
             return report.warn("configuration", what, hint);
         }
     };

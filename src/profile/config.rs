@@ -182,7 +182,11 @@ impl Config {
             Kind::UnknownProfile,
             format!("no profile {name:?} {place}{near}"),
         )
-        .hint("to list the profiles, run: tokctl status")
+        .hint(if names.is_empty() {
+            "to set one up, run: tokctl add"
+        } else {
+            "to list the profiles, run: tokctl status"
+        })
     }
 
     /// Why a program that the file names would not be run: others could have written it.

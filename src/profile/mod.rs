@@ -19,7 +19,7 @@ mod value;
 mod vars;
 
 use crate::env;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use addresses::Addresses;
 pub use api::Api;
 use claims::Claims;
@@ -291,7 +291,11 @@ impl Profile {
             .or_else(|| nameless.then(String::new));
         let client_id = client_id.ok_or_else(|| {
             let what = format!("has no client_id, and {} is not set", from_env("CLIENT_ID"));
-            config.profile_error(name, &what)
+            let hint = format!(
+                "set it, or be asked for it by: tokctl add {}",
+                shell_word(name)
+            );
+            config.profile_error(name, &what).hint(hint)
         })?;
         let vars = Vars {
             set: values.params("vars").always,
