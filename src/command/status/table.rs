@@ -205,7 +205,7 @@ mod tests {
                 assert!(line.width() <= columns, "{columns}: {line:?}");
             }
         }
-        assert!(of(&rows, look(100)).contains("scope …"));
+        assert!(of(&rows, look(100)).contains('…'));
     }
 
     #[test]
