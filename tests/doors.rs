@@ -114,7 +114,6 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "command/exec/place.rs",
         "writes the token into a file in memory",
     ),
-    ("oauth/mod.rs", "puts the refresh token into the form"),
     (
         "oauth/client_auth.rs",
         "puts the client secret into form or header",
