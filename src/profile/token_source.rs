@@ -35,7 +35,7 @@ impl TokenSource {
     pub(super) fn based_on(self, dir: &Path) -> Self {
         match self {
             Self::Secret(source) => Self::Secret(source.based_on(dir)),
-            other => other,
+            other @ Self::Profile(_) => other,
         }
     }
 
