@@ -162,7 +162,7 @@ pub struct Add {
     /// The audience to ask for
     #[arg(long, value_name = "AUDIENCE", help_heading = TOKEN)]
     pub audience: Option<String>,
-    /// A server (https://HOST[:PORT]) that may be given this token by git, docker and others; may be repeated
+    /// A server (https://HOST or https://HOST:PORT) that may be given this token by git, docker and others; may be repeated
     #[arg(long = "host", value_name = "URL", help_heading = TOKEN)]
     pub hosts: Vec<String>,
     /// Where tokens are kept: auto, keyring, encrypted-file, plaintext or none

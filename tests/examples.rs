@@ -4,7 +4,9 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +28,7 @@ fn path() -> String {
 
 /// Runs a program with this build's tokctl on its path.
 fn run(sandbox: &Sandbox, program: &Path, args: &[&str]) -> Run {
-    let mut command = sandbox.program(&program.display().to_string(), args);
+    let mut command = sandbox.program(program, args);
     command.env("PATH", path());
     Running::start(command, None).wait()
 }
@@ -129,12 +131,16 @@ fn hub_profile(server: &Server) -> Sandbox {
             server.url("")
         ));
     // A browser in small: it follows redirects, to this machine too.
-    let browser = sandbox.write("browser", "#!/bin/sh\ncurl -sS -L -o /dev/null \"$1\"\n");
-    let mut mode = fs::metadata(&browser)
-        .expect("it was written")
-        .permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
-    fs::set_permissions(&browser, mode).expect("it is ours");
+    let browser = sandbox.home().join("browser");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o755)
+        .open(&browser)
+        .expect("a new file");
+    file.write_all(b"#!/bin/sh\ncurl -sS -L -o /dev/null \"$1\"\n")
+        .expect("there is room");
+    drop(file);
     sandbox.env("BROWSER", browser);
     sandbox
 }

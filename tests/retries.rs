@@ -45,7 +45,9 @@ fn each_status_is_tried_as_often_as_that_can_help() {
         ] {
             scope.spawn(move || {
                 let server = Server::always(Reply::json(status, "{}"));
-                let run = Sandbox::with_client(&server, NOTHING_KEPT).run(["get", "p"]);
+                // With its method set: else a refusal is followed by a try of the other one.
+                let more = format!("{NOTHING_KEPT}\nclient_auth = \"client_secret_basic\"");
+                let run = Sandbox::with_client(&server, &more).run(["get", "p"]);
                 run.fails(code, &format!("HTTP {status}"));
                 assert_eq!(server.hits(), tries, "{status}");
                 let refresh = Server::always(Reply::json(status, "{}"));
