@@ -344,7 +344,7 @@ fn ctrl_c_reaches_the_command_once() {
         "import signal, time\n\
          seen = []\n\
          signal.signal(signal.SIGINT, lambda *_: (seen.append(1), time.sleep(0.3)))\n\
-         print('o' + 'n', flush=True)\n\
+         print('rea' + 'dy', flush=True)\n\
          end = time.time() + 2\n\
          while time.time() < end: time.sleep(0.05)\n\
          print('interrupts:', len(seen), flush=True)\n\
@@ -352,7 +352,7 @@ fn ctrl_c_reaches_the_command_once() {
     );
     let terminal = Terminal::start(&sandbox);
     terminal.tokctl(&format!("exec p --refresh -- python3 {}", script.display()));
-    terminal.shows("\non");
+    terminal.shows("ready");
     terminal.tmux(&["send-keys", "C-c"]);
     let screen = terminal.shows("exit=4");
     assert!(screen.contains("interrupts: 1"), "{screen}");
