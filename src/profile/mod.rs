@@ -379,17 +379,17 @@ impl Profile {
         if let Some(certificate) = &certificate {
             parts.extend(["certificate", certificate]);
         }
-        // Who signs, and for whom.
-        let claims = serde_json::json!(self.assertion).to_string();
-        let key = self.client_key.as_ref().map(SecretSource::describe);
-        if self.grant == Grant::JwtBearer {
-            parts.extend(["assertion", &claims, key.as_deref().unwrap_or_default()]);
-        }
-        // For whom and for whose acting.
-        let exchanged = self.exchange.describe();
-        if self.grant == Grant::TokenExchange {
-            parts.extend(exchanged.iter().map(String::as_str));
-        }
+        // What else a token of these grants depends on: who signs and for whom, or whose token is given.
+        let more = match self.grant {
+            Grant::JwtBearer => {
+                let key = self.client_key.as_ref().map(SecretSource::describe);
+                let claims = serde_json::json!(self.assertion).to_string();
+                vec!["assertion".to_owned(), claims, key.unwrap_or_default()]
+            }
+            Grant::TokenExchange => self.exchange.describe().to_vec(),
+            Grant::ClientCredentials | Grant::Login(_) => Vec::new(),
+        };
+        parts.extend(more.iter().map(String::as_str));
         hash(&parts)
     }
 
