@@ -259,3 +259,23 @@ fn what_is_not_named_is_wrong_usage() {
     sandbox.run(["logout", "p", "--all"]).fails(2, "--all");
     sandbox.run(["logout", "nobody"]).fails(3, "nobody");
 }
+
+#[test]
+fn what_a_killed_writer_left_of_a_grant_goes_too() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, "store = \"plaintext\"");
+    let record = sandbox.record();
+    let name = record
+        .file_name()
+        .expect("a record's name")
+        .to_string_lossy();
+    let left = |of: &str| record.with_file_name(format!(".tmp-{of}-a1B2c3"));
+    for of in [&*name, "another"] {
+        std::fs::write(left(of), "rt-1").expect("the directory is ours");
+    }
+    let run = sandbox.run(["logout", "p", "--no-revoke"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    assert!(!record.exists() && !left(&name).exists());
+    // Another profile's may be at work.
+    assert!(left("another").exists());
+}

@@ -24,7 +24,7 @@ pub fn inspect_dir(dir: &Path) -> io::Result<bool> {
 
 /// A file in a directory that is gone again when it is dropped: shows whether it can be written.
 pub fn try_write(dir: &Path) -> io::Result<NamedTempFile> {
-    temporary(dir, b"tokctl doctor")
+    temporary(dir, Path::new("doctor"), b"tokctl doctor")
 }
 
 /// Creates a directory for the user alone, with its parents, and refuses one that is a symbolic
@@ -98,7 +98,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = own_dir(path)?;
     ensure_dir(dir)?;
-    let persisted = temporary(dir, bytes)?.persist(path);
+    let persisted = temporary(dir, path, bytes)?.persist(path);
     persisted.map(drop).map_err(|failed| failed.error)
 }
 
@@ -107,7 +107,7 @@ pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = own_dir(path)?;
     ensure_dir(dir)?;
-    let temporary = temporary(dir, bytes)?;
+    let temporary = temporary(dir, path, bytes)?;
     temporary.as_file().sync_all()?;
     match temporary.persist_noclobber(path) {
         Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
@@ -121,7 +121,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         dir if dir.as_os_str().is_empty() => Path::new("."),
         dir => dir,
     };
-    let temporary = temporary(dir, bytes)?;
+    let temporary = temporary(dir, path, bytes)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|failed| failed.error)?;
     sync_dir(dir)
@@ -131,14 +131,33 @@ fn own_dir(path: &Path) -> io::Result<&Path> {
     path.parent().ok_or_else(|| refused("it has no directory"))
 }
 
-/// A file that is not yet known by its name: tempfile creates with `O_EXCL` and 0600, and removes what
-/// is not persisted.
-fn temporary(dir: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+/// A file that is not yet known by its name, but tells for which it is: tempfile creates with `O_EXCL` and
+/// 0600, and removes what is not persisted.
+fn temporary(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY)
+        .prefix(&temporary_for(path))
         .tempfile_in(dir)?;
     temporary.write_all(bytes)?;
     Ok(temporary)
+}
+
+/// How the temporary files of a file begin: cut, since with its own end the name must still be one.
+fn temporary_for(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name: String = name.chars().take(50).collect();
+    format!("{TEMPORARY}{name}-")
+}
+
+/// Removes a file with what its killed writers have left, for who holds its lock; whether there was one.
+pub fn remove_all(path: &Path) -> io::Result<bool> {
+    let dir = own_dir(path)?;
+    let leftover = temporary_for(path);
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&leftover) {
+            remove(&entry.path())?;
+        }
+    }
+    remove(path)
 }
 
 /// Removes a file; whether there was one.

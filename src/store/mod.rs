@@ -261,7 +261,7 @@ impl Store {
             Opened::Nothing(_) => return Ok(false),
         };
         let path = file(&self.state, folder, account);
-        files::remove(&path)
+        files::remove_all(&path)
             .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
     }
 
