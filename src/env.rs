@@ -110,30 +110,31 @@ pub fn variable_part(profile: &str) -> String {
 /// environment, as under cron. An address that was not set by somebody is trusted only if the
 /// socket belongs to the user, which the store checks.
 pub fn session_bus() -> Vec<String> {
-    let mut addresses: Vec<String> = var("DBUS_SESSION_BUS_ADDRESS").into_iter().collect();
-    #[cfg(unix)]
-    {
-        let dir = runtime_dir();
-        if let Some(dir) = dir.to_str() {
-            // D-Bus specification, "Server Addresses": anything else is escaped as %XX.
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\*.".contains(&byte);
-            let escape = |byte: u8| {
-                if plain(byte) {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02x}")
-                }
-            };
-            let address = format!(
-                "unix:path={}/bus",
-                dir.bytes().map(escape).collect::<String>()
-            );
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
+    let set = var("DBUS_SESSION_BUS_ADDRESS");
+    let usual = usual_bus().filter(|usual| set.as_ref() != Some(usual));
+    set.into_iter().chain(usual).collect()
+}
+
+/// The session bus in the runtime directory.
+#[cfg(unix)]
+fn usual_bus() -> Option<String> {
+    let dir = runtime_dir();
+    // D-Bus specification, "Server Addresses": anything else is escaped as %XX.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\*.".contains(&byte);
+    let escape = |byte: u8| {
+        if plain(byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02x}")
         }
-    }
-    addresses
+    };
+    let path: String = dir.to_str()?.bytes().map(escape).collect();
+    Some(format!("unix:path={path}/bus"))
+}
+
+#[cfg(not(unix))]
+fn usual_bus() -> Option<String> {
+    None
 }
 
 /// The user's directory for what lives as long as the session.
@@ -309,6 +310,7 @@ pub fn args() -> Vec<OsString> {
 }
 
 /// The running program, to be started again as the child that renews.
+#[cfg(unix)]
 #[cfg_attr(target_os = "linux", allow(clippy::unnecessary_wraps))]
 pub fn this_program() -> std::io::Result<PathBuf> {
     // By this name it is found even after an upgrade has replaced the file.

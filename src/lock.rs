@@ -18,7 +18,7 @@ const NOTICE: Duration = Duration::from_secs(1);
 
 /// The lock as it is held. The operating system frees it with the last copy of the open file, so
 /// nobody's death leaves it behind, and it can be handed to a child.
-pub struct Lock(File);
+pub struct Lock(#[cfg_attr(not(unix), expect(dead_code, reason = "held, never read"))] File);
 
 /// What a lock is for; each has its own file.
 #[derive(Clone, Copy)]

@@ -3,13 +3,12 @@
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::holdings::new_spool_key;
-use crate::oauth::id_token;
+use crate::oauth::id_token as jwt;
 use crate::oauth::reply::{Expiry, Granted};
 use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind};
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::ui;
-use std::collections::BTreeMap;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be (R15).
 const USUAL_LIFE: Epoch = 3600;
@@ -61,57 +60,17 @@ impl Merged {
         let mut record = base.unwrap_or_else(|| Record::new(profile.binding(), new_spool_key()));
         record.generation = old.map_or(0, |old| old.generation) + 1;
         if !profile.is_repeatable()
-            && let Some(refresh) = granted.refresh
+            && let Some(refresh) = &granted.refresh
         {
-            record.refresh = Some(refresh);
+            record.refresh = Some(refresh.clone());
         }
-        let renewable = profile.is_repeatable() || record.refresh.is_some();
-        let scope = granted
-            .scope
-            .or_else(|| Some(profile.scope.join(" ")).filter(|scope| !scope.is_empty()));
-        let (token_type, expiry) = (granted.token_type, granted.expiry);
-        // A refresh need not say again what it has said with the login.
-        let mut kept = granted.kept;
-        if let Some(issued) = kept.get(ISSUED).and_then(serde_json::Value::as_str)
-            && profile.exchange.is_other(issued)
-        {
-            ui::warn(&format!(
-                "profile {:?}: the server issued another requested_token_type: {issued}",
-                profile.name
-            ));
-        }
-        let before = record.tokens.get(&profile.variant());
-        for (name, value) in before.into_iter().flat_map(|old| &old.kept) {
-            kept.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        let access = granted.access.map(|text| {
-            let expires = expires(profile, &expiry, &text, sent_at, renewable);
-            Token {
-                text,
-                token_type,
-                scope,
-                obtained: sent_at,
-                expires,
-                kept,
-            }
-        });
-        let checked = granted.id_token.map(|token| check(profile, token, now));
+        let checked = granted.id_token.clone();
+        let checked = checked.map(|token| check(profile, token, now)).transpose();
         let (id_token, id_refused) = match checked {
-            Some(Ok(token)) => (Some(token), None),
-            Some(Err(why)) => (None, Some(why)),
-            None => (None, None),
+            Ok(token) => (token.map(|text| id_token(text, sent_at)), None),
+            Err(why) => (None, Some(why)),
         };
-        let id_token = id_token.map(|text| {
-            let expires = jwt_expiry(&text);
-            Token {
-                text,
-                token_type: None,
-                scope: None,
-                obtained: sent_at,
-                expires,
-                kept: BTreeMap::new(),
-            }
-        });
+        let access = access_token(profile, &record, granted, sent_at);
         let mut kept = record.refresh.is_some();
         let mut evicted = Vec::new();
         let both = [
@@ -168,11 +127,53 @@ impl Merged {
     }
 }
 
+/// The access token of a reply, or why it has none that can be used.
+fn access_token(
+    profile: &Profile,
+    record: &Record,
+    granted: Granted,
+    sent_at: Epoch,
+) -> Result<Token, String> {
+    let renewable = profile.is_repeatable() || record.refresh.is_some();
+    let asked = || Some(profile.scope.join(" ")).filter(|scope| !scope.is_empty());
+    let mut kept = granted.kept;
+    if let Some(issued) = kept.get(ISSUED).and_then(serde_json::Value::as_str)
+        && profile.exchange.is_other(issued)
+    {
+        ui::warn(&format!(
+            "profile {:?}: the server issued another requested_token_type: {issued}",
+            profile.name
+        ));
+    }
+    // A refresh need not say again what it has said with the login.
+    let before = record.tokens.get(&profile.variant());
+    for (name, value) in before.into_iter().flat_map(|old| &old.kept) {
+        kept.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    let text = granted.access?;
+    Ok(Token {
+        expires: expires(profile, &granted.expiry, &text, sent_at, renewable),
+        text,
+        token_type: granted.token_type,
+        scope: granted.scope.or_else(asked),
+        obtained: sent_at,
+        kept,
+    })
+}
+
+/// An id token as it is kept.
+fn id_token(text: Secret, sent_at: Epoch) -> Token {
+    Token {
+        expires: jwt_expiry(&text),
+        ..Token::bare(text, sent_at)
+    }
+}
+
 /// An id token that can be handed out; one that cannot never costs the access token.
 fn check(profile: &Profile, token: Secret, now: Epoch) -> Result<Secret, String> {
-    let claims = id_token::claims(&token).ok_or_else(|| "it is no JWT".to_owned());
+    let claims = jwt::claims(&token).ok_or_else(|| "it is no JWT".to_owned());
     let issuer = profile.issuer.as_deref();
-    let checked = claims.and_then(|claims| id_token::check(&claims, profile, issuer, None, now));
+    let checked = claims.and_then(|claims| jwt::check(&claims, profile, issuer, None, now));
     if let Err(why) = &checked {
         ui::step(&format!(
             "profile {:?}: the id token is left out: {why}",
@@ -216,5 +217,5 @@ fn expires(
 
 /// The `exp` of a JWT, unverified: it says when asking again is worth it, and nothing else.
 fn jwt_expiry(token: &Secret) -> Option<Epoch> {
-    id_token::time(&id_token::claims(token)?, "exp")
+    jwt::time(&jwt::claims(token)?, "exp")
 }

@@ -5,27 +5,24 @@
 //! terminal, so that neither kill -9 of the caller nor Ctrl-C, a closed terminal or a caller's
 //! timeout loses a rotated refresh token, not even with the request in flight (STORAGE.md).
 
+#[cfg(unix)]
+mod child;
+
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::Result;
 use crate::lock::Lock;
 use crate::oauth::Credentials;
 use crate::profile::Profile;
 use crate::profile::config::Config;
+use crate::spend;
 use crate::token::{Record, Token};
-use crate::{env, spend, ui};
+#[cfg(unix)]
+use child::hold_signals;
+#[cfg(unix)]
+pub use child::serve;
 use serde::{Deserialize, Serialize};
-#[cfg(unix)]
-use std::io::{Read, Write};
-#[cfg(unix)]
-use std::os::fd::{AsFd, OwnedFd};
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
-#[cfg(unix)]
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// How a child finds the same profile again: the configuration as it was read, and what the command
 /// line set.
@@ -46,13 +43,6 @@ pub struct Job {
     pub budget: Duration,
 }
 
-/// What the child answers.
-#[derive(Serialize, Deserialize)]
-struct Outcome {
-    result: std::result::Result<Token, Error>,
-    warnings: Vec<String>,
-}
-
 /// Renews in a child and waits for it until the deadline. Where no child can be made, renews here,
 /// with the signals held back.
 pub fn run(
@@ -63,193 +53,29 @@ pub fn run(
     deadline: Deadline,
 ) -> Result<Token> {
     #[cfg(unix)]
-    match spawn(profile, again, lock.as_ref()) {
+    match child::spawn(profile, again, lock.as_ref()) {
         Ok(child) => {
             // The child has its own copy; it is the one that frees the lock.
             drop(lock);
-            return wait(profile, child, job, deadline);
+            return child::wait(profile, child, job, deadline);
         }
-        Err(cause) => ui::step(&format!("no child for the renewal: {}", io_cause(&cause))),
+        Err(cause) => crate::ui::step(&format!(
+            "no child for the renewal: {}",
+            crate::error::io_cause(&cause)
+        )),
     }
+    #[cfg(not(unix))]
+    let _ = (again.overrides, deadline);
     let _held = (lock, hold_signals());
     spend::renew(profile, job)
-}
-
-/// Starts the child: its stdin is the lock, which its own children then do not get; its stdout is a
-/// socket, on which the job goes in and the outcome comes back.
-#[cfg(unix)]
-fn spawn(
-    profile: &Profile,
-    again: &Again<'_>,
-    lock: Option<&Lock>,
-) -> std::io::Result<(Child, UnixStream)> {
-    let mut command = Command::new(env::this_program()?);
-    command.arg0("tokctl");
-    command
-        .arg("renewal")
-        .args(again.overrides)
-        .arg("--")
-        .arg(&profile.name);
-    let (ours, theirs) = UnixStream::pair()?;
-    let lock = lock.map_or(Ok(Stdio::null()), |lock| lock.for_child().map(Stdio::from))?;
-    command
-        .stdin(lock)
-        .stdout(OwnedFd::from(theirs))
-        .stderr(Stdio::null());
-    Ok((command.spawn()?, ours))
-}
-
-/// Gives the child its job and reads its answer.
-#[cfg(unix)]
-fn wait(
-    profile: &Profile,
-    (mut child, mut stream): (Child, UnixStream),
-    job: &Job,
-    deadline: Deadline,
-) -> Result<Token> {
-    let text =
-        Zeroizing::new(serde_json::to_vec(job).expect("strings and numbers always serialize"));
-    let failed = |cause: &std::io::Error| Error::io("the renewal's child", cause);
-    stream
-        .write_all(&text)
-        .and_then(|()| stream.shutdown(std::net::Shutdown::Write))
-        .map_err(|cause| failed(&cause))?;
-    let Some(answer) = read_until(stream, deadline).map_err(|cause| failed(&cause))? else {
-        let what = format!(
-            "profile {:?}: the server has not answered in time; the renewal goes on by itself",
-            profile.name
-        );
-        return Err(Error::new(Kind::Temporary, what).hint("try again in a moment"));
-    };
-    let outcome: Outcome = serde_json::from_slice(&answer).map_err(|_| {
-        let what = format!(
-            "profile {:?}: the renewal ended without an answer",
-            profile.name
-        );
-        Error::new(Kind::Io, what)
-    })?;
-    for warning in &outcome.warnings {
-        ui::warn(warning);
-    }
-    // Its work is done; it frees the lock as it ends, and leaves no zombie to a caller that execs.
-    child.wait().map_err(|cause| failed(&cause))?;
-    outcome.result
-}
-
-/// Reads to the end, or gives up at the deadline.
-#[cfg(unix)]
-fn read_until(
-    mut from: UnixStream,
-    deadline: Deadline,
-) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut all = Zeroizing::new(Vec::new());
-    let mut part = Zeroizing::new([0; 4096]);
-    loop {
-        let left = deadline.left().as_millis().min(60_000);
-        // Rounded up: a poll of 0 ms would spin through the last millisecond.
-        let left = PollTimeout::try_from(left + 1).unwrap_or(PollTimeout::MAX);
-        let ready = match poll(&mut [PollFd::new(from.as_fd(), PollFlags::POLLIN)], left) {
-            Err(nix::errno::Errno::EINTR) => continue,
-            ready => ready?,
-        };
-        if ready == 0 {
-            if deadline.passed() {
-                return Ok(None);
-            }
-            continue;
-        }
-        match from.read(&mut *part)? {
-            0 => return Ok(Some(all)),
-            length => all.extend_from_slice(&part[..length]),
-        }
-    }
-}
-
-/// The child's side: leaves its caller, takes the job, renews and answers.
-#[cfg(unix)]
-pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
-    let _held = detach();
-    ui::collect();
-    let socket = std::io::stdout()
-        .as_fd()
-        .try_clone_to_owned()
-        .map(UnixStream::from);
-    let mut socket = socket.map_err(|cause| Error::io("the caller's socket", &cause))?;
-    let mut text = Zeroizing::new(Vec::new());
-    let job: Option<Job> = match socket.read_to_end(&mut text) {
-        Ok(_) => serde_json::from_slice(&text).ok(),
-        Err(_) => None,
-    };
-    // A caller that was killed before it had written the whole job: nothing has begun.
-    let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
-    let config = Config::from_excerpt(job.config.0.clone(), job.config.1.clone());
-    let result = load(&config).and_then(|profile| spend::renew(&profile, &job));
-    let outcome = Outcome {
-        result,
-        warnings: ui::collected(),
-    };
-    let answer = serde_json::to_vec(&outcome).expect("strings and numbers always serialize");
-    // Everything is stored: a caller that is gone needs no answer.
-    drop(socket.write_all(&Zeroizing::new(answer)));
-    Ok(())
 }
 
 /// Without processes to detach there is no child.
 #[cfg(not(unix))]
 pub fn serve(_: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
-    Err(Error::usage("this command is for tokctl itself"))
-}
-
-/// Leaves the caller's session, and with it its terminal and process group; lets go of what else the
-/// caller had open; and lets no signal end the process before its work is done.
-#[cfg(unix)]
-fn detach() -> HeldSignals {
-    // Fails only for a process that leads a group, which a child just made does not.
-    let _ = nix::unistd::setsid();
-    let held = hold_signals();
-    // A test runner or a make that waits for its pipes to close must not wait for a renewal.
-    let numbers: Vec<i32> = std::fs::read_dir("/dev/fd").map_or_else(
-        |_| Vec::new(),
-        |entries| {
-            entries
-                .flatten()
-                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-                .collect()
-        },
-    );
-    for number in numbers.into_iter().filter(|number| *number > 2) {
-        // One of them was the directory's own, which is closed already.
-        let _ = nix::unistd::close(number);
-    }
-    held
-}
-
-/// Signals that would end the process wait until this is dropped.
-#[cfg(unix)]
-struct HeldSignals(nix::sys::signal::SigSet);
-
-#[cfg(unix)]
-fn hold_signals() -> HeldSignals {
-    use nix::sys::signal::{SigSet, Signal};
-    let signals: SigSet = [
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGHUP,
-        Signal::SIGQUIT,
-    ]
-    .into_iter()
-    .collect();
-    // Fails only for an invalid argument.
-    let _ = signals.thread_block();
-    HeldSignals(signals)
-}
-
-#[cfg(unix)]
-impl Drop for HeldSignals {
-    fn drop(&mut self) {
-        let _ = self.0.thread_unblock();
-    }
+    Err(crate::error::Error::usage(
+        "this command is for tokctl itself",
+    ))
 }
 
 #[cfg(not(unix))]

@@ -3,8 +3,12 @@
 //!
 //! `TOKCTL_UPDATE_DOCS=1 cargo test --test docs` writes the generated ones anew.
 
-#[path = "../src/cli.rs"]
-#[allow(dead_code, reason = "only the command tree is of use here")]
+#[path = "../src/cli/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "only the command tree is of use here"
+)]
 mod cli;
 
 use clap::CommandFactory;

@@ -7,7 +7,7 @@ use std::path::Path;
 const DOORS: &[(&str, &[&str])] = &[
     // The network.
     ("ureq", &["http/"]),
-    ("rustls::", &["http/tls.rs"]),
+    ("rustls::", &["http/tls/"]),
     // Only what comes from this machine.
     ("TcpStream", &["login/listener.rs"]),
     // Keyrings.
@@ -16,7 +16,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("apple_native_keyring_store", &["store/"]),
     ("windows_native_keyring_store", &["store/"]),
     ("security_framework", &["store/"]),
-    ("UnixStream", &["renewal.rs", "store/dbus/socket.rs"]),
+    ("UnixStream", &["renewal/child.rs", "store/dbus/socket.rs"]),
     // The environment and the clock.
     ("std::env", &["env.rs", "env/"]),
     ("env::var_os", &["env.rs", "env/"]),
@@ -39,7 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "process::Command",
         &[
-            "renewal.rs",
+            "renewal/child.rs",
             "profile/program.rs",
             "login/browser.rs",
             "command/exec/mod.rs",
@@ -56,7 +56,7 @@ const DOORS: &[(&str, &[&str])] = &[
         "stderr()",
         &["ui.rs", "ui/", "login/mod.rs", "command/login.rs"],
     ),
-    ("stdout()", &["ui.rs", "renewal.rs"]),
+    ("stdout()", &["ui.rs", "renewal/child.rs"]),
     (
         "stdin()",
         &["ui.rs", "login/mod.rs", "helper/mod.rs", "helper/cargo.rs"],
@@ -98,7 +98,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "command/api/mod.rs",
         "compares a refused token with the stored one",
     ),
-    ("http/tls.rs", "shows a client's certificate"),
+    ("http/tls/mod.rs", "shows a client's certificate"),
     ("oauth/credentials.rs", "hashes the client's certificate"),
     ("oauth/jwt.rs", "signs with a client secret"),
     ("oauth/key.rs", "reads a private key from its text"),

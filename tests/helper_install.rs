@@ -629,3 +629,22 @@ fn go_s_list_gets_us_at_its_head_and_loses_nobody_else() {
     sandbox.env("GOENV", "off");
     install(&sandbox, &["go", "corp"]).fails(3, "GOENV is off");
 }
+
+#[test]
+fn options_may_stand_before_the_word_install() {
+    let sandbox = home();
+    let config = sandbox.config_file().display().to_string();
+    let dry = ["install", "docker", "corp", "--dry-run"];
+    for options in [
+        vec!["helper", "--config", &config],
+        vec!["helper", "-v", "--color", "never"],
+        vec!["--config", &config, "helper"],
+    ] {
+        let run = sandbox.run([options.as_slice(), &dry].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+        assert!(run.stderr.contains("git.corp.example"), "{run:?}");
+    }
+    sandbox
+        .run(["helper", "--token", "id", "install", "docker"])
+        .fails(2, "--token");
+}

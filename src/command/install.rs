@@ -8,7 +8,7 @@ use crate::profile::config::Config;
 /// Installs or removes.
 pub fn run(global: &Global, install: &Install) -> Result<()> {
     let request = install::Request {
-        mode: super::mode(install.program),
+        mode: install.program,
         profile: install.profile.as_deref(),
         dry_run: install.dry_run,
     };

@@ -17,11 +17,11 @@ mod secret;
 mod status;
 mod unlock;
 
-use crate::cli::{self, Cli, Command, Global, Kind, Program, Renewal, Setup, Wanted};
+use crate::cli::{self, Cli, Command, Global, Kind, Renewal, Setup, Wanted};
 use crate::clock;
 use crate::env;
 use crate::error::{Error, Result};
-use crate::helper::{Call, Mode};
+use crate::helper::Call;
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
 use crate::renewal;
@@ -95,23 +95,11 @@ fn worst(mut failures: Vec<Error>) -> Result<()> {
 /// A helper's call as its module takes it; none where the helper is only to be set up.
 pub fn helper_call(helper: &cli::Helper) -> Option<Call> {
     Some(Call {
-        mode: mode(helper.program?),
+        mode: helper.program?,
         profile: None,
         arguments: helper.arguments.clone(),
         token: helper.token.map(kind),
     })
-}
-
-fn mode(program: Program) -> Mode {
-    match program {
-        Program::Git => Mode::Git,
-        Program::Kubectl => Mode::Kubectl,
-        Program::Docker => Mode::Docker,
-        Program::Cargo => Mode::Cargo,
-        Program::Bazel => Mode::Bazel,
-        Program::Go => Mode::Go,
-        Program::Terraform => Mode::Terraform,
-    }
 }
 
 fn kind(kind: Kind) -> TokenKind {

@@ -118,8 +118,10 @@ fn page(preset: &Described) -> String {
             &format!("{}{usual}", about.unwrap_or_default()),
         );
     }
+    let width = scopes(preset).map(|(scope, _)| scope.len()).max();
+    let width = width.unwrap_or_default();
     for (label, (scope, about)) in scope_labels().zip(scopes(preset)) {
-        line(label, &format!("{scope:<24}  {about}"));
+        line(label, &format!("{scope:<width$}  {about}"));
     }
     page.push('\n');
     page + &keys(preset)

@@ -1,5 +1,6 @@
 //! Whom a helper speaks to: the mode's names, its words, and the time it has.
 
+pub use crate::cli::Program as Mode;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
@@ -9,18 +10,6 @@ pub const BUDGET: Duration = Duration::from_secs(10);
 
 /// Bazel ends a helper after 10 seconds, and then shows nothing of what it says.
 const BAZEL_BUDGET: Duration = Duration::from_secs(8);
-
-/// Whom the helper speaks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Git,
-    Kubectl,
-    Docker,
-    Cargo,
-    Bazel,
-    Go,
-    Terraform,
-}
 
 impl Mode {
     /// Its name on the command line.

@@ -1,16 +1,20 @@
 //! The one door to the network: bounded in time and size, https unless loopback, no redirects.
 
+mod endpoint;
+mod failure;
 mod proxy;
 mod resolver;
 mod tls;
 mod transfer;
 
 use crate::clock::{self, Epoch};
-use crate::error::{Error, Result, io_cause};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::ui;
+pub use endpoint::Endpoint;
+pub use failure::Failure;
+use failure::failure;
 use resolver::LiteralFirst;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 pub use transfer::{Incoming, Payload};
@@ -30,111 +34,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// A reply's header must fit into the first, a request's into the second.
 const INPUT_BUFFER: usize = 32 * 1024;
 const OUTPUT_BUFFER: usize = 16 * 1024;
-
-/// A URL that secrets may be sent to: https, or http on loopback.
-#[derive(Debug, Clone)]
-pub struct Endpoint(Uri);
-
-impl Endpoint {
-    /// Takes a URL that is safe to send secrets to, or says what is wrong with it.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|_| "is not a URL".to_owned())?;
-        if url.contains('#') {
-            return Err("must not have a fragment (#)".to_owned());
-        }
-        let Some(authority) = uri.authority() else {
-            return Err("must be a whole URL with https:// and a host".to_owned());
-        };
-        if authority.as_str().contains('@') {
-            return Err("must not hold a user name or password".to_owned());
-        }
-        if authority.host().is_empty() || authority.as_str().ends_with(':') {
-            return Err("has no host, or an empty port".to_owned());
-        }
-        // The library takes `a.example:1[]:2` and `a.example:+2` for the host a.example.
-        let port = authority.as_str().strip_prefix(authority.host());
-        let is_port = |port: &str| {
-            let digits = port.strip_prefix(':').unwrap_or("x").bytes();
-            digits.into_iter().all(|byte| byte.is_ascii_digit()) && authority.port_u16().is_some()
-        };
-        if !port.is_some_and(|port| port.is_empty() || is_port(port)) {
-            return Err("has something else than a host and a port in it".to_owned());
-        }
-        // It is also shown, and a terminal takes some of these for orders.
-        if !url.is_ascii() {
-            return Err("must have %XX for what is not ASCII".to_owned());
-        }
-        match uri.scheme_str() {
-            Some("https") => Ok(Self(uri)),
-            Some("http") if is_loopback(authority.host()) => Ok(Self(uri)),
-            Some("http") => Err("must be https; http is for loopback only".to_owned()),
-            _ => Err("must be https".to_owned()),
-        }
-    }
-
-    /// Takes scheme, host and port without a path.
-    pub fn parse_origin(url: &str) -> Result<Self, String> {
-        let origin = Self::parse(url)?;
-        match origin
-            .0
-            .path_and_query()
-            .map_or("", ureq::http::uri::PathAndQuery::as_str)
-        {
-            "" | "/" => Ok(origin),
-            _ => Err("must be scheme://host[:port] without a path".to_owned()),
-        }
-    }
-
-    /// Scheme, host and port as they are compared: in lower case, without a default port.
-    pub fn origin(&self) -> String {
-        let scheme = self.0.scheme_str().unwrap_or_default().to_ascii_lowercase();
-        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
-        let usual = if scheme == "https" { 443 } else { 80 };
-        match self.0.port_u16().filter(|port| *port != usual) {
-            Some(port) => format!("{scheme}://{host}:{port}"),
-            None => format!("{scheme}://{host}"),
-        }
-    }
-
-    /// Whether requests go through TLS.
-    pub fn is_https(&self) -> bool {
-        self.0.scheme_str() == Some("https")
-    }
-
-    /// Whether it is this machine.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback(self.bare_host())
-    }
-
-    /// Host and port, for messages.
-    pub fn host(&self) -> &str {
-        self.0
-            .authority()
-            .map_or("", ureq::http::uri::Authority::as_str)
-    }
-
-    /// The URL itself.
-    pub fn url(&self) -> String {
-        self.0.to_string()
-    }
-
-    fn bare_host(&self) -> &str {
-        self.0
-            .host()
-            .unwrap_or_default()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-    }
-}
-
-/// Whether a URL's host is this machine: 127.0.0.0/8, `[::1]` or localhost.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
-}
 
 /// What a server answered, whatever its status.
 pub struct Reply {
@@ -157,18 +56,6 @@ pub struct Reply {
 pub struct Identity<'a> {
     pub certificate: &'a Secret,
     pub key: &'a Secret,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub struct Failure {
-    /// What happened, without any secret.
-    pub what: String,
-    pub hint: Option<String>,
-    /// Whether the server may have got the request and acted on it.
-    pub sent: bool,
-    /// Whether another try can help.
-    pub retry: bool,
 }
 
 /// A client for one profile's requests.
@@ -334,88 +221,6 @@ fn read(
     })
 }
 
-/// An error of the library in our words.
-fn failure(cause: &ureq::Error, host: &str) -> Failure {
-    use ureq::{Error as E, Timeout as T};
-    let plain = |what: String, sent: bool| Failure {
-        what,
-        hint: None,
-        sent,
-        retry: true,
-    };
-    match cause {
-        E::HostNotFound => plain(format!("the host {host} was not found"), false),
-        E::ConnectionFailed => plain(format!("no connection to {host}"), false),
-        E::ConnectProxyFailed(_) | E::InvalidProxyUrl => {
-            plain(format!("no connection to {host}, which refuses it"), false)
-        }
-        E::Timeout(T::Resolve | T::Connect) => {
-            plain(format!("no connection to {host} in time"), false)
-        }
-        E::Timeout(_) => plain(format!("no answer from {host} in time"), true),
-        // In TLS 1.3 the server looks at the certificate after the handshake.
-        E::Io(cause) => match tls::refusal(cause)
-            .as_ref()
-            .or_else(|| tls::handshake(cause))
-        {
-            Some(tls) => Failure {
-                what: format!("no secure connection to {host}: {}", tls.what),
-                hint: tls.hint.clone(),
-                sent: tls.refused,
-                retry: tls.retry,
-            },
-            None => plain(
-                format!("{}: {}", io_words(cause, host), io_cause(cause)),
-                !never_sent(cause),
-            ),
-        },
-        E::BodyExceedsLimit(_) => {
-            let what = format!("the answer of {host} is larger than 1 MiB");
-            Failure {
-                retry: false,
-                ..plain(what, true)
-            }
-        }
-        E::LargeResponseHeader(..) => {
-            let what = format!("the answer of {host} has too large a header");
-            Failure {
-                retry: false,
-                ..plain(what, true)
-            }
-        }
-        // The request itself is never part of these errors' texts.
-        E::Protocol(cause) => plain(format!("{host} did not answer in HTTP: {cause}"), true),
-        E::Http(_) | E::BadUri(_) => {
-            let what = format!("the request to {host} cannot be made: a header is not allowed");
-            Failure {
-                retry: false,
-                ..plain(what, false)
-            }
-        }
-        _ => plain(format!("the exchange with {host} failed"), true),
-    }
-}
-
-fn never_sent(cause: &std::io::Error) -> bool {
-    use std::io::ErrorKind as K;
-    matches!(
-        cause.kind(),
-        K::ConnectionRefused
-            | K::HostUnreachable
-            | K::NetworkUnreachable
-            | K::AddrNotAvailable
-            | K::NetworkDown
-    )
-}
-
-fn io_words(cause: &std::io::Error, host: &str) -> String {
-    if never_sent(cause) {
-        format!("no connection to {host}")
-    } else {
-        format!("the connection to {host} broke")
-    }
-}
-
 /// Whether a header is the request's own, and nobody else's to set.
 pub fn is_own_header(name: &str) -> bool {
     let own = [
@@ -441,48 +246,4 @@ pub fn redirect_host(location: &str) -> String {
 /// An error of the settings, which is the configuration's.
 fn bad_setting(what: impl Into<String>) -> Error {
     Error::config(what)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Endpoint;
-
-    #[test]
-    fn secrets_go_over_https_or_loopback_only() {
-        for good in [
-            "https://a.example/t",
-            "http://127.0.0.1:80/t",
-            "http://[::1]/t",
-            "http://localhost/t",
-        ] {
-            assert!(Endpoint::parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://a.example/t",
-            "http://localhost.a.example/",
-            "http://127.0.0.1.a.example/",
-            "http://0.0.0.0/",
-            "ftp://a.example/",
-            "https://u:p@a.example/",
-            "https://a.example/#x",
-            "/t",
-            "a.example",
-            "https://",
-            "https://:443/",
-            "https://a.example:1[]:2/",
-            "https://a.example:+2/",
-            "https://[::1]x/",
-            "https://a.example:99999/",
-            "https://a.example/\u{202e}",
-            "",
-        ] {
-            assert!(Endpoint::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_origin_has_no_path() {
-        assert!(Endpoint::parse_origin("https://a.example:5000").is_ok());
-        assert!(Endpoint::parse_origin("https://a.example/x").is_err());
-    }
 }

@@ -1,6 +1,7 @@
 //! The configuration file: found, checked for who may write it, and read for one profile or all.
 
 use super::keys::{self, Fault, Values, unknown};
+use super::owner::{anybodys, untrusted};
 use super::slice;
 use super::value::{self, Value};
 use crate::env;
@@ -378,36 +379,4 @@ pub fn is_name(text: &str) -> bool {
         && text.len() <= 128
         && !text.starts_with(['-', '.'])
         && text.chars().all(plain)
-}
-
-/// Whoever can write the file can have a client secret sent to a server of his own, so that a file which
-/// everybody can write is not read at all.
-#[cfg(unix)]
-fn anybodys(metadata: &std::fs::Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let mode = metadata.mode() & 0o777;
-    (metadata.is_file() && mode & 0o002 != 0)
-        .then(|| format!("it can be written by everybody (mode {mode:04o})"))
-}
-
-#[cfg(not(unix))]
-fn anybodys(_: &std::fs::Metadata) -> Option<String> {
-    None
-}
-
-/// Why a file's programs must not be run: it belongs to somebody else, or others can write it.
-#[cfg(unix)]
-fn untrusted(metadata: &std::fs::Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let owner = metadata.uid();
-    if owner != 0 && owner != nix::unistd::getuid().as_raw() {
-        return Some(format!("belongs to user {owner}"));
-    }
-    let mode = metadata.mode() & 0o777;
-    (mode & 0o022 != 0).then(|| format!("can be written by others (mode {mode:04o})"))
-}
-
-#[cfg(not(unix))]
-fn untrusted(_: &std::fs::Metadata) -> Option<String> {
-    None
 }

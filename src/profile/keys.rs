@@ -250,6 +250,6 @@ pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Opt
         _ => strsim::jaro_winkler(word, candidate),
     };
     let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
-    // Below 0.6 the words have little in common.
-    (score(&best) >= 0.6).then(|| best.to_owned())
+    // "secret_basic" and "client_secret_basic" have 0.7 in common, "nope" and "google" 0.61.
+    (score(&best) >= 0.65).then(|| best.to_owned())
 }

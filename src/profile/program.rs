@@ -3,13 +3,15 @@
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::io_cause;
-use std::io::{ErrorKind, Read};
+#[cfg(unix)]
+use std::io::ErrorKind;
+use std::io::Read;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How long is waited between two looks at a program.
-const PAUSE: Duration = Duration::from_millis(2);
+#[cfg(unix)]
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// What a program prints, at most `limit` bytes. A program that leaves an agent behind leaves it its
 /// stdout too: what is there when the program itself has ended is all that counts.

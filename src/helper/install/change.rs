@@ -98,7 +98,9 @@ fn keep_owner_and_mode(file: &std::fs::File, before: &std::fs::Metadata) -> io::
         fchown(file, Some(uid), Some(gid))?;
     }
     if now.mode() != before.mode() {
-        fchmod(file, Mode::from_bits_truncate(before.mode()))?;
+        // The whole mode, of which the type's bits fit everywhere: macOS has 16.
+        let mode = (before.mode() & 0o7777) as nix::libc::mode_t;
+        fchmod(file, Mode::from_bits_truncate(mode))?;
     }
     Ok(())
 }

@@ -61,6 +61,11 @@ impl Platform {
     }
 
     /// Entries are unique here, so that this is never asked.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as the other platforms have it"
+    )]
     pub fn all(&self, _: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
         Ok(Vec::new())
     }

@@ -1,0 +1,100 @@
+//! What the commands take that get, keep, show and end grants.
+
+use super::Wanted;
+use clap::{Args, Subcommand};
+use std::time::Duration;
+
+/// Log in, in a browser or on another device, and store the grant
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The profile
+    pub profile: String,
+    /// Show a code to enter on any device with a browser (RFC 8628)
+    #[arg(long)]
+    pub device: bool,
+    /// Show an address to open anywhere, and take the address that the browser ends at from stdin
+    #[arg(long, conflicts_with = "device")]
+    pub paste: bool,
+    /// Wait for the browser's redirect, but open none
+    #[arg(long, conflicts_with_all = ["device", "paste"])]
+    pub no_browser: bool,
+    /// Scopes instead of the profile's; +SCOPE adds to those that are granted and configured
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+}
+
+/// Store a token response (JSON) or a bare refresh token from stdin
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The profile it belongs to
+    pub profile: String,
+}
+
+/// Renew now, so that grants which die of disuse do not; for cron
+#[derive(Debug, Args)]
+pub struct Refresh {
+    /// The profiles
+    #[arg(value_name = "PROFILE", required_unless_present = "all")]
+    pub profiles: Vec<String>,
+    /// Every profile that has a refresh token
+    #[arg(long, conflicts_with = "profiles")]
+    pub all: bool,
+    /// Only grants that were not renewed for this long
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub older_than: Option<Duration>,
+}
+
+/// Revoke a profile's grant at the server, and erase what is stored
+#[derive(Debug, Args)]
+pub struct Logout {
+    /// The profile
+    #[arg(required_unless_present = "all")]
+    pub profile: Option<String>,
+    /// Every profile of the configuration
+    #[arg(long, conflicts_with = "profile")]
+    pub all: bool,
+    /// Erase only, and leave the grant at the server as it is
+    #[arg(long)]
+    pub no_revoke: bool,
+}
+
+/// Show the profiles: what is stored where, and for how long it is good; never a token
+#[derive(Debug, Args)]
+pub struct Status {
+    /// One profile only
+    pub profile: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Keep a profile's client secret in its store
+#[derive(Debug, Subcommand)]
+pub enum Secret {
+    /// Take it from the terminal without echo, or from stdin
+    Set {
+        /// The profile, whose configuration has client_secret = { keyring = true }
+        profile: String,
+    },
+    /// Remove it
+    Rm {
+        /// The profile
+        profile: String,
+    },
+}
+
+/// Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// How long the key is kept
+    #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = humantime::parse_duration)]
+    pub for_: Duration,
+}
+
+/// For tokctl itself: renew in the background
+#[derive(Debug, Args)]
+pub struct Renewal {
+    #[command(flatten)]
+    pub wanted: Wanted,
+    pub profile: String,
+}

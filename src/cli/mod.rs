@@ -1,0 +1,208 @@
+//! The command line as it is typed, with every help text; acts on nothing.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, which show no backticks"
+)]
+
+mod add;
+mod answers;
+mod grants;
+mod programs;
+
+pub use add::Add;
+pub use answers::{Api, Exec, Format, Get, Kind, Wanted};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+pub use grants::{Import, Login, Logout, Refresh, Renewal, Secret, Status, Unlock};
+pub use programs::{Complete, Completions, Helper, Install, Program, Setup, Shell};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// OAuth 2.0 tokens for shell scripts, git and cron
+///
+/// Obtains tokens, keeps them in the system's keyring with their expiry, renews them once for
+/// everybody who asks, and prints just a token (or JSON) on stdout.
+#[derive(Debug, Parser)]
+#[command(name = "tokctl", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 the answer is on stdout; 1 I/O or internal error; 2 wrong usage; 3 configuration wrong or no such
+profile; 4 a person must log in; 5 refused by the server; 6 temporary, try again later; 7 the store is locked
+or cannot be used.";
+
+const GLOBAL: &str = "Options of every command";
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub config: Option<PathBuf>,
+    /// Say on stderr what is being done; never a secret
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
+    pub verbose: u8,
+    /// Errors only
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
+    pub color: Color,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// The subcommands' names, for a hint at the right help.
+pub const COMMANDS: &[&str] = &[
+    "add",
+    "helper",
+    "get",
+    "api",
+    "exec",
+    "login",
+    "status",
+    "refresh",
+    "import",
+    "logout",
+    "secret",
+    "unlock",
+    "providers",
+    "doctor",
+    "completions",
+];
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Add(Box<Add>),
+    Get(Get),
+    Api(Api),
+    Exec(Exec),
+    Login(Login),
+    Status(Status),
+    Refresh(Refresh),
+    Import(Import),
+    Logout(Logout),
+    #[command(subcommand)]
+    Secret(Secret),
+    Unlock(Unlock),
+    Providers(Providers),
+    Doctor(Doctor),
+    Helper(Helper),
+    Completions(Completions),
+    #[command(hide = true)]
+    Complete(Complete),
+    #[command(hide = true)]
+    Renewal(Renewal),
+}
+
+/// Show the built-in presets, or what is known of one and where each key comes from
+#[derive(Debug, Args)]
+pub struct Providers {
+    /// The preset
+    #[arg(value_name = "PRESET")]
+    pub name: Option<String>,
+    /// Print it as a profile, to be put into a configuration and changed there
+    #[arg(long, requires = "name", conflicts_with = "json")]
+    pub toml: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Say what works here and what does not, with what to do about it; shows no secret
+///
+/// Without a profile it makes no request and looks at what all profiles share. With one it also tries the
+/// profile's store, client secret, proxy and server. The report is made to be pasted into a bug report.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// One profile, down to its server
+    pub profile: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads the command line. What programs call is read with its own arguments alone: building the whole
+/// tree of commands would cost a fifth of what an empty process costs.
+pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let word = args.get(1).and_then(|word| word.to_str());
+    match word {
+        Some("get") => parse_alone::<Get>(args, "tokctl get", Command::Get),
+        Some("helper") => {
+            parse_alone::<Helper>(&setup_first(args), "tokctl helper", Command::Helper)
+        }
+        _ => Cli::try_parse_from(args),
+    }
+}
+
+/// Moves `install` before the options that precede it: behind them clap takes it for a program.
+fn setup_first(args: &[OsString]) -> Vec<OsString> {
+    let mut words = args.to_vec();
+    let mut at = 2;
+    while let Some(option) = args
+        .get(at)
+        .and_then(|word| word.to_str()?.strip_prefix('-'))
+    {
+        let has_value = matches!(option, "-config" | "-color" | "-token");
+        at += 1 + usize::from(has_value);
+    }
+    if args.get(at).is_some_and(|word| word == "install") {
+        words[2..=at].rotate_right(1);
+    }
+    words
+}
+
+fn parse_alone<A: Args>(
+    args: &[OsString],
+    name: &'static str,
+    command: impl Fn(A) -> Command,
+) -> Result<Cli, clap::Error> {
+    let alone = A::augment_args(Global::augment_args(clap::Command::new("tokctl")))
+        .bin_name(name)
+        .propagate_version(true)
+        .version(env!("CARGO_PKG_VERSION"));
+    let matches = alone.try_get_matches_from(&args[1..])?;
+    Ok(Cli {
+        global: Global::from_arg_matches(&matches)?,
+        command: command(A::from_arg_matches(&matches)?),
+    })
+}
+
+/// What `--color` says on a command line that could not be read, or that asks for help.
+pub fn color(args: &[OsString]) -> Color {
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let said = words
+        .iter()
+        .enumerate()
+        .find_map(|(at, word)| match word.strip_prefix("--color") {
+            Some("") => words.get(at + 1).map(AsRef::as_ref),
+            Some(value) => value.strip_prefix('='),
+            None => None,
+        });
+    said.and_then(|when| Color::from_str(when, false).ok())
+        .unwrap_or_default()
+}
+
+impl Cli {
+    /// Whether errors are wanted as JSON.
+    pub fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Get(get) => get.json || get.format == Format::Json,
+            Command::Status(status) => status.json,
+            Command::Doctor(doctor) => doctor.json,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Why a TLS connection was not made, and what to do about it.
+
+use crate::error::io_cause;
+use rustls::{AlertDescription, CertificateError};
+use std::fmt;
+
+/// Why a TLS connection was not made; travels inside an `io::Error` through ureq.
+#[derive(Debug)]
+pub struct Handshake {
+    pub what: String,
+    pub hint: Option<String>,
+    /// Whether another try can help: not when the certificate is the trouble.
+    pub retry: bool,
+    /// Whether it is the server that said no.
+    pub refused: bool,
+}
+
+/// Why a TLS connection was not made, from inside ureq's error.
+pub fn handshake(cause: &std::io::Error) -> Option<&Handshake> {
+    cause.get_ref()?.downcast_ref()
+}
+
+/// The server's word that it wants another client certificate, or one at all.
+pub fn refusal(cause: &std::io::Error) -> Option<Handshake> {
+    use AlertDescription as A;
+    let inner = cause.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::AlertReceived(alert) = inner else {
+        return None;
+    };
+    let why = match alert {
+        A::CertificateRequired => "it asks for a client certificate, and was shown none",
+        A::CertificateExpired => "it says that the client certificate has expired",
+        A::CertificateRevoked => "it says that the client certificate is revoked",
+        A::UnknownCA => "it does not know the authority of the client certificate",
+        A::BadCertificate | A::UnsupportedCertificate | A::CertificateUnknown | A::AccessDenied => {
+            "it does not take the client certificate"
+        }
+        _ => return None,
+    };
+    Some(Handshake {
+        what: why.to_owned(),
+        hint: Some("check client_certificate and client_key in the profile".to_owned()),
+        retry: false,
+        refused: true,
+    })
+}
+
+impl fmt::Display for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Handshake {}
+
+impl Handshake {
+    /// A failure that another try would meet again.
+    fn lasting(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            hint: None,
+            retry: false,
+            refused: false,
+        }
+    }
+
+    /// What went wrong; `issuer` names the authority that is not known.
+    pub fn new(cause: &std::io::Error, issuer: impl FnOnce() -> Option<String>) -> Self {
+        use rustls::Error::InvalidCertificate;
+        if let Some(refusal) = refusal(cause) {
+            return refusal;
+        }
+        let inner = cause.get_ref().and_then(|inner| inner.downcast_ref());
+        match inner {
+            Some(InvalidCertificate(wrong)) => of_certificate(wrong, issuer),
+            Some(cause) => Self::lasting(cause.to_string()),
+            None => Self {
+                retry: true,
+                ..Self::lasting(io_cause(cause))
+            },
+        }
+    }
+}
+
+fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> Option<String>) -> Handshake {
+    use CertificateError as C;
+    let what = match wrong {
+        C::UnknownIssuer => {
+            let issuer = issuer().unwrap_or_else(|| "an unnamed authority".to_owned());
+            return Handshake {
+                hint: Some(UNKNOWN_ISSUER.to_owned()),
+                ..Handshake::lasting(format!(
+                    "its certificate is issued by {issuer}, which is not trusted here"
+                ))
+            };
+        }
+        C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            return Handshake {
+                hint: Some(AUTHORITY_AS_SERVER.to_owned()),
+                ..Handshake::lasting("its certificate is an authority's own, not a server's")
+            };
+        }
+        C::Expired | C::ExpiredContext { .. } => {
+            "its certificate has expired (or this machine's clock is ahead)"
+        }
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            "its certificate is not valid yet (or this machine's clock is behind)"
+        }
+        C::NotValidForName | C::NotValidForNameContext { .. } => {
+            "its certificate is for another host name"
+        }
+        other => {
+            return Handshake::lasting(
+                rustls::Error::InvalidCertificate(other.clone()).to_string(),
+            );
+        }
+    };
+    Handshake::lasting(what)
+}
+
+const UNKNOWN_ISSUER: &str = "put the authority's certificate in a file and name it by ca_file in the profile, or by \
+                              SSL_CERT_FILE";
+
+const AUTHORITY_AS_SERVER: &str = "make the server's certificate with basicConstraints=critical,CA:FALSE (openssl req -x509 -addext \
+     basicConstraints=critical,CA:FALSE) and name it by ca_file";

@@ -1,0 +1,243 @@
+//! Why a server gave no tokens: the message with the next command, and what the caller can do about it.
+
+use super::reply::{self, Refusal};
+use super::{Answer, TokenRequest, hint, words};
+use crate::error::{Error, Kind};
+use crate::http::{self, Endpoint};
+use crate::profile::Profile;
+use crate::secret::Secret;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Why there are no tokens, by what the caller can do about it.
+pub struct Refused {
+    pub cause: Cause,
+    pub error: Error,
+}
+
+impl Refused {
+    /// A request that cannot be made.
+    pub(super) fn unsent(error: Error) -> Self {
+        Self {
+            cause: Cause::Permanent,
+            error,
+        }
+    }
+}
+
+/// The caller's next move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The grant has ended: `invalid_grant`.
+    GrantEnded,
+    /// The server would say the same again.
+    Permanent,
+    /// Worth another try, not before the time that the server asked for.
+    Busy { retry_after: Option<Duration> },
+    /// No whole answer came; `sent` if the server may have acted all the same.
+    NoAnswer { sent: bool, retry: bool },
+}
+
+/// Of a request to which no whole answer came.
+pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
+    let message = format!("profile {:?}: {}", profile.name, failure.what);
+    // An answer that was too large would be so again; a certificate may be mended any time.
+    let (kind, cause) = if failure.sent && !failure.retry {
+        (Kind::Refused, Cause::Permanent)
+    } else {
+        let cause = Cause::NoAnswer {
+            sent: failure.sent,
+            retry: failure.retry,
+        };
+        (Kind::Temporary, cause)
+    };
+    let mut error = Error::new(kind, message);
+    error.hint = failure.hint;
+    Refused { cause, error }
+}
+
+/// A refusal by another endpoint than the token endpoint.
+pub(super) fn refusal(
+    profile: &Profile,
+    endpoint: &Endpoint,
+    redirect_uri: Option<&str>,
+    answer: &Answer,
+    value: &serde_json::Value,
+) -> Refused {
+    let (reply, secrets) = (&answer.reply, answer.secrets());
+    let refusal = reply::refusal(value, &secrets);
+    let words = refusal_words(reply, &refusal, &secrets);
+    let mut refused = refused(profile, endpoint, None, reply, &refusal, &words);
+    let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
+    refused.error.hint = hint;
+    refused
+}
+
+/// Turns a refusal into the message that names profile, host, status, the server's words and the
+/// next command.
+pub(super) fn refused(
+    profile: &Profile,
+    endpoint: &Endpoint,
+    what: Option<TokenRequest<'_>>,
+    reply: &http::Reply,
+    refusal: &Refusal,
+    words: &str,
+) -> Refused {
+    let code = refusal.code.as_str();
+    let ended = &profile.quirks.grant_ended_errors;
+    // What some servers say in its place (Gitea).
+    let meant = if ended.iter().any(|ended| ended == code) {
+        "invalid_grant"
+    } else {
+        code
+    };
+    let cause = cause(what, reply, meant, refusal.interval);
+    let message = format!(
+        "profile {:?}: {} answered {words}",
+        profile.name,
+        endpoint.host()
+    );
+    let kind = match cause {
+        Cause::GrantEnded => Kind::LoginRequired,
+        Cause::Permanent => Kind::Refused,
+        Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
+    };
+    let mut error = Error::new(kind, message);
+    error.hint = hint::of(profile, what, None, meant, reply.status);
+    error.oauth_code.clone_from(&refusal.error);
+    error.http_status = Some(reply.status);
+    Refused { cause, error }
+}
+
+/// The server's words with the status, or what its answer was instead.
+pub(super) fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) -> String {
+    let status = reply.status;
+    match (&refusal.error, &refusal.description) {
+        (Some(code), Some(words)) => return format!("{code}: {words} (HTTP {status})"),
+        (Some(code), None) => return format!("{code} (HTTP {status})"),
+        (None, Some(words)) => return format!("HTTP {status}: {words}"),
+        (None, None) => {}
+    }
+    if let (300..400, Some(location)) = (status, &reply.location) {
+        let host = words::clean(&http::redirect_host(location), 100, secrets);
+        return format!("HTTP {status}, a redirect to {host}, which is not followed");
+    }
+    let kind = reply.content_type.split(';').next().unwrap_or_default();
+    let kind = words::clean(kind, 64, secrets);
+    let about = if kind.is_empty() {
+        "without a content type".to_owned()
+    } else {
+        kind
+    };
+    let about = match &reply.content_encoding {
+        Some(coding) => format!(
+            "{about}, compressed as {}",
+            words::clean(coding, 32, secrets)
+        ),
+        None => about,
+    };
+    match status {
+        200..300 => format!("HTTP {status} without a token ({about})"),
+        _ => format!("HTTP {status} ({about})"),
+    }
+}
+
+fn cause(
+    what: Option<TokenRequest<'_>>,
+    reply: &http::Reply,
+    code: &str,
+    interval: Option<Duration>,
+) -> Cause {
+    let busy = Cause::Busy {
+        retry_after: retry_after(reply).or(interval),
+    };
+    match (reply.status, code) {
+        // GitHub's and Slack's names for it come with HTTP 200.
+        (
+            200..500,
+            "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" | "token_revoked",
+        ) if matches!(what, Some(TokenRequest::RefreshToken(_)))
+            && !matches!(reply.status, 408 | 429) =>
+        {
+            Cause::GrantEnded
+        }
+        (408 | 429 | 500..=599, _)
+        | (_, "temporarily_unavailable" | "server_error" | "slow_down") => busy,
+        _ => Cause::Permanent,
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+fn retry_after(reply: &http::Reply) -> Option<Duration> {
+    let text = reply.retry_after.as_deref()?;
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    let now = UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, retry_after: Option<&str>) -> http::Reply {
+        http::Reply {
+            status,
+            content_type: String::new(),
+            content_encoding: None,
+            retry_after: retry_after.map(str::to_owned),
+            date: None,
+            location: None,
+            body: zeroize::Zeroizing::new(Vec::new()),
+            sent_at: 0,
+        }
+    }
+
+    #[test]
+    fn only_invalid_grant_ends_a_grant() {
+        let token = Secret::new("r".into());
+        let refresh = TokenRequest::RefreshToken(&token);
+        assert_eq!(
+            cause(Some(refresh), &reply(400, None), "invalid_grant", None),
+            Cause::GrantEnded
+        );
+        assert_eq!(
+            cause(Some(refresh), &reply(200, None), "bad_refresh_token", None),
+            Cause::GrantEnded
+        );
+        assert_eq!(
+            cause(Some(refresh), &reply(503, None), "invalid_grant", None),
+            Cause::Busy { retry_after: None }
+        );
+        assert_eq!(
+            cause(Some(refresh), &reply(429, None), "invalid_grant", None),
+            Cause::Busy { retry_after: None }
+        );
+        assert_eq!(
+            cause(Some(refresh), &reply(401, None), "invalid_client", None),
+            Cause::Permanent
+        );
+        let first = TokenRequest::ClientCredentials;
+        assert_eq!(
+            cause(Some(first), &reply(400, None), "invalid_grant", None),
+            Cause::Permanent
+        );
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(
+            retry_after(&reply(429, Some("7"))),
+            Some(Duration::from_secs(7))
+        );
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(retry_after(&reply(429, Some(past))), Some(Duration::ZERO));
+        assert_eq!(retry_after(&reply(429, Some("soon"))), None);
+        let huge = "99999999999999999999999";
+        assert_eq!(
+            retry_after(&reply(429, Some(huge))),
+            Some(Duration::MAX.min(Duration::from_secs(u64::MAX)))
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Who the client is and how it proves that, from the profile and from the variables of its name.
+
+use super::fields::Fields;
+use super::{ClientAuth, Grant, SecretSource};
+use crate::env;
+use crate::error::shell_word;
+
+/// A profile's client.
+pub struct Client {
+    /// Empty where the grant needs none.
+    pub id: String,
+    pub secret: Option<SecretSource>,
+    pub key: Option<SecretSource>,
+    pub auth: ClientAuth,
+    /// Whether the configuration names `auth`.
+    pub auth_is_set: bool,
+}
+
+/// That there is no client id, and what to do about it.
+pub struct Nameless {
+    pub what: String,
+    pub hint: String,
+}
+
+impl Client {
+    /// Takes the keys out. `usual_auth` says that `client_auth` is the preset's.
+    pub fn take(
+        values: &mut Fields,
+        profile: &str,
+        grant: Grant,
+        usual_auth: bool,
+    ) -> Result<Self, Nameless> {
+        let variable = env::variable_part(profile);
+        let (id_variable, secret_variable) = (
+            format!("{variable}_CLIENT_ID"),
+            format!("{variable}_CLIENT_SECRET"),
+        );
+        let secret = values
+            .secret("client_secret")
+            .or_else(|| env::var(&secret_variable).map(|_| SecretSource::Env(secret_variable)));
+        let key = values.secret("client_key");
+        // What holds for most clients of a service does not for one without a secret.
+        let bare = secret.is_none() && key.is_none();
+        let public = usual_auth && bare && matches!(grant, Grant::Login(_));
+        let set_auth = values.text("client_auth").filter(|_| !public);
+        let auth = ClientAuth::read(
+            set_auth.as_deref(),
+            secret.is_some(),
+            key.is_some() && grant != Grant::JwtBearer,
+            grant,
+        );
+        // What is signed or exchanged says who it is from.
+        let needs_no_id =
+            matches!(grant, Grant::JwtBearer | Grant::TokenExchange) && auth == ClientAuth::None;
+        let id = values
+            .text("client_id")
+            .or_else(|| env::var(&id_variable))
+            .or_else(|| needs_no_id.then(String::new));
+        let id = id.ok_or_else(|| Nameless {
+            what: format!("has no client_id, and {id_variable} is not set"),
+            hint: format!(
+                "set it, or be asked for it by: tokctl add {}",
+                shell_word(profile)
+            ),
+        })?;
+        Ok(Self {
+            id,
+            secret,
+            key,
+            auth,
+            auth_is_set: set_auth.is_some(),
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! What tells one profile's tokens from another's: by whom they were issued, and for what.
+
+use super::{Grant, Profile, SecretSource, TokenKind};
+use ring::digest::{Context, SHA256};
+
+impl Profile {
+    /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
+    pub fn binding(&self) -> String {
+        let server = self.token_endpoint.as_deref().or(self.issuer.as_deref());
+        let server = server.unwrap_or_default();
+        let mut parts = vec!["binding-1", server, &self.client_id, self.grant.name()];
+        // A refresh token must not go to another place than the one it was for.
+        parts.extend(self.quirks.refresh_endpoint.as_deref());
+        // Tokens may be bound to the certificate (RFC 8705 section 3).
+        let certificate = self.client_certificate.as_ref();
+        let certificate = certificate.map(|file| file.display().to_string());
+        if let Some(certificate) = &certificate {
+            parts.extend(["certificate", certificate]);
+        }
+        // What else a token of these grants depends on: who signs and for whom, or whose token is given.
+        let more = match self.grant {
+            Grant::JwtBearer => {
+                let key = self.client_key.as_ref().map(SecretSource::describe);
+                let claims = serde_json::json!(self.assertion).to_string();
+                vec!["assertion".to_owned(), claims, key.unwrap_or_default()]
+            }
+            Grant::TokenExchange => self.exchange.describe().to_vec(),
+            Grant::ClientCredentials | Grant::Login(_) => Vec::new(),
+        };
+        parts.extend(more.iter().map(String::as_str));
+        hash(&parts)
+    }
+
+    /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
+    /// are kept apart (R28).
+    pub fn variant(&self) -> String {
+        self.variant_of(self.kind)
+    }
+
+    /// The same for either of the grant's tokens.
+    pub fn variant_of(&self, kind: TokenKind) -> String {
+        let mut scope = self.scope.clone();
+        scope.sort();
+        scope.dedup();
+        let kind = if kind == TokenKind::Id {
+            "id"
+        } else {
+            "access"
+        };
+        let mut parts = vec![
+            "variant-1",
+            kind,
+            self.audience.as_deref().unwrap_or_default(),
+            "scope",
+        ];
+        parts.extend(scope.iter().map(String::as_str));
+        parts.push("resource");
+        parts.extend(self.resource.iter().map(String::as_str));
+        let always = self
+            .token_params
+            .always
+            .iter()
+            .map(|(key, value)| ("", key, value));
+        let by_grant = self
+            .token_params
+            .by_grant
+            .iter()
+            .flat_map(|(grant, params)| {
+                params
+                    .iter()
+                    .map(move |(key, value)| (grant.as_str(), key, value))
+            });
+        for (grant, key, value) in always.chain(by_grant) {
+            parts.extend(["param", grant, key, value]);
+        }
+        hash(&parts)
+    }
+}
+
+/// The first 16 bytes of SHA-256 over length-prefixed parts, in hexadecimal.
+pub fn hash(parts: &[&str]) -> String {
+    use std::fmt::Write;
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let digest = context.finish();
+    digest.as_ref()[..16]
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::*;
+
+    fn profile(text: &str) -> Profile {
+        let config = Config::from_text(text);
+        Profile::load(&config, "p").expect("a valid profile")
+    }
+
+    const BASE: &str = "[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n";
+
+    #[test]
+    fn each_key_that_shapes_a_token_gives_another_variant() {
+        let plain = profile(BASE).variant();
+        for more in [
+            "scope = \"a\"",
+            "audience = \"a\"",
+            "resource = \"https://a\"",
+            "token_params = { a = 1 }",
+            "token_params = { client_credentials = { a = 1 } }",
+            "token = \"id\"",
+        ] {
+            assert_ne!(profile(&format!("{BASE}{more}")).variant(), plain, "{more}");
+        }
+        let (one, two) = ("scope = [\"a\", \"b\"]", "scope = \"b a\"");
+        assert_eq!(
+            profile(&format!("{BASE}{one}")).variant(),
+            profile(&format!("{BASE}{two}")).variant()
+        );
+    }
+
+    #[test]
+    fn another_server_client_or_grant_gives_another_binding() {
+        let plain = profile(BASE).binding();
+        for (from, to) in [("https://s/t", "https://s/u"), ("\"c\"", "\"d\"")] {
+            assert_ne!(profile(&BASE.replace(from, to)).binding(), plain, "{to}");
+        }
+        assert_ne!(
+            profile(&format!("{BASE}grant = \"device_code\"")).binding(),
+            plain
+        );
+    }
+}
