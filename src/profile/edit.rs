@@ -123,7 +123,11 @@ pub fn save(path: &Path, text: &str) -> io::Result<()> {
     if !dir.as_os_str().is_empty() && !dir.exists() {
         files::ensure_dir(dir)?;
     }
-    files::replace(&target, text.as_bytes())
+    match files::replace(&target, text.as_bytes()) {
+        // It is in its place: only the disk has not said that it will stay there through a power cut.
+        Err(_) if std::fs::read(&target).is_ok_and(|there| there == text.as_bytes()) => Ok(()),
+        result => result,
+    }
 }
 
 /// Where a path leads, also if nothing is there yet.

@@ -124,8 +124,11 @@ impl Opening<'_> {
             Some(found) => found,
             None => match source.create() {
                 Ok(found) => found,
-                // A token is not withheld because there is nowhere to write the first key.
-                Err(error) if self.profile.is_repeatable() => {
+                // A token is not withheld because there is nowhere to write the first key; who brings a
+                // secret to be kept has to know.
+                Err(error)
+                    if self.profile.is_repeatable() && self.interaction == Interaction::Never =>
+                {
                     ui::warn(&format!("the token is not stored: {error}"));
                     return Ok(self.store(Opened::Nothing(Backend::None)));
                 }
