@@ -164,6 +164,13 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
     ));
     let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, || ()) {
         Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
+        Ok(Taken::HereOnly(lock)) => {
+            ui::warn(&format!(
+                "{}: this file system has no locks, so tokctl does not wait for itself on another machine",
+                state.display()
+            ));
+            return Ok(Turn::Ours(Some(lock)));
+        }
         Ok(Taken::Came(token)) => return Ok(Turn::Come(token)),
         Ok(Taken::TimedOut) => {
             let what = format!("profile {name:?}: another tokctl is still renewing the token");
@@ -383,7 +390,10 @@ pub fn forget(profile: &Profile, presented: Option<&str>, deadline: Deadline) ->
         || None::<()>,
         || (),
     );
-    if !matches!(taken, Ok(Taken::Lock(_) | Taken::Unsupported)) {
+    if !matches!(
+        taken,
+        Ok(Taken::Lock(_) | Taken::HereOnly(_) | Taken::Unsupported)
+    ) {
         return Ok(found);
     }
     let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;

@@ -35,11 +35,14 @@ pub enum Purpose {
 pub enum Taken<T> {
     /// It is held.
     Lock(Lock),
+    /// The same on a file system that has no locks (some network file systems): it keeps out this
+    /// machine's processes, and no other machine's.
+    HereOnly(Lock),
     /// What was waited for came by itself.
     Came(T),
     /// The deadline passed.
     TimedOut,
-    /// This file system has no locks (some network file systems).
+    /// Neither this file system nor this platform has one.
     Unsupported,
 }
 
@@ -62,9 +65,13 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Taken::Lock(Self(file))),
                 Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(cause)) if unsupported(&cause) => {
-                    return Ok(Taken::Unsupported);
-                }
+                // A network file system asks its server, and a signal ends that.
+                Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(cause)) if unsupported(&cause) => match stand_in(&file) {
+                    Ok(Some(lock)) => return Ok(Taken::HereOnly(lock)),
+                    Ok(None) => {}
+                    Err(_) => return Ok(Taken::Unsupported),
+                },
                 Err(TryLockError::Error(cause)) => return Err(cause),
             }
             if let Some(came) = came() {
@@ -130,6 +137,29 @@ fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
     files::no_follow(&mut options);
     // Never deleted: a lock on a file that is gone from its directory excludes nobody.
     options.open(path)
+}
+
+/// Where files have no locks: a socket's name, which the kernel gives to one process at a time and takes
+/// back with the last copy of the socket, as it does with a lock; `None` while another has it. A user
+/// who takes such a name on purpose makes others wait, and no more.
+#[cfg(target_os = "linux")]
+fn stand_in(file: &File) -> io::Result<Option<Lock>> {
+    use std::os::fd::OwnedFd;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let metadata = file.metadata()?;
+    let name = format!("tokctl-lock-{:x}-{:x}", metadata.dev(), metadata.ino());
+    match UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?) {
+        Ok(socket) => Ok(Some(Lock(OwnedFd::from(socket).into()))),
+        Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stand_in(_: &File) -> io::Result<Option<Lock>> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn unsupported(cause: &io::Error) -> bool {

@@ -1,4 +1,5 @@
-//! System calls that fail, one after another: a disk that is full at any one of a command's writes. What is stored lives on, and the next call works.
+//! System calls that fail, one after another: a disk that is full at any one of a command's writes, and
+//! a file system without locks. What is stored lives on, and the next call works.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -7,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::grants::{credentials, files_with, renewable};
+use support::grants::{credentials, crowd, files_with, renewable};
 use support::login::redirect;
 use support::profiles::SECRET;
 use support::sandbox::files;
@@ -269,4 +270,57 @@ fn a_profile_that_a_full_disk_does_not_take_is_not_there_and_can_be_added_again(
         again: true,
         get: 0,
     });
+}
+
+/// As on NFS without its lock daemon.
+#[test]
+#[ignore = "needs strace: tests/run installs it"]
+fn without_locks_a_crowd_of_this_machine_still_makes_one_request() {
+    for error in ["ENOLCK", "EOPNOTSUPP"] {
+        let server = Server::tokens(600);
+        let sandbox = Sandbox::new();
+        sandbox.config(&grant(&server.url("/token"), "encrypted-file"));
+        sandbox.import("rt-1");
+        let runs = crowd(8, |_| {
+            let inject = format!("--inject=flock:error={error}");
+            let tokctl = env!("CARGO_BIN_EXE_tokctl");
+            let args = [
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "--trace=flock",
+                &inject,
+                tokctl,
+                "get",
+                "p",
+            ];
+            Running::start(sandbox.program("strace", args), None)
+        });
+        for run in runs {
+            assert!(run.code == 0 && run.stdout == "at-1\n", "{run:?}");
+            assert!(
+                run.stderr.is_empty() || run.stderr.contains("has no locks"),
+                "{run:?}"
+            );
+        }
+        assert_eq!(server.hits(), 1, "{error}");
+        sandbox.run(["get", "p", "--force"]).ok("at-2\n");
+    }
+}
+
+#[test]
+#[ignore = "needs strace: tests/run installs it"]
+fn a_lock_that_is_interrupted_is_asked_for_again_and_one_that_fails_spends_nothing() {
+    let server = Server::tokens(600);
+    let sandbox = Sandbox::new();
+    sandbox.config(&grant(&server.url("/token"), "encrypted-file"));
+    sandbox.import("rt-1");
+    let get = sandbox.command(["get", "p"]);
+    failing(&get, "", "flock", "EIO", "1+")
+        .0
+        .fails(7, "no lock below");
+    assert_eq!(server.hits(), 0);
+    failing(&get, "", "flock", "EINTR", "1").0.ok("at-1\n");
+    assert_eq!(server.hits(), 1);
 }

@@ -16,7 +16,7 @@ pub fn check(report: &mut Report) -> Option<PathBuf> {
         Ok((there, Standing::Unsupported)) => report.warn(
             "state directory",
             format!(
-                "{shown}{there}: this file system has no locks, so parallel calls may each make a request"
+                "{shown}{there}: this file system has no locks, so tokctl does not wait for itself on another machine"
             ),
             "set TOKCTL_STATE_DIR to a directory on a local disk",
         ),
