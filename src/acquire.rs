@@ -67,8 +67,10 @@ impl Ask<'_> {
 
 /// The token: from the cache, the store or the server.
 pub fn token(ask: &Ask<'_>) -> Result<Token> {
-    let Ok(state) = env::state_dir() else {
-        return without_state(ask);
+    let state = match env::state_dir() {
+        Ok(state) => state,
+        Err(error) if error.kind == Kind::Config => return Err(error),
+        Err(_) => return without_state(ask),
     };
     let note = Note::load(&state, &ask.profile.name);
     let cache = Cache::of(ask.profile, &state, &note);

@@ -60,8 +60,17 @@ pub fn config_file() -> Option<PathBuf> {
 /// that cron and the desktop share them.
 ///
 /// # Errors
-/// [`Kind::Io`](crate::error::Kind::Io) where neither a variable nor the user database names a place.
+/// [`Kind::Io`](crate::error::Kind::Io) where neither a variable nor the user database names a place, and
+/// [`Kind::Config`](crate::error::Kind::Config) of a relative one: each directory would have its own locks.
 pub fn state_dir() -> Result<PathBuf> {
+    let set = path("TOKCTL_STATE_DIR");
+    if let Some(dir) = set.as_ref().filter(|dir| !dir.is_absolute()) {
+        let what = format!(
+            "TOKCTL_STATE_DIR is not an absolute path: {}",
+            dir.display()
+        );
+        return Err(Error::config(what));
+    }
     let platform = || {
         if cfg!(windows) {
             return Some(path("LOCALAPPDATA")?.join("tokctl"));
@@ -71,7 +80,7 @@ pub fn state_dir() -> Result<PathBuf> {
         }
         Some(base("XDG_STATE_HOME", ".local/state")?.join("tokctl"))
     };
-    path("TOKCTL_STATE_DIR").or_else(platform).ok_or_else(|| {
+    set.or_else(platform).ok_or_else(|| {
         Error::new(
             crate::error::Kind::Io,
             "there is no home directory to keep state in",

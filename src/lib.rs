@@ -110,8 +110,13 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     // It quotes the command line, which another program may have put together from anything.
     let what = oauth::words::clean(what, 500, &[]);
     let command = usage_of(args);
-    let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what))
-        .hint(format!("for help, run: {command} --help"));
+    let separated = args.iter().any(|word| word == "--");
+    let hint = if command == "tokctl exec" && !separated {
+        "-- comes before the command: tokctl exec PROFILE -- COMMAND".to_owned()
+    } else {
+        format!("for help, run: {command} --help")
+    };
+    let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).hint(hint);
     ui::error(&error, args.iter().any(|word| word == "--json"));
     ExitCode::from(error.kind.exit_code())
 }
@@ -119,7 +124,7 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
 /// The command whose help a wrong call needs.
 fn usage_of(args: &[OsString]) -> String {
     let known = |word: &&OsString| cli::COMMANDS.iter().any(|name| word == name);
-    match args.get(1).filter(known) {
+    match args.iter().skip(1).find(known) {
         Some(word) => format!("tokctl {}", word.to_string_lossy()),
         None => "tokctl".to_owned(),
     }

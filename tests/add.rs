@@ -279,6 +279,14 @@ const MISSING: &[(&[&str], &str)] = &[
     ),
     (&["p", "--var", "x"], "--var"),
     (
+        &["p", "--preset", "githubb", "--client-id", "i"],
+        "there is no preset \"githubb\"; the nearest is \"github\"",
+    ),
+    (
+        &["github", "--client-id", "i", "--var", "host=x"],
+        "the preset \"github\" has no variable \"host\"",
+    ),
+    (
         &["p", "--client-secret-stdin", "--client-secret-env", "X"],
         "cannot be used with",
     ),
@@ -297,7 +305,7 @@ fn without_a_terminal_what_is_missing_or_wrong_is_exit_2_and_nothing_is_written(
 }
 
 #[test]
-fn comments_order_and_a_linked_file_stay_and_the_file_becomes_private() {
+fn comments_order_mode_and_a_linked_file_stay() {
     let sandbox = Sandbox::new();
     let before =
         "# mine\n\n[profile.b]   # first\nclient_id  =  'x'\n\n\t# the end, without a newline";
@@ -317,7 +325,7 @@ fn comments_order_and_a_linked_file_stay_and_the_file_becomes_private() {
         after,
         format!("{before}\n\n[profile.a]\npreset = \"github\"\nclient_id = \"id\"\n")
     );
-    assert_eq!(mode(&elsewhere), 0o600);
+    assert_eq!(mode(&elsewhere), 0o644);
     sandbox
         .run([&["add", "b", "--force"], &args[..]].concat())
         .ok_with("", "added profile b");
@@ -335,6 +343,14 @@ fn comments_order_and_a_linked_file_stay_and_the_file_becomes_private() {
         .run([&["add", "a"], &args[..]].concat())
         .ok_with("", "added profile a");
     assert!(sandbox.config_file().is_symlink() && elsewhere.is_file());
+    assert_eq!(mode(&elsewhere), 0o600, "a new one is private");
+    // Who has made it read-only does not mean it to be changed, by whomever.
+    let file = fs::File::open(&elsewhere).expect("it is there");
+    file.set_permissions(PermissionsExt::from_mode(0o400))
+        .expect("it is ours");
+    sandbox
+        .run([&["add", "c"], &args[..]].concat())
+        .fails(1, "it is read-only; nothing is added");
 }
 
 #[test]

@@ -168,6 +168,16 @@ fn headers_are_the_user_s_but_for_the_one_that_holds_the_token() {
     ] {
         sandbox.run(["api", "p", "/x", "-H", header]).fails(2, why);
     }
+    // As with curl, nothing behind the colon leaves it out.
+    let left_out = ["-d", "{}", "-H", "Content-Type:", "-H", "X-Two:"];
+    sandbox
+        .run([&["api", "p", "/x"], &left_out[..]].concat())
+        .ok("ok");
+    assert_eq!(last(&server).header("content-type"), None);
+    assert_eq!(last(&server).header("x-two"), None);
+    sandbox
+        .run(["api", "p", "/x", "-d", "@"])
+        .fails(2, "no file is named");
     let own = client(&server, "api_header = \"X-Token\"");
     own.run(["api", "p", "/x"]).ok("ok");
     assert_eq!(last(&server).header("x-token"), Some("at-2"));

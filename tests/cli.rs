@@ -143,6 +143,13 @@ fn a_wrong_call_is_exit_2_with_one_hint_and_an_empty_stdout() {
         (&["status", "p", "q"], "'q'"),
         (&["unlock", "--for", "x"], "--for"),
         (&["renewal"], "--help"),
+        (&["--config", "x", "get"], "tokctl get --help"),
+        (&["exec", "p", "env"], "tokctl exec PROFILE -- COMMAND"),
+        (
+            &["exec", "p", "sh", "-c", "x"],
+            "tokctl exec PROFILE -- COMMAND",
+        ),
+        (&["exec", "p", "--"], "tokctl exec --help"),
         (&["\u{1b}[31m"], "--help"),
     ] {
         let done = tokctl().args(args).assert().code(2).stdout("");

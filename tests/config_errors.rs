@@ -30,7 +30,6 @@ access_cache = 'kernal'                            => access_cache | "kernel"
 token = 'acess'                                    => token | "access"
 git_auth = 'Bearer'                                => git_auth | "bearer"
 docker_auth = 'token'                              => docker_auth | none of password, identity_token
-hosts = ['git.example']                            => hosts | must be https
 hosts = 'https://git.example/x'                    => hosts | without a path
 issuer = 'http://a.example'                        => issuer | https
 revocation_endpoint = 'ftp://a'                    => revocation_endpoint | https
@@ -56,6 +55,9 @@ client_secret = { keyring = false }                => client_secret | keyring | 
 client_secret = { systemd_credential = '../x' }    => client_secret | plain name
 expires = 'yes'                                    => expires | true or false | a string
 username = "a\nb"                                  => username | control
+hosts = ['https://*.example']                      => hosts | one host
+hosts = ['git.example']                            => hosts | whole URL
+api_url = 'https://a.example/?k=1'                 => api_url | query
 preset = 'spotfy'                                  => preset | "spotify"
 client_id = 'again'                                => duplicate key
 scope = [ # not closed                             => array

@@ -190,6 +190,31 @@ fn finds(run: &Run, name: &str, words: &str, hint: &str, code: i32) {
 }
 
 #[test]
+fn a_host_that_two_profiles_claim_is_told() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_client(&server, "hosts = [\"https://git.example\"]");
+    let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
+    let other = "[profile.q]\ntoken_endpoint = \"https://q.example/t\"\nclient_id = \"q\"\n";
+    let hosts = "hosts = [\"https://Git.example:443\", \"https://git.example\"]\n";
+    sandbox.config(&format!("{text}\n{other}"));
+    assert!(
+        !sandbox
+            .run(["doctor"])
+            .stdout
+            .contains("hosts of the profiles")
+    );
+    sandbox.config(&format!("{text}\n{other}{hosts}"));
+    let words = "https://git.example is in hosts of the profiles p, q";
+    finds(
+        &sandbox.run(["doctor"]),
+        "hosts",
+        words,
+        "let one of them",
+        0,
+    );
+}
+
+#[test]
 fn files_in_others_hands_are_told() {
     let server = Server::tokens(3600);
     let open = |path: &Path, mode: u32| {

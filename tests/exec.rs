@@ -283,6 +283,29 @@ fn signals_and_exit_codes_pass_through() {
 }
 
 #[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_client(&server, "");
+    let ready = sandbox.home().join("ready");
+    let script = format!("touch {}; sleep 0.3; echo done", ready.display());
+    let run = [
+        "--ignore-signal=HUP",
+        env!("CARGO_BIN_EXE_tokctl"),
+        "exec",
+        "p",
+        "--refresh",
+        "--",
+    ];
+    let words = [&run[..], &["sh", "-c", &script]].concat();
+    let run = Running::start(sandbox.program("env", words), None);
+    while !ready.exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    run.signal(Signal::SIGHUP);
+    run.wait().ok("done\n");
+}
+
+#[test]
 fn what_a_killed_tokctl_left_in_memory_goes_with_the_next() {
     let server = Server::tokens(3600);
     let mut sandbox = Sandbox::with_client(&server, "");

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, symlink};
 use std::process::Command;
 
 use base64::Engine;
@@ -121,7 +121,6 @@ fn flags_that_exclude_each_other_are_wrong_usage() {
         &["get", "p", "--json", "--format", "token"],
         &["get", "p", "--force", "--offline"],
         &["get", "p", "--token", "refresh"],
-        &["get", "p", "--min-ttl", "5"],
         &["get", "p", "--timeout=-1s"],
         &["get", "p", "--timeout", "soon"],
         &["get", "p", "--out"],
@@ -221,6 +220,39 @@ fn out_is_a_private_file_without_a_newline() {
     assert_eq!(json["access_token"], "at-1");
     let beside: Vec<_> = fs::read_dir(sandbox.home()).expect("a home").collect();
     assert_eq!(beside.len(), 4, "nothing is left beside it: {beside:?}");
+}
+
+#[test]
+fn out_writes_to_a_device_or_a_pipe_and_does_not_replace_it() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_client(&server, "");
+    sandbox.run(["get", "p", "--out", "-"]).ok("at-1\n");
+    sandbox.run(["get", "p", "--out", "/dev/stdout"]).ok("at-1");
+    let pipe = sandbox.home().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).expect("a pipe");
+    let name = pipe.clone();
+    let reader = std::thread::spawn(move || fs::read_to_string(name));
+    sandbox.run(["get", "p", "--out", "pipe"]).ok("");
+    let read = reader.join().expect("it ends");
+    assert_eq!(read.expect("it can be read"), "at-1");
+    assert!(fs::metadata(&pipe).is_ok_and(|there| there.file_type().is_fifo()));
+    // Root could replace the real one.
+    let device = "/proc/self/fd/2";
+    let mut run = sandbox.program(env!("CARGO_BIN_EXE_tokctl"), ["get", "p", "--out", device]);
+    run.stderr(
+        OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("it is there"),
+    );
+    let ended = run
+        .stdout(std::process::Stdio::piped())
+        .output()
+        .expect("it runs");
+    assert_eq!(
+        (ended.status.code(), ended.stdout.as_slice()),
+        (Some(1), &b""[..])
+    );
 }
 
 #[test]

@@ -120,6 +120,12 @@ const PROGRAMS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
+        "cargo",
+        ".cargo/config.toml",
+        "# mine\r\n[registries.corp]\r\nindex = \"https://git.corp.example/i\"\r\n",
+        &["/i\"\r\ncredential-provider = [\"tokctl\", \"corp\"]\r\n"],
+    ),
+    (
         "bazel",
         ".bazelrc",
         "# mine\nbuild --jobs=2",
@@ -643,6 +649,13 @@ fn options_may_stand_before_the_word_install() {
         let run = sandbox.run([options.as_slice(), &dry].concat());
         assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
         assert!(run.stderr.contains("git.corp.example"), "{run:?}");
+    }
+    // Programs start tokctl without it.
+    let other = sandbox.write("other.toml", CONFIG).display().to_string();
+    for (config, warned) in [(&config, false), (&other, true)] {
+        let run = sandbox.run([&["--config", config, "helper"], &dry[..]].concat());
+        let words = "docker starts tokctl without --config: it needs TOKCTL_CONFIG";
+        assert_eq!(run.stderr.contains(words), warned, "{run:?}");
     }
     sandbox
         .run(["helper", "--token", "id", "install", "docker"])

@@ -1,5 +1,6 @@
 //! What the commands that give a token away take: `get`, `api` and `exec`.
 
+use super::duration;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ pub struct Get {
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// How long the token must still be good [default: the smaller of 5 minutes and a tenth of its life]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub min_ttl: Option<Duration>,
     /// Renew even if the stored token is good
     #[arg(long, conflicts_with = "offline")]
@@ -29,7 +30,7 @@ pub struct Get {
     #[arg(long)]
     pub offline: bool,
     /// The time for everything together: lock, store and network [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Write to a file (mode 0600, replaced in one step, without a newline) instead of stdout
     #[arg(long, value_name = "FILE")]
@@ -76,7 +77,7 @@ pub struct Api {
     #[arg(short, long)]
     pub fail: bool,
     /// The time for everything together [default: no limit, but a minute of silence ends it]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
     #[command(flatten)]
     pub wanted: Wanted,
@@ -103,10 +104,10 @@ pub struct Exec {
     #[arg(long)]
     pub refresh: bool,
     /// How long the token must still be good [default: the smaller of 5 minutes and a tenth of its life]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub min_ttl: Option<Duration>,
     /// The time for each token: lock, store and network [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
     #[command(flatten)]
     pub wanted: Wanted,

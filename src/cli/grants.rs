@@ -1,6 +1,6 @@
 //! What the commands take that get, keep, show and end grants.
 
-use super::Wanted;
+use super::{Wanted, duration};
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub struct Refresh {
     #[arg(long, conflicts_with = "profiles")]
     pub all: bool,
     /// Only grants that were not renewed for this long
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub older_than: Option<Duration>,
 }
 
@@ -87,7 +87,7 @@ pub enum Secret {
 #[derive(Debug, Args)]
 pub struct Unlock {
     /// How long the key is kept
-    #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = duration)]
     pub for_: Duration,
 }
 

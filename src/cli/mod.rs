@@ -16,6 +16,7 @@ pub use grants::{Import, Login, Logout, Refresh, Renewal, Secret, Status, Unlock
 pub use programs::{Complete, Completions, Helper, Install, Program, Setup, Shell};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// OAuth 2.0 tokens for shell scripts, git and cron
 ///
@@ -132,6 +133,14 @@ pub struct Doctor {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A duration in the words of humantime, or whole seconds, as in the configuration.
+fn duration(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).map_err(|cause| cause.to_string()),
+    }
 }
 
 /// Reads the command line. What programs call is read with its own arguments alone: building the whole

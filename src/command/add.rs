@@ -19,7 +19,7 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit::{self, Refused};
 use crate::secret::Secret;
-use crate::store::{Backend, Interaction};
+use crate::store::{Backend, Interaction, in_place};
 use crate::ui;
 use draft::{Draft, Origin};
 use std::time::Duration;
@@ -194,7 +194,7 @@ fn keep(global: &Global, profile: &Profile, draft: &Draft, replace: bool) -> Res
     let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace)
         .map_err(|refused| not_put(draft, &config, refused))?;
     let write = || {
-        edit::save(path, &text).map_err(|cause| {
+        in_place::replace(path, &text).map_err(|cause| {
             let what = format!("{}: {}; nothing is added", path.display(), io_cause(&cause));
             Error::new(Kind::Io, what)
         })

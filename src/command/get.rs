@@ -12,6 +12,8 @@ use crate::secret::Secret;
 use crate::store::files;
 use crate::token::Token;
 use crate::ui;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ pub fn run(global: &Global, get: &Get) -> Result<()> {
     let format = if get.json { Format::Json } else { get.format };
     check_use(&get.profile, &found.token, format)?;
     let text = render(&get.profile, &found, format);
-    if let Some(file) = &get.out {
+    if let Some(file) = get.out.as_ref().filter(|file| *file != Path::new("-")) {
         return write_file(file, &text);
     }
     let end = if get.no_newline { "" } else { "\n" };
@@ -124,9 +126,17 @@ fn json(profile: &str, token: &Token, from_env: bool) -> Secret {
     Secret::new(answer.to_string())
 }
 
-/// Writes the answer to a file that only the user can read.
+/// Writes the answer to a file that only the user can read; a device or a pipe, which cannot be replaced,
+/// is written to.
 fn write_file(file: &Path, text: &Secret) -> Result<()> {
     let failed = |why: String| Error::new(Kind::Io, format!("{}: {why}", file.display()));
+    if std::fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let written = OpenOptions::new()
+            .write(true)
+            .open(file)
+            .and_then(|mut device| device.write_all(text.expose().as_bytes()));
+        return written.map_err(|cause| failed(io_cause(&cause)));
+    }
     if file.is_symlink() {
         return Err(failed(
             "it is a symbolic link, which would not be replaced but followed".to_owned(),

@@ -1,9 +1,11 @@
 //! `tokctl helper install`: a program is made to ask us.
 
 use crate::cli::{Global, Install};
+use crate::env;
 use crate::error::Result;
 use crate::helper::install;
 use crate::profile::config::Config;
+use crate::ui;
 
 /// Installs or removes.
 pub fn run(global: &Global, install: &Install) -> Result<()> {
@@ -15,5 +17,13 @@ pub fn run(global: &Global, install: &Install) -> Result<()> {
     if install.remove {
         return install::remove(&request);
     }
-    install::install(&request, &Config::load(global.config.as_deref())?)
+    let config = Config::load(global.config.as_deref())?;
+    install::install(&request, &config)?;
+    if global.config.is_some() && config.path() != env::config_file().as_deref() {
+        ui::warn(&format!(
+            "{} starts tokctl without --config: it needs TOKCTL_CONFIG in its environment",
+            install.program.name()
+        ));
+    }
+    Ok(())
 }

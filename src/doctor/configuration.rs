@@ -2,8 +2,10 @@
 
 use super::Report;
 use crate::error::{Kind, io_cause, shell_word};
+use crate::http::Endpoint;
 use crate::profile::config::Config;
 use crate::profile::{Profile, SecretSource};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Reads every profile, or the one that is asked for. Those that can be used.
@@ -29,7 +31,31 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
             Err(error) => report.problem(format!("profile {name}"), &error),
         }
     }
+    claims(report, &profiles);
     profiles
+}
+
+/// A host of which two profiles say that it is theirs, so that no helper knows whose token to give.
+fn claims(report: &mut Report, profiles: &[Profile]) {
+    let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for profile in profiles {
+        let origins = profile
+            .hosts
+            .iter()
+            .filter_map(|host| Endpoint::parse_origin(host).ok());
+        let origins: BTreeSet<String> = origins.map(|origin| origin.origin()).collect();
+        for origin in origins {
+            owners.entry(origin).or_default().push(&profile.name);
+        }
+    }
+    for (origin, names) in owners.iter().filter(|(_, names)| names.len() > 1) {
+        let what = format!("{origin} is in hosts of the profiles {}", names.join(", "));
+        report.warn(
+            "hosts",
+            what,
+            "let one of them have it, or name the profile in the helper's call",
+        );
+    }
 }
 
 fn describe(report: &mut Report, config: &Config, profiles: usize) {

@@ -70,6 +70,7 @@ fn parse(input: &[u8]) -> Option<Request<'_>> {
             b"protocol" if request.protocol.is_empty() => request.protocol = value,
             b"host" if request.host.is_empty() => request.host = value,
             b"protocol" | b"host" | b"url" => return None,
+            b"username" if value.is_empty() => {}
             b"username" => request.username = Some(value),
             b"password" => request.password = Some(value),
             b"credential" => request.credential = Some(value),

@@ -10,6 +10,12 @@ pub struct Endpoint(pub(super) Uri);
 impl Endpoint {
     /// Takes a URL that is safe to send secrets to, or says what is wrong with it.
     pub fn parse(url: &str) -> Result<Self, String> {
+        // It is also shown, and a terminal takes some of these for orders.
+        if !url.is_ascii() {
+            return Err(
+                "must have %XX for what is not ASCII, and a host in the form xn--...".to_owned(),
+            );
+        }
         let uri: Uri = url.parse().map_err(|_| "is not a URL".to_owned())?;
         if url.contains('#') {
             return Err("must not have a fragment (#)".to_owned());
@@ -30,17 +36,17 @@ impl Endpoint {
             digits.into_iter().all(|byte| byte.is_ascii_digit()) && authority.port_u16().is_some()
         };
         if !port.is_some_and(|port| port.is_empty() || is_port(port)) {
-            return Err("has something else than a host and a port in it".to_owned());
+            return Err("has something else than a host and a port (up to 65535) in it".to_owned());
         }
-        // It is also shown, and a terminal takes some of these for orders.
-        if !url.is_ascii() {
-            return Err("must have %XX for what is not ASCII".to_owned());
+        if authority.host().contains('*') {
+            return Err("must name one host, without *".to_owned());
         }
         match uri.scheme_str() {
             Some("https") => Ok(Self(uri)),
             Some("http") if is_loopback(authority.host()) => Ok(Self(uri)),
             Some("http") => Err("must be https; http is for loopback only".to_owned()),
-            _ => Err("must be https".to_owned()),
+            Some(_) => Err("must be https".to_owned()),
+            None => Err("must be a whole URL with https:// and a host".to_owned()),
         }
     }
 
@@ -140,6 +146,7 @@ mod tests {
             "https://[::1]x/",
             "https://a.example:99999/",
             "https://a.example/\u{202e}",
+            "https://*.a.example/",
             "",
         ] {
             assert!(Endpoint::parse(bad).is_err(), "{bad}");

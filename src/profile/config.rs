@@ -143,6 +143,9 @@ impl Config {
     pub fn names(&self) -> Result<Vec<String>> {
         let parsed =
             DeTable::parse(self.whole()?).map_err(|cause| self.error(&unparsed(&cause)))?;
+        if let Some(key) = parsed.get_ref().keys().find(|key| !is_table(key)) {
+            return Err(self.error(&unknown_table(key)));
+        }
         let Some(profiles) = parsed.get_ref().get("profile") else {
             return Ok(Vec::new());
         };
@@ -220,14 +223,7 @@ impl Config {
                     let profiles = table(value).map_err(|fault| Located::of("[profile]", fault))?;
                     read.profiles = self.read_profiles(profiles, only)?;
                 }
-                _ => {
-                    let fault = unknown(key, ["defaults", "profile"].into_iter());
-                    return Err(Located {
-                        at: fault.at,
-                        what: fault.what,
-                        profile: None,
-                    });
-                }
+                _ => return Err(unknown_table(key)),
             }
         }
         Ok(read)
@@ -351,6 +347,22 @@ fn unparsed(cause: &toml::de::Error) -> Located {
     }
 }
 
+/// What a configuration is made of.
+const TABLES: [&str; 2] = ["defaults", "profile"];
+
+fn is_table(key: &Spanned<Cow<'_, str>>) -> bool {
+    TABLES.contains(&key.get_ref().as_ref())
+}
+
+fn unknown_table(key: &Spanned<Cow<'_, str>>) -> Located {
+    let fault = unknown(key, TABLES.into_iter());
+    Located {
+        at: fault.at,
+        what: fault.what,
+        profile: None,
+    }
+}
+
 fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fault> {
     value.get_ref().as_table().ok_or_else(|| {
         Fault::new(
@@ -369,8 +381,7 @@ fn check_name(name: &Spanned<Cow<'_, str>>) -> Result<(), Fault> {
 }
 
 /// What a profile can be called.
-pub const NAMES: &str =
-    "a profile's name is made of letters, digits and -_.@+: and starts with a letter or digit";
+pub const NAMES: &str = "a profile's name is made of at most 128 letters, digits and -_.@+: and starts with a letter or digit";
 
 /// Whether a profile can be called so.
 pub fn is_name(text: &str) -> bool {

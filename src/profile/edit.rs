@@ -1,9 +1,6 @@
 //! The configuration file is changed: one profile is put into it, and everything else stays as it was
 //! written.
 
-use crate::store::files;
-use std::io;
-use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 /// A profile's keys, in the order in which they are to stand.
@@ -40,12 +37,7 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Resul
     if let Some(profiles) = document["profile"].as_table_like_mut() {
         put(profiles, name, keys);
     }
-    let changed = document.to_string();
-    Ok(if has_crlf(text) {
-        to_crlf(&changed)
-    } else {
-        changed
-    })
+    Ok(with_line_ends_of(text, document.to_string()))
 }
 
 fn parse(text: &str) -> Result<DocumentMut, Refused> {
@@ -67,12 +59,7 @@ fn appended(text: &str, name: &str, keys: &Keys) -> String {
         _ => "\n\n",
     };
     let added = format!("{gap}{}", table.trim_start());
-    let added = if has_crlf(text) {
-        to_crlf(&added)
-    } else {
-        added
-    };
-    format!("{text}{added}")
+    format!("{text}{}", with_line_ends_of(text, added))
 }
 
 fn table(keys: &Keys) -> Table {
@@ -101,47 +88,13 @@ fn put(profiles: &mut dyn TableLike, name: &str, keys: &Keys) {
     profiles.insert(name, new);
 }
 
-/// Whether every line ends as on Windows.
-fn has_crlf(text: &str) -> bool {
-    text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count()
-}
-
-fn to_crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\n', "\r\n")
-}
-
-/// Replaces the file in one step, for the user alone to read. What a symbolic link points to is
-/// replaced, and not the link: many keep their configuration elsewhere.
-pub fn save(path: &Path, text: &str) -> io::Result<()> {
-    let target = target(path)?;
-    if let Ok(metadata) = target.metadata()
-        && !metadata.is_file()
-    {
-        return Err(io::Error::other("it is not a regular file"));
+/// The new text with the old one's line ends, where all of those are Windows's: `toml_edit` writes its own.
+pub fn with_line_ends_of(old: &str, new: String) -> String {
+    let lines = old.matches('\n').count();
+    if lines == 0 || lines != old.matches("\r\n").count() {
+        return new;
     }
-    let dir = target.parent().unwrap_or(Path::new("/"));
-    if !dir.as_os_str().is_empty() && !dir.exists() {
-        files::ensure_dir(dir)?;
-    }
-    match files::replace(&target, text.as_bytes()) {
-        // It is in its place: only the disk has not said that it will stay there through a power cut.
-        Err(_) if std::fs::read(&target).is_ok_and(|there| there == text.as_bytes()) => Ok(()),
-        result => result,
-    }
-}
-
-/// Where a path leads, also if nothing is there yet.
-fn target(path: &Path) -> io::Result<PathBuf> {
-    // As many as Linux follows.
-    const LINKS: usize = 40;
-    let mut path = path.to_owned();
-    for _ in 0..LINKS {
-        match path.read_link() {
-            Ok(link) => path = path.parent().unwrap_or(Path::new("/")).join(link),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many symbolic links"))
+    new.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 #[cfg(test)]

@@ -109,6 +109,9 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
         Shape::Endpoint => {
             let url = text(value)?;
+            if name == "api_url" && url.contains('?') {
+                return Err(Fault::new(value.span(), "must not have a query (?)"));
+            }
             // With a {variable} in it, it is looked at once that is filled in.
             if url.contains('{') {
                 return Ok(Value::Text(url));

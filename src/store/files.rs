@@ -185,7 +185,7 @@ pub fn sweep(dir: &Path) {
 }
 
 /// Makes a rename itself durable.
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(dir)?.sync_all()
     } else {

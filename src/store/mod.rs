@@ -4,6 +4,7 @@ pub mod cipher;
 #[cfg(target_os = "linux")]
 mod dbus;
 pub mod files;
+pub mod in_place;
 pub mod kernel;
 pub mod key_source;
 mod keyring;

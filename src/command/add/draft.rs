@@ -60,6 +60,7 @@ impl Draft {
             )));
         }
         let preset = add.preset.clone().or_else(|| known.then(|| name.clone()));
+        check_preset(preset.as_deref(), &add.vars)?;
         Ok(Self {
             name,
             preset,
@@ -173,6 +174,35 @@ impl Draft {
             Some((name, _)) => error.hint(format!("say --var {name}=VALUE")),
             None => error,
         }
+    }
+}
+
+/// That there is such a preset, and that it has such variables.
+fn check_preset(preset: Option<&str>, vars: &[(String, String)]) -> Result<()> {
+    let Some(preset) = preset else {
+        return Ok(());
+    };
+    if !preset::names().any(|known| known == preset) {
+        let near = preset::nearest(preset)
+            .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        return Err(Error::usage(format!("there is no preset {preset:?}{near}"))
+            .hint("to list them, run: tokctl providers"));
+    }
+    let known: Vec<String> = preset::vars(preset)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let unknown = vars.iter().find(|(name, _)| !known.contains(name));
+    match unknown {
+        Some((name, _)) => {
+            let has = match known.as_slice() {
+                [] => "none".to_owned(),
+                known => known.join(", "),
+            };
+            let what = format!("--var: the preset {preset:?} has no variable {name:?}");
+            Err(Error::usage(what).hint(format!("its variables: {has}")))
+        }
+        None => Ok(()),
     }
 }
 

@@ -18,6 +18,8 @@ const JSON: &str = "application/json";
 pub struct Request {
     pub method: String,
     pub headers: Vec<(String, String)>,
+    /// Set to nothing by the command line: they are left out.
+    without: Vec<String>,
     body: Body,
 }
 
@@ -33,8 +35,12 @@ impl Request {
     /// From the arguments; reads what is small, and opens what is not.
     pub fn read(api: &cli::Api) -> Result<Self> {
         let mut headers = Vec::new();
+        let mut without = Vec::new();
         for line in &api.header {
-            headers.push(header(line)?);
+            match header(line)? {
+                (name, value) if value.is_empty() => without.push(name),
+                header => headers.push(header),
+            }
         }
         let (body, content_type) = body(api)?;
         let method = match (&api.request, &body) {
@@ -52,6 +58,7 @@ impl Request {
         let mut request = Self {
             method,
             headers,
+            without,
             body,
         };
         if let Some(content_type) = content_type
@@ -63,10 +70,11 @@ impl Request {
         Ok(request)
     }
 
-    /// Whether the command line sets a header.
+    /// Whether the command line sets a header, be it to nothing.
     pub fn has_header(&self, name: &str) -> bool {
-        let mut names = self.headers.iter().map(|(own, _)| own);
-        names.any(|own| own.eq_ignore_ascii_case(name))
+        let set = self.headers.iter().map(|(own, _)| own);
+        set.chain(&self.without)
+            .any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// The same once more, where its body can be sent twice.
@@ -80,6 +88,7 @@ impl Request {
         Some(Self {
             method: self.method.clone(),
             headers: self.headers.clone(),
+            without: self.without.clone(),
             body,
         })
     }
@@ -200,6 +209,9 @@ fn data(text: &str) -> Result<Vec<u8>> {
 }
 
 fn open(path: &Path) -> Result<File> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::usage("no file is named behind the @"));
+    }
     let failed = |cause| Error::io(path.display(), &cause);
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {

@@ -5,6 +5,7 @@ use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env::programs;
 use crate::error::{Error, Result};
+use crate::profile::edit::with_line_ends_of;
 use toml_edit::{Array, DocumentMut, Item, TableLike, value};
 
 const PROVIDER: &str = "credential-provider";
@@ -98,7 +99,7 @@ fn written(document: &DocumentMut, text: &Text) -> String {
     if !text.text().ends_with('\n') && new.ends_with('\n') {
         new.pop();
     }
-    new
+    with_line_ends_of(text.text(), new)
 }
 
 fn registries(document: &mut DocumentMut) -> impl Iterator<Item = (String, &mut dyn TableLike)> {

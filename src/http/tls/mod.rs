@@ -110,7 +110,9 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
         if let Err(cause) = connection.complete_io(&mut socket) {
-            if cause.kind() == std::io::ErrorKind::TimedOut {
+            let inner = cause.get_ref().and_then(|inner| inner.downcast_ref());
+            let timed_out = matches!(inner, Some(ureq::Error::Timeout(_)));
+            if timed_out || cause.kind() == std::io::ErrorKind::TimedOut {
                 return Err(ureq::Error::Timeout(ureq::Timeout::Connect));
             }
             return Err(ureq::Error::Io(std::io::Error::other(Handshake::new(
