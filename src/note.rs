@@ -1,7 +1,7 @@
 //! What is remembered of a profile without any secret: its store, its token's times, and what not to
 //! try again.
 
-use crate::clock::Epoch;
+use crate::clock::{self, Epoch};
 use crate::error::Error;
 use crate::profile::hash;
 use crate::secret::Secret;
@@ -67,10 +67,17 @@ impl Note {
     pub fn load(state: &Path, profile: &str) -> Self {
         let read = files::read(&path(state, profile)).ok().flatten();
         let note: Option<Self> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        note.unwrap_or_else(|| Self {
+        let mut note = note.unwrap_or_else(|| Self {
             profile: profile.to_owned(),
             ..Self::default()
-        })
+        });
+        // Ahead of the clock, which has gone back since: nobody waits until it is there again.
+        let is_ahead = |failure: &Failure| failure.at_ms > clock::now_millis();
+        if note.failure.as_ref().is_some_and(is_ahead) {
+            note.failure = None;
+            note.not_before = None;
+        }
+        note
     }
 
     /// Replaces the profile's note. After a power cut an older one will do.

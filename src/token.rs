@@ -9,7 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// The clock may go back this far before a token counts as from the future, in seconds.
-const CLOCK_STEP: Epoch = 60;
+pub const CLOCK_STEP: Epoch = 60;
 
 /// A token is renewed ahead of its end by at most this, in seconds (CONTRACT: 5 minutes).
 const MIN_TTL: Epoch = 300;

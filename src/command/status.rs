@@ -13,6 +13,7 @@ use crate::profile::config::Config;
 use crate::profile::{Profile, StoreChoice};
 use crate::secret::Secret;
 use crate::store::Backend;
+use crate::token::CLOCK_STEP;
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -85,7 +86,9 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         .unwrap_or_default();
     let now = clock::now();
     let overridden = env::token_override(&profile.name).is_some();
-    let expired = note.expires.is_some_and(|end| end <= now);
+    // Of what was written after now, the clock has gone back: it does not tell the time left.
+    let ahead = note.updated.is_some_and(|at| at - CLOCK_STEP > now);
+    let expired = ahead || note.expires.is_some_and(|end| end <= now);
     let standing = match () {
         () if overridden => "from the environment",
         () if note.ended.is_some() => "login needed",

@@ -166,14 +166,16 @@ fn cause(
     }
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), which is one of the server's clock.
 fn retry_after(reply: &http::Reply) -> Option<Duration> {
     let text = reply.retry_after.as_deref()?;
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let at = httpdate::parse_http_date(text).ok()?;
-    let now = UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
+    let theirs = reply.date.as_deref().map(httpdate::parse_http_date);
+    let ours = || UNIX_EPOCH + Duration::from_secs(crate::clock::now().unsigned_abs());
+    let now = theirs.and_then(Result::ok).unwrap_or_else(ours);
     Some(at.duration_since(now).unwrap_or_default())
 }
 
