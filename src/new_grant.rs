@@ -64,16 +64,17 @@ pub fn store(
     let old = holdings.record(profile).ok().flatten();
     let mut merged = Merged::new_grant(profile, old.as_ref(), granted, sent_at);
     merged.record.generation = merged.record.generation.max(holdings.note.generation + 1);
+    // Before the record: a kill in between must not leave the old grant's token in front of the new one.
+    holdings.store.ready(&profile.name)?;
+    forget(profile, holdings, old.as_ref());
     holdings.save(profile, &merged.record)?;
     let back = holdings.record(profile)?;
     if back.is_none_or(|back| back.generation != merged.record.generation) {
         return Err(forgetful(profile, holdings));
     }
     let token = merged.record.tokens.get(&profile.variant()).cloned();
-    holdings.cache(profile).forget();
-    if let Some(old) = &old {
-        holdings.forget(profile, old.tokens.keys());
-    }
+    // Once more: somebody may have read the old record meanwhile.
+    forget(profile, holdings, old.as_ref());
     holdings.note.begin_epoch();
     holdings.note.account = account;
     holdings.note_written(&merged.record, token.as_ref());
@@ -84,6 +85,14 @@ pub fn store(
         record: merged.record,
         token,
     })
+}
+
+/// Takes what is known of an earlier grant out of the kernel's cache.
+fn forget(profile: &Profile, holdings: &Holdings, old: Option<&Record>) {
+    holdings.cache(profile).forget();
+    if let Some(old) = old {
+        holdings.forget(profile, old.tokens.keys());
+    }
 }
 
 fn forgetful(profile: &Profile, holdings: &Holdings) -> Error {

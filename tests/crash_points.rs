@@ -1,0 +1,101 @@
+//! Killed at each system call that changes something: what is found afterwards is the state before or the
+//! state after, never a mixture.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use support::grants::renewable;
+use support::{Reply, Running, Sandbox, Server};
+
+/// What writes, renames and erases, on disk and in the kernel's keyring.
+const CHANGES: [&str; 7] = [
+    "write",
+    "fsync",
+    "rename",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "keyctl",
+];
+
+/// The access token says which refresh token it was given for.
+fn server() -> Server {
+    Server::start(|request| {
+        let refresh = request.form().remove("refresh_token").unwrap_or_default();
+        let body = format!(r#"{{"access_token":"for-{refresh}","expires_in":600}}"#);
+        Reply::json(200, body)
+    })
+}
+
+fn response(grant: &str) -> String {
+    format!(r#"{{"access_token":"for-{grant}","refresh_token":"{grant}","expires_in":600}}"#)
+}
+
+/// Runs the command again and again, each time killed before another system call that changes something,
+/// and looks what is found afterwards.
+fn killed_everywhere(sandbox: &Sandbox, args: &[&str], stdin: &str, found: &mut dyn FnMut(&str)) {
+    for call in CHANGES {
+        for n in 1.. {
+            sandbox.import(&response("old"));
+            let inject = format!("inject={call}:signal=KILL:when={n}");
+            let mut command = sandbox.program("strace", ["-qq", "-o", "/dev/null", "-e", &inject]);
+            command.arg(env!("CARGO_BIN_EXE_tokctl")).args(args);
+            let run = Running::start(command, Some(stdin.into())).wait();
+            if run.code == 0 {
+                break;
+            }
+            let place = format!("{call} {n}");
+            assert_eq!(run.code, -9, "{place}: {run:?}");
+            found(&grant(sandbox, &place));
+        }
+    }
+}
+
+/// The grant whose tokens are given out, stored and renewed ones alike; empty where a person has to log
+/// in.
+#[track_caller]
+fn grant(sandbox: &Sandbox, place: &str) -> String {
+    let stored = sandbox.run(["get", "p", "--offline"]);
+    let renewed = sandbox.run(["get", "p", "--force"]);
+    let agree = match renewed.code {
+        4 => stored.code != 0,
+        code => code == 0 && renewed.stderr.is_empty() && stored.stdout == renewed.stdout,
+    };
+    assert!(agree, "{place}: {stored:?}, {renewed:?}");
+    renewed.stdout.trim_end().replace("for-", "")
+}
+
+const STORES: [&str; 3] = [
+    "store = \"encrypted-file\"",
+    "store = \"encrypted-file\"\naccess_cache = \"none\"",
+    "store = \"plaintext\"",
+];
+
+/// In each store: how often the state before was found, and the state after; nothing else may be.
+#[track_caller]
+fn leaves(after: &str, args: &[&str], stdin: &str) {
+    for store in STORES {
+        let server = server();
+        let sandbox = Sandbox::new();
+        sandbox.config(&renewable(&server.url("/token"), store));
+        let (mut olds, mut news) = (0, 0);
+        killed_everywhere(&sandbox, args, stdin, &mut |found| {
+            assert!(found == "old" || found == after, "{found:?}");
+            olds += usize::from(found == "old");
+            news += usize::from(found == after);
+        });
+        assert!(olds > 0 && news > 2, "{store}: {olds}, {news}");
+    }
+}
+
+#[test]
+#[ignore = "needs strace, and a kernel keyring: tests/run installs it"]
+fn an_import_that_is_killed_anywhere_leaves_the_old_grant_or_the_new_one() {
+    leaves("new", &["import", "p"], &response("new"));
+}
+
+#[test]
+#[ignore = "needs strace, and a kernel keyring: tests/run installs it"]
+fn a_logout_that_is_killed_anywhere_leaves_the_grant_or_nothing() {
+    leaves("", &["logout", "p", "--no-revoke"], "");
+}
