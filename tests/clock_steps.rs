@@ -122,13 +122,9 @@ fn a_server_s_dates_are_those_of_its_own_clock() {
 
 /// What makes libfaketime read the clock's offset from a file, again at each look.
 fn with_changing_clock(sandbox: &Sandbox, args: &[&str]) -> Command {
-    let faketime = ["-f", "+0", "printenv", "LD_PRELOAD"];
-    let library = sandbox.program("faketime", faketime).output();
-    let library = library.expect("faketime is installed").stdout;
-    let library = String::from_utf8(library).expect("a path");
     let mut command = sandbox.command(args);
     command
-        .env("LD_PRELOAD", library.trim_end())
+        .env("LD_PRELOAD", sandbox.libfaketime())
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         .env("FAKETIME_NO_CACHE", "1")
         .env("FAKETIME_TIMESTAMP_FILE", sandbox.home().join("clock"));

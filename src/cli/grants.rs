@@ -18,6 +18,9 @@ pub struct Login {
     /// Wait for the browser's redirect, but open none
     #[arg(long, conflicts_with_all = ["device", "paste"])]
     pub no_browser: bool,
+    /// How long to wait for the browser to come back [default: 3m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
     /// Scopes instead of the profile's; +SCOPE adds to those that are granted and configured
     #[arg(long, value_name = "SCOPE")]
     pub scope: Vec<String>,

@@ -236,6 +236,7 @@ fn finish(global: &Global, profile: &Profile, asking: bool) -> Result<()> {
             device: false,
             paste: false,
             no_browser: false,
+            timeout: None,
             scope: Vec::new(),
         };
         // It says itself how the profile is used.

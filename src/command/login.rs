@@ -122,6 +122,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         profile: &asking,
         server: &server,
         credentials: &credentials,
+        patience: args.timeout.unwrap_or(login::PATIENCE),
     };
     let mut outcome = match way(args, profile, &server) {
         Way::Browser { open } => login.in_browser(open)?,

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
-/// How long a person may take at the browser.
+/// How long a person may take at the browser, unless the command line says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// After this a person is not busy with consent any more, but with a page that says something else.
@@ -49,6 +49,8 @@ pub struct Login<'a> {
     pub profile: &'a Profile,
     pub server: &'a Metadata,
     pub credentials: &'a Credentials,
+    /// How long the browser is waited for.
+    pub patience: Duration,
 }
 
 /// What a login brought.
@@ -97,7 +99,7 @@ impl Login<'_> {
                 }
             });
         }
-        let deadline = Deadline::after(PATIENCE);
+        let deadline = Deadline::after(self.patience);
         let mut strangers = 0;
         let _waiting = ui::waiting("waiting for the browser to come back");
         while let Some(arrival) = self.next(&listener, &attempt, deadline) {
@@ -119,7 +121,7 @@ impl Login<'_> {
 
     /// The next redirect. Who waits for long is told what the server's own page may complain of.
     fn next(&self, listener: &Listener, attempt: &Attempt, end: Deadline) -> Option<Arrival> {
-        let waited = PATIENCE.saturating_sub(end.left());
+        let waited = self.patience.saturating_sub(end.left());
         if let Some(early) = EARLY.checked_sub(waited).filter(|left| !left.is_zero()) {
             if let Some(arrival) = listener.next(Deadline::after(early)) {
                 return Some(arrival);
@@ -134,7 +136,7 @@ impl Login<'_> {
 
     fn nobody_came(&self, attempt: &Attempt, strangers: usize) -> Error {
         let name = &self.profile.name;
-        let patience = PATIENCE.as_secs();
+        let patience = self.patience.as_secs();
         let others = match strangers {
             0 => String::new(),
             _ => format!(

@@ -328,8 +328,13 @@ fn purpose(account: &str) -> String {
 
 fn folder_ready(folder: &Path) -> Result<()> {
     files::sweep(folder);
-    files::ensure_dir(folder)
-        .map_err(|cause| unavailable(format!("{}: {}", folder.display(), io_cause(&cause))))
+    files::ensure_dir(folder).map_err(|cause| {
+        unavailable(format!(
+            "{} cannot be written: {}",
+            folder.display(),
+            io_cause(&cause)
+        ))
+    })
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {

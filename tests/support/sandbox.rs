@@ -117,6 +117,17 @@ impl Sandbox {
         command
     }
 
+    /// The library that gives a program another clock, to be preloaded: `faketime` itself would stay beside
+    /// the program as its parent.
+    #[track_caller]
+    pub fn libfaketime(&self) -> String {
+        let words = ["-f", "+0", "printenv", "LD_PRELOAD"];
+        let library = self.program("faketime", words).output();
+        let library = library.expect("faketime is installed").stdout;
+        let library = String::from_utf8(library).expect("a path");
+        library.trim_end().to_owned()
+    }
+
     #[track_caller]
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Run {
         Running::start(self.command(args), None).wait()
