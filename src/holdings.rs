@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::note::Note;
 use crate::profile::{Profile, StoreChoice, hash};
 use crate::secret::Secret;
-use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel};
+use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel, probe_account};
 use crate::token::{Record, Token};
 use crate::ui;
 use std::io::{Seek, SeekFrom, Write};
@@ -200,6 +200,8 @@ impl Holdings {
         let stored = self.store.erase(&profile.name)?;
         // A login that was begun and not ended is not to be ended any more.
         self.store.erase(&pending_login(&profile.name))?;
+        // Of a login that was killed while it tried the store.
+        self.store.erase(&probe_account(&profile.name))?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.has_token;
         // A client secret that is kept in the store stays, and with it the store is still settled. The

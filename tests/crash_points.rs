@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::path::PathBuf;
+
 use support::grants::renewable;
-use support::{Reply, Running, Sandbox, Server};
+use support::sandbox::files;
+use support::{Reply, Run, Running, Sandbox, Server};
 
 /// What writes, renames and erases, on disk and in the kernel's keyring.
 const CHANGES: [&str; 7] = [
@@ -37,10 +40,7 @@ fn killed_everywhere(sandbox: &Sandbox, args: &[&str], stdin: &str, found: &mut 
     for call in CHANGES {
         for n in 1.. {
             sandbox.import(&response("old"));
-            let inject = format!("inject={call}:signal=KILL:when={n}");
-            let mut command = sandbox.program("strace", ["-qq", "-o", "/dev/null", "-e", &inject]);
-            command.arg(env!("CARGO_BIN_EXE_tokctl")).args(args);
-            let run = Running::start(command, Some(stdin.into())).wait();
+            let run = killed_at(sandbox, call, n, args, stdin);
             if run.code == 0 {
                 break;
             }
@@ -49,6 +49,14 @@ fn killed_everywhere(sandbox: &Sandbox, args: &[&str], stdin: &str, found: &mut 
             found(&grant(sandbox, &place));
         }
     }
+}
+
+/// Kills a command before its n-th such call.
+fn killed_at(sandbox: &Sandbox, call: &str, n: usize, args: &[&str], stdin: &str) -> Run {
+    let inject = format!("inject={call}:signal=KILL:when={n}");
+    let mut command = sandbox.program("strace", ["-qq", "-o", "/dev/null", "-e", &inject]);
+    command.arg(env!("CARGO_BIN_EXE_tokctl")).args(args);
+    Running::start(command, Some(stdin.into())).wait()
 }
 
 /// The grant whose tokens are given out, stored and renewed ones alike; empty where a person has to log
@@ -98,4 +106,32 @@ fn an_import_that_is_killed_anywhere_leaves_the_old_grant_or_the_new_one() {
 #[ignore = "needs strace, and a kernel keyring: tests/run installs it"]
 fn a_logout_that_is_killed_anywhere_leaves_the_grant_or_nothing() {
     leaves("", &["logout", "p", "--no-revoke"], "");
+}
+
+#[test]
+#[ignore = "needs strace: tests/run installs it"]
+fn a_logout_removes_what_a_login_left_that_was_killed_anywhere() {
+    for (store, folder) in [("plaintext", "plaintext"), ("encrypted-file", "records")] {
+        let sandbox = Sandbox::new();
+        sandbox.config(&format!(
+            "[profile.p]\nclient_id = \"c\"\nstore = \"{store}\"\naccess_cache = \"none\"\n\
+             authorization_endpoint = \"http://127.0.0.1:9/a\"\ntoken_endpoint = \"http://127.0.0.1:9/t\"\n"
+        ));
+        let mut left = 0;
+        for call in CHANGES {
+            for n in 1.. {
+                let login = killed_at(&sandbox, call, n, &["login", "p", "--paste"], "");
+                // Begun, and the address shown.
+                if login.code == 4 {
+                    break;
+                }
+                assert_eq!(login.code, -9, "{call} {n}: {login:?}");
+                let folder = sandbox.state_dir().join("tokctl").join(folder);
+                left += files(&folder).len();
+                assert_eq!(sandbox.run(["logout", "p"]).code, 0, "{call} {n}");
+                assert_eq!(files(&folder), Vec::<PathBuf>::new(), "{call} {n}");
+            }
+        }
+        assert!(left > 3, "{left}");
+    }
 }

@@ -271,7 +271,7 @@ impl Store {
 
     /// Writes an entry beside a profile's own, reads it back and erases it; whether it came back.
     pub fn round_trip(&mut self, profile: &str) -> Result<bool> {
-        let account = format!("probe/{profile}");
+        let account = probe_account(profile);
         let probe = b"{}";
         self.ready(&account)?;
         self.save(&account, probe)?;
@@ -308,6 +308,11 @@ pub fn try_keyring(deadline: Deadline) -> Result<&'static str> {
     }
     let what = format!("the keyring ({name}) does not give back what it was given");
     Err(unavailable(what).hint("choose another store: store = \"encrypted-file\""))
+}
+
+/// The account with which a store is tried for a profile; a profile's name has no slash.
+pub fn probe_account(profile: &str) -> String {
+    format!("probe/{profile}")
 }
 
 /// Which file holds an account's record.
