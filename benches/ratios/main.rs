@@ -5,16 +5,24 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../tests/support/mod.rs"]
 mod support;
+
+mod cached;
+mod counts;
+mod table;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{GnomeKeyring, OidcProvider, Reply, Sandbox, Server, SessionBus};
+use table::{compare, heading, millis};
 
 const ROUNDS: usize = 300;
+/// The profiles that are measured here.
+const SEVEN: usize = 7;
+
 const SERVER_TAKES: Duration = Duration::from_millis(500);
 
 fn main() {
@@ -33,14 +41,29 @@ fn main() {
 
     let mut sandbox = Sandbox::new();
     sandbox.env("SECRET", "cc-post-secret");
-    sandbox.config(&config(&token, &tls_token, 0));
+    sandbox.config(&config(&token, &tls_token, SEVEN));
     resident_memory(&sandbox);
     let bus = SessionBus::start(&sandbox.runtime_dir());
     let _keyring = GnomeKeyring::start(&bus, sandbox.home(), Some("password"));
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
-    cached(&sandbox, &bus, &empty);
-    helpers(&sandbox);
-    many_profiles(&sandbox, &empty, &config(&token, &tls_token, 1000));
+    let others = |profiles| {
+        let mut sandbox = Sandbox::new();
+        sandbox.env("SECRET", "cc-post-secret");
+        sandbox.config(&config(&token, &tls_token, profiles));
+        sandbox
+    };
+    let (one, many) = (others(1), others(SEVEN + 1000));
+    cached::stores(&sandbox, &bus, &empty);
+    cached::others(&sandbox, &token);
+    cached::helpers(&sandbox);
+    let rows = [
+        ("1 profile", &one),
+        ("7 profiles", &sandbox),
+        ("1,007 profiles", &many),
+    ];
+    cached::profiles(&rows, &empty);
+    cached::sizes(&empty);
+    counts::show(&sandbox, &many, &empty);
     cold(&sandbox, &minimal, &token, &tls_token);
 
     heading("refresh with rotation, against a minimal ureq program's POST");
@@ -79,72 +102,6 @@ fn resident_memory(sandbox: &Sandbox) {
     row("get over http, then from the store");
     sandbox.run(["get", "tls"]);
     row("get over https");
-}
-
-fn cached(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
-    for profile in ["kernel", "keyring", "file", "plain"] {
-        sandbox.run(["get", profile]);
-    }
-    heading("cached get, against an empty Rust program");
-    let secret_tool = || {
-        let mut command = bus.command("secret-tool");
-        command.args(["lookup", "service", "tokctl", "account", "keyring"]);
-        command
-    };
-    compare(
-        ROUNDS,
-        &[
-            ("empty program", &|| Command::new(empty)),
-            ("keyring, kernel cache in front", &|| {
-                sandbox.command(["get", "kernel"])
-            }),
-            ("encrypted file alone", &|| sandbox.command(["get", "file"])),
-            ("plain file alone", &|| sandbox.command(["get", "plain"])),
-            ("Secret Service alone", &|| {
-                sandbox.command(["get", "keyring"])
-            }),
-            ("secret-tool lookup", &secret_tool),
-        ],
-    );
-}
-
-fn helpers(sandbox: &Sandbox) {
-    heading("a helper's cached answer, against a cached get");
-    let kubectl = || {
-        let mut command = sandbox.command(["helper", "kubectl", "kernel"]);
-        let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"}"#;
-        command.env("KUBERNETES_EXEC_INFO", info);
-        command
-    };
-    compare(
-        ROUNDS,
-        &[
-            ("get", &|| sandbox.command(["get", "kernel"])),
-            ("helper kubectl PROFILE", &kubectl),
-            ("helper terraform PROFILE get HOST", &|| {
-                sandbox.command(["helper", "terraform", "kernel", "get", "app.example"])
-            }),
-            ("helper terraform get HOST", &|| {
-                sandbox.command(["helper", "terraform", "get", "app.example"])
-            }),
-        ],
-    );
-}
-
-fn many_profiles(sandbox: &Sandbox, empty: &Path, config: &str) {
-    heading("cached get, by the number of profiles in the configuration");
-    let mut many = Sandbox::new();
-    many.env("SECRET", "cc-post-secret");
-    many.config(config);
-    many.run(["get", "kernel"]);
-    compare(
-        ROUNDS,
-        &[
-            ("empty program", &|| Command::new(empty)),
-            ("7 profiles", &|| sandbox.command(["get", "kernel"])),
-            ("1,007 profiles", &|| many.command(["get", "kernel"])),
-        ],
-    );
 }
 
 fn cold(sandbox: &Sandbox, minimal: &Path, token: &str, tls_token: &str) {
@@ -203,78 +160,57 @@ fn crowds(sandbox: &Sandbox) {
     );
 }
 
-fn config(token: &str, tls: &str, more: usize) -> String {
+/// So many profiles, at least one.
+fn config(token: &str, tls: &str, profiles: usize) -> String {
     let profile = |name: &str, endpoint: &str, rest: &str| {
         format!(
             "[profile.{name}]\ntoken_endpoint = \"{endpoint}\"\nclient_id = \"cc-post\"\nclient_auth = \"client_secret_post\"\n\
              client_secret = {{ env = \"SECRET\" }}\n{rest}\n"
         )
     };
-    let mut text = [
+    let mut all = vec![
         profile("kernel", token, "hosts = [\"https://app.example\"]"),
-        profile("keyring", token, "store = \"keyring\"\naccess_cache = \"none\""),
-        profile("file", token, "store = \"encrypted-file\"\naccess_cache = \"none\""),
-        profile("plain", token, "store = \"plaintext\"\naccess_cache = \"none\""),
-        profile("none", token, "store = \"none\""),
-        profile("tls", tls, &format!("store = \"none\"\nca_file = \"{}\"", OidcProvider::ca_file().display())),
-        format!("[profile.refresh]\ntoken_endpoint = \"{token}\"\nclient_id = \"pkce\"\ngrant = \"refresh_token\"\n"),
-    ]
-    .concat();
-    for n in 0..more {
-        text.push_str(&profile(
-            &format!("more-{n}"),
+        profile(
+            "keyring",
             token,
-            "scope = [\"read\", \"write\"]",
-        ));
+            "store = \"keyring\"\naccess_cache = \"none\"",
+        ),
+        profile(
+            "file",
+            token,
+            "store = \"encrypted-file\"\naccess_cache = \"none\"",
+        ),
+        profile(
+            "plain",
+            token,
+            "store = \"plaintext\"\naccess_cache = \"none\"",
+        ),
+        profile("none", token, "store = \"none\""),
+        profile(
+            "tls",
+            tls,
+            &format!(
+                "store = \"none\"\nca_file = \"{}\"",
+                OidcProvider::ca_file().display()
+            ),
+        ),
+        format!(
+            "[profile.refresh]\ntoken_endpoint = \"{token}\"\nclient_id = \"pkce\"\ngrant = \"refresh_token\"\n"
+        ),
+    ];
+    assert_eq!(all.len(), SEVEN);
+    all.truncate(profiles);
+    for n in all.len()..profiles {
+        let name = format!("more-{n}");
+        all.push(profile(&name, token, "scope = [\"read\", \"write\"]"));
     }
-    text
+    all.concat()
 }
 
 fn call(program: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args);
     command
-}
-
-fn heading(text: &str) {
-    println!("\n{text}");
-}
-
-type Make<'a> = &'a dyn Fn() -> Command;
-
-/// Runs the commands in turn and prints each one's median and its ratio to the first.
-fn compare(rounds: usize, commands: &[(&str, Make<'_>)]) {
-    let mut times = vec![Vec::with_capacity(rounds); commands.len()];
-    for round in 0..rounds + 10 {
-        for ((name, make), times) in commands.iter().zip(&mut times) {
-            let mut command = make();
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let start = Instant::now();
-            let status = command.status().expect("the program starts");
-            let took = start.elapsed();
-            assert!(status.success(), "{name}: {status}");
-            // The first rounds warm the caches.
-            if round >= 10 {
-                times.push(took);
-            }
-        }
-    }
-    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
-    for ((name, _), median) in commands.iter().zip(&medians) {
-        println!("{name:<40}{median:>9.2} ms {:>7.2} x", median / medians[0]);
-    }
-}
-
-fn median(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    millis(times[times.len() / 2])
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }
 
 /// Starts 200 calls and waits for all: the wall time.

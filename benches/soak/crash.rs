@@ -131,6 +131,10 @@ fn rounds_of(case: &mut Case<'_>, rounds: u32) -> Figures {
     figures.leftovers = case.home.leftovers().len();
     figures.reused = case.reused();
     case.log_out();
-    figures.remains = case.home.remains().len();
+    let remains = case.home.remains();
+    if !remains.is_empty() {
+        case.say(&format!("a logout leaves {remains:?}"));
+    }
+    figures.remains = remains.len();
     figures
 }

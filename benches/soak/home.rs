@@ -87,13 +87,16 @@ impl Home {
         remains
     }
 
-    /// How many items the keyring has for `p`.
-    pub fn items(&self) -> usize {
+    /// How many items the keyring has: for `p`, for a login that was begun, and for trying the keyring.
+    fn items(&self) -> usize {
         let Some((_, bus)) = &self.daemons else {
             return 0;
         };
-        let attributes = ["search", "--all", "service", "tokctl", "account", "p"];
-        let found = bus.secret_tool(&attributes, "").unwrap_or_default();
-        found.lines().filter(|line| line.starts_with("[/")).count()
+        let items = |account| {
+            let attributes = ["search", "--all", "service", "tokctl", "account", account];
+            let found = bus.secret_tool(&attributes, "").unwrap_or_default();
+            found.lines().filter(|line| line.starts_with("[/")).count()
+        };
+        ["p", "login/p", "probe/p"].into_iter().map(items).sum()
     }
 }

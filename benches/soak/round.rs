@@ -242,7 +242,7 @@ impl<'a> Case<'a> {
     }
 
     #[expect(clippy::print_stderr, reason = "stdout has the figures")]
-    fn say(&self, what: &str) {
+    pub fn say(&self, what: &str) {
         eprintln!("{:?}: {what}", self.verb);
     }
 

@@ -1,0 +1,183 @@
+//! A token that is there: by store, helper, number of profiles and size, and what others take for it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::ROUNDS;
+use super::support::{Sandbox, SessionBus};
+use super::table::{compare, heading};
+
+/// In bytes. A key of the kernel's keyring has room for 32 KB.
+const SIZES: [usize; 4] = [100, 1_000, 4_000, 16_000];
+
+pub fn stores(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
+    for profile in ["kernel", "keyring", "file", "plain"] {
+        sandbox.run(["get", profile]);
+    }
+    heading("cached get, against an empty Rust program");
+    let secret_tool = || {
+        let mut command = bus.command("secret-tool");
+        command.args(["lookup", "service", "tokctl", "account", "keyring"]);
+        command
+    };
+    compare(
+        ROUNDS,
+        &[
+            ("empty program", &|| Command::new(empty)),
+            ("keyring, kernel cache in front", &|| {
+                sandbox.command(["get", "kernel"])
+            }),
+            ("encrypted file alone", &|| sandbox.command(["get", "file"])),
+            ("plain file alone", &|| sandbox.command(["get", "plain"])),
+            ("Secret Service alone", &|| {
+                sandbox.command(["get", "keyring"])
+            }),
+            ("secret-tool lookup", &secret_tool),
+        ],
+    );
+}
+
+/// What people have instead: a new token for each call, or one in a password store.
+pub fn others(sandbox: &Sandbox, token: &str) {
+    heading("a token for a script, against a cached get");
+    let curl = format!(
+        "curl -sS -d grant_type=client_credentials -d client_id=cc-post -d client_secret=\"$SECRET\" {token} | \
+         jq -er .access_token"
+    );
+    let pass = PasswordStore::new(sandbox);
+    compare(
+        ROUNDS / 3,
+        &[
+            ("get", &|| sandbox.command(["get", "kernel"])),
+            ("pass show", &|| pass.command("pass", &["show", "token"])),
+            ("curl | jq, a new token on loopback", &|| {
+                sandbox.program("sh", ["-c", &curl])
+            }),
+        ],
+    );
+}
+
+/// A token in pass, whose key has no passphrase.
+struct PasswordStore<'a> {
+    sandbox: &'a Sandbox,
+    keys: PathBuf,
+}
+
+impl<'a> PasswordStore<'a> {
+    fn new(sandbox: &'a Sandbox) -> Self {
+        let marker = sandbox.write("gnupg/common.conf", "");
+        let keys = marker.parent().expect("it has one").to_owned();
+        let store = Self { sandbox, keys };
+        let make = [
+            "--batch",
+            "--passphrase",
+            "",
+            "--quick-gen-key",
+            "bench",
+            "default",
+            "default",
+            "never",
+        ];
+        store.run("gpg", &make);
+        store.run("pass", &["init", "bench"]);
+        store.run("sh", &["-c", "echo a-token | pass insert -e token"]);
+        store
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = self.sandbox.program(program, args);
+        command.env("GNUPGHOME", &self.keys);
+        command
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let output = self.command(program, args).stdin(Stdio::null()).output();
+        let output = output.expect("pass and gpg are installed");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for PasswordStore<'_> {
+    fn drop(&mut self) {
+        self.run("gpgconf", &["--kill", "gpg-agent"]);
+    }
+}
+
+pub fn helpers(sandbox: &Sandbox) {
+    heading("a helper's cached answer, against a cached get");
+    let kubectl = || {
+        let mut command = sandbox.command(["helper", "kubectl", "kernel"]);
+        let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential"}"#;
+        command.env("KUBERNETES_EXEC_INFO", info);
+        command
+    };
+    compare(
+        ROUNDS,
+        &[
+            ("get", &|| sandbox.command(["get", "kernel"])),
+            ("helper kubectl PROFILE", &kubectl),
+            ("helper terraform PROFILE get HOST", &|| {
+                sandbox.command(["helper", "terraform", "kernel", "get", "app.example"])
+            }),
+            ("helper terraform get HOST", &|| {
+                sandbox.command(["helper", "terraform", "get", "app.example"])
+            }),
+        ],
+    );
+}
+
+/// Each sandbox has so many profiles, of which `kernel` is the first.
+pub fn profiles(rows: &[(&str, &Sandbox)], empty: &Path) {
+    heading("cached get, by the number of profiles in the configuration");
+    for (_, sandbox) in rows {
+        sandbox.run(["get", "kernel"]);
+    }
+    let makes: Vec<_> = rows
+        .iter()
+        .map(|(name, sandbox)| (*name, || sandbox.command(["get", "kernel"])))
+        .collect();
+    let program = || Command::new(empty);
+    let mut commands: Vec<(&str, &dyn Fn() -> Command)> = vec![("empty program", &program)];
+    for (name, make) in &makes {
+        commands.push((name, make));
+    }
+    compare(ROUNDS, &commands);
+}
+
+/// From the kernel and from the encrypted file.
+pub fn sizes(empty: &Path) {
+    heading("cached get, by the size of the token in bytes");
+    let sandbox = Sandbox::new();
+    let mut config = String::new();
+    let mut names = Vec::new();
+    for size in SIZES {
+        for (short, name, keys) in [
+            ("kernel", "kernel", ""),
+            ("file", "encrypted file", "access_cache = \"none\"\n"),
+        ] {
+            config += &format!(
+                "[profile.{short}-{size}]\ntoken_endpoint = \"http://127.0.0.1:9/\"\nclient_id = \"c\"\n\
+                 grant = \"refresh_token\"\nstore = \"encrypted-file\"\n{keys}"
+            );
+            names.push((format!("{name}, {size}"), format!("{short}-{size}"), size));
+        }
+    }
+    sandbox.config(&config);
+    for (_, profile, size) in &names {
+        let token = "t".repeat(*size);
+        let response =
+            format!(r#"{{"access_token":"{token}","refresh_token":"r","expires_in":3600}}"#);
+        let run = sandbox.run_with_stdin(["import", profile], response);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let makes: Vec<_> = names
+        .iter()
+        .map(|(name, profile, _)| (name, || sandbox.command(["get", profile])))
+        .collect();
+    let program = || Command::new(empty);
+    let mut commands: Vec<(&str, &dyn Fn() -> Command)> = vec![("empty program", &program)];
+    for (name, make) in &makes {
+        commands.push((name, make));
+    }
+    compare(ROUNDS, &commands);
+}
