@@ -171,3 +171,20 @@ fn a_thousand_other_profiles_cost_no_system_call() {
     let many_for_git = Calls::of(&sandbox, &["helper", "git", "get"], REQUEST, "at-budget\n");
     assert_eq!(many_for_git.counts(), few_for_git.counts());
 }
+
+/// Also at the edge of what is read at first, and far beyond it.
+#[test]
+#[ignore = "needs a kernel keyring: tests/run has it"]
+fn a_token_of_any_size_comes_back_from_the_kernel() {
+    let sandbox = Sandbox::new();
+    sandbox.config(&renewable("http://127.0.0.1:9/token", HOSTS));
+    for size in [1, 3_000, 16_000].into_iter().chain(4_020..4_060) {
+        let token = "t".repeat(size);
+        sandbox.import(&format!(
+            r#"{{"access_token":"{token}","refresh_token":"rt","expires_in":120}}"#
+        ));
+        // Then nothing else can answer.
+        fs::remove_file(sandbox.record()).expect("there is a record");
+        sandbox.run(["get", "p"]).ok(&format!("{token}\n"));
+    }
+}

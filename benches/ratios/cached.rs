@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::ROUNDS;
 use super::support::{Sandbox, SessionBus};
-use super::table::{compare, heading};
+use super::table::{Make, compare, heading};
 
 /// In bytes. A key of the kernel's keyring has room for 32 KB.
 const SIZES: [usize; 4] = [100, 1_000, 4_000, 16_000];
@@ -37,7 +37,8 @@ pub fn stores(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
     );
 }
 
-/// What people have instead: a new token for each call, or one in a password store.
+/// What people have instead: a token in a password store, another program of this kind where it is
+/// installed, a new token for each call.
 pub fn others(sandbox: &Sandbox, token: &str) {
     heading("a token for a script, against a cached get");
     let curl = format!(
@@ -45,16 +46,37 @@ pub fn others(sandbox: &Sandbox, token: &str) {
          jq -er .access_token"
     );
     let pass = PasswordStore::new(sandbox);
-    compare(
-        ROUNDS / 3,
-        &[
-            ("get", &|| sandbox.command(["get", "kernel"])),
-            ("pass show", &|| pass.command("pass", &["show", "token"])),
-            ("curl | jq, a new token on loopback", &|| {
-                sandbox.program("sh", ["-c", &curl])
-            }),
-        ],
+    let get = || sandbox.command(["get", "kernel"]);
+    let show = || pass.command("pass", &["show", "token"]);
+    let anew = || sandbox.program("sh", ["-c", &curl]);
+    let other = || sandbox.program("ortie", ["token", "show", "-a", "bench"]);
+    let mut commands: Vec<(&str, Make<'_>)> = vec![("get", &get)];
+    if has_ortie(sandbox, token) {
+        commands.push(("ortie token show, from a plain file", &other));
+    }
+    commands.push(("pass show", &show));
+    commands.push(("curl | jq, a new token on loopback", &anew));
+    compare(ROUNDS / 3, &commands);
+}
+
+/// ortie has its tokens read and written by commands of one's own; `cargo install ortie` brings it.
+fn has_ortie(sandbox: &Sandbox, token: &str) -> bool {
+    let file = sandbox.home().join("ortie.json");
+    let file = file.display();
+    let config = format!(
+        "[accounts.bench]\ngrant = \"client-credentials\"\nclient-id = \"cc-basic\"\n\
+         client-secret.raw = \"cc-basic-secret\"\nendpoints.token = \"{token}\"\nscopes = []\n\
+         storage.read.command = [\"cat\", \"{file}\"]\nstorage.write.command = \"cat > {file}\"\n"
     );
+    sandbox.write("config/ortie/config.toml", config);
+    let got = sandbox
+        .program("ortie", ["auth", "get", "-a", "bench"])
+        .output();
+    let Ok(got) = got else {
+        return false;
+    };
+    assert!(got.status.success(), "{got:?}");
+    true
 }
 
 /// A token in pass, whose key has no passphrase.
@@ -137,7 +159,7 @@ pub fn profiles(rows: &[(&str, &Sandbox)], empty: &Path) {
         .map(|(name, sandbox)| (*name, || sandbox.command(["get", "kernel"])))
         .collect();
     let program = || Command::new(empty);
-    let mut commands: Vec<(&str, &dyn Fn() -> Command)> = vec![("empty program", &program)];
+    let mut commands: Vec<(&str, Make<'_>)> = vec![("empty program", &program)];
     for (name, make) in &makes {
         commands.push((name, make));
     }
@@ -175,7 +197,7 @@ pub fn sizes(empty: &Path) {
         .map(|(name, profile, _)| (name, || sandbox.command(["get", profile])))
         .collect();
     let program = || Command::new(empty);
-    let mut commands: Vec<(&str, &dyn Fn() -> Command)> = vec![("empty program", &program)];
+    let mut commands: Vec<(&str, Make<'_>)> = vec![("empty program", &program)];
     for (name, make) in &makes {
         commands.push((name, make));
     }

@@ -31,6 +31,10 @@ mod platform {
     /// The largest payload of a `user` key (keyrings(7)).
     const MAX_PAYLOAD: usize = 32_767;
 
+    /// Room for nearly every token. It is wiped after use, which for the largest payload would take a sixth of
+    /// all that a cached answer takes.
+    const USUAL_PAYLOAD: usize = 4_096;
+
     fn ring() -> Option<KeyRing> {
         KeyRing::from_special_id(KeyRingIdentifier::User, false).ok()
     }
@@ -62,10 +66,16 @@ mod platform {
 
     pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let key = ring()?.search(name).ok()?;
-        let mut bytes = Zeroizing::new(vec![0; MAX_PAYLOAD]);
-        let length = key.read(&mut *bytes).ok()?;
-        bytes.truncate(length);
-        Some(bytes)
+        for room in [USUAL_PAYLOAD, MAX_PAYLOAD] {
+            let mut bytes = Zeroizing::new(vec![0; room]);
+            // All that there is, also if there is no room for it (keyctl(2)).
+            let length = key.read(&mut *bytes).ok()?;
+            if length <= room {
+                bytes.truncate(length);
+                return Some(bytes);
+            }
+        }
+        None
     }
 
     pub fn forget(name: &str) -> Option<()> {
