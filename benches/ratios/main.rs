@@ -39,20 +39,13 @@ fn main() {
 
     let (token, tls_token) = (provider.at("/token"), tls.at("/token"));
 
-    let mut sandbox = Sandbox::new();
-    sandbox.env("SECRET", "cc-post-secret");
-    sandbox.config(&config(&token, &tls_token, SEVEN));
+    let mut sandbox = home(&config(&token, &tls_token, SEVEN));
     resident_memory(&sandbox);
     let bus = SessionBus::start(&sandbox.runtime_dir());
     let _keyring = GnomeKeyring::start(&bus, sandbox.home(), Some("password"));
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
-    let others = |profiles| {
-        let mut sandbox = Sandbox::new();
-        sandbox.env("SECRET", "cc-post-secret");
-        sandbox.config(&config(&token, &tls_token, profiles));
-        sandbox
-    };
-    let (one, many) = (others(1), others(SEVEN + 1000));
+    let with_profiles = |n| home(&config(&token, &tls_token, n));
+    let (one, many) = (with_profiles(1), with_profiles(SEVEN + 1000));
     cached::stores(&sandbox, &bus, &empty);
     cached::others(&sandbox, &token);
     cached::helpers(&sandbox);
@@ -65,25 +58,35 @@ fn main() {
     cached::sizes(&empty);
     counts::show(&sandbox, &many, &empty);
     cold(&sandbox, &minimal, &token, &tls_token);
-
-    heading("refresh with rotation, against a minimal ureq program's POST");
     let tokens = provider.login("pkce").to_string();
     sandbox.run_with_stdin(["import", "refresh"], tokens.as_bytes());
-    compare(
-        ROUNDS / 3,
-        &[
-            ("minimal program, http", &|| call(&minimal, &[&token])),
-            ("tokctl get --force", &|| {
-                sandbox.command(["get", "refresh", "--force"])
-            }),
-        ],
-    );
+    refresh(&sandbox, &minimal, &token);
     crowds(&sandbox);
 
     heading("size");
     let binary = Path::new(env!("CARGO_BIN_EXE_tokctl"));
     let bytes = binary.metadata().expect("the binary is there").len();
     println!("{:<40}{:>9} KB", "binary", bytes / 1000);
+}
+
+fn refresh(sandbox: &Sandbox, minimal: &Path, token: &str) {
+    heading("refresh with rotation, against a minimal ureq program's POST");
+    compare(
+        ROUNDS / 3,
+        &[
+            ("minimal program, http", &|| call(minimal, &[token])),
+            ("tokctl get --force", &|| {
+                sandbox.command(["get", "refresh", "--force"])
+            }),
+        ],
+    );
+}
+
+fn home(config: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.env("SECRET", "cc-post-secret");
+    sandbox.config(config);
+    sandbox
 }
 
 /// The largest resident set of the children so far: measured before anything larger has run.
@@ -162,38 +165,15 @@ fn crowds(sandbox: &Sandbox) {
 
 /// So many profiles, at least one.
 fn config(token: &str, tls: &str, profiles: usize) -> String {
-    let profile = |name: &str, endpoint: &str, rest: &str| {
-        format!(
-            "[profile.{name}]\ntoken_endpoint = \"{endpoint}\"\nclient_id = \"cc-post\"\nclient_auth = \"client_secret_post\"\n\
-             client_secret = {{ env = \"SECRET\" }}\n{rest}\n"
-        )
-    };
+    let ca_file = OidcProvider::ca_file();
+    let tls_keys = format!("store = \"none\"\nca_file = \"{}\"", ca_file.display());
     let mut all = vec![
         profile("kernel", token, "hosts = [\"https://app.example\"]"),
-        profile(
-            "keyring",
-            token,
-            "store = \"keyring\"\naccess_cache = \"none\"",
-        ),
-        profile(
-            "file",
-            token,
-            "store = \"encrypted-file\"\naccess_cache = \"none\"",
-        ),
-        profile(
-            "plain",
-            token,
-            "store = \"plaintext\"\naccess_cache = \"none\"",
-        ),
+        profile("keyring", token, &alone("keyring")),
+        profile("file", token, &alone("encrypted-file")),
+        profile("plain", token, &alone("plaintext")),
         profile("none", token, "store = \"none\""),
-        profile(
-            "tls",
-            tls,
-            &format!(
-                "store = \"none\"\nca_file = \"{}\"",
-                OidcProvider::ca_file().display()
-            ),
-        ),
+        profile("tls", tls, &tls_keys),
         format!(
             "[profile.refresh]\ntoken_endpoint = \"{token}\"\nclient_id = \"pkce\"\ngrant = \"refresh_token\"\n"
         ),
@@ -205,6 +185,18 @@ fn config(token: &str, tls: &str, profiles: usize) -> String {
         all.push(profile(&name, token, "scope = [\"read\", \"write\"]"));
     }
     all.concat()
+}
+
+fn profile(name: &str, endpoint: &str, keys: &str) -> String {
+    format!(
+        "[profile.{name}]\ntoken_endpoint = \"{endpoint}\"\nclient_id = \"cc-post\"\n\
+         client_auth = \"client_secret_post\"\nclient_secret = {{ env = \"SECRET\" }}\n{keys}\n"
+    )
+}
+
+/// A store with nothing in front of it.
+fn alone(store: &str) -> String {
+    format!("store = \"{store}\"\naccess_cache = \"none\"")
 }
 
 fn call(program: &Path, args: &[&str]) -> Command {

@@ -1,6 +1,7 @@
 //! 500 processes at a time ask for tokens of ten profiles, of a server that fails or is late every third time.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -199,60 +200,59 @@ fn lost(sandbox: &Sandbox, door: &Door) -> usize {
     (0..PROFILES).filter(|n| !works(*n)).count()
 }
 
+/// Prints the figures; how often something was not as the model has it.
 #[expect(clippy::print_stderr, reason = "stdout has the figures")]
 fn show(door: &Door, mut ends: Ends, elapsed: Duration, lost: usize) -> u32 {
+    for what in &ends.wrong {
+        eprintln!("{what}");
+    }
+    println!(
+        "\n{PROCESSES} processes at a time on {PROFILES} profiles with tokens of {LIVES:?}, for {elapsed:.0?}\n"
+    );
+    ends.took.sort_unstable();
+    let (median, worst) = (
+        ends.took[ends.took.len() / 2],
+        ends.took[ends.took.len() - 1],
+    );
+    row("processes", &ends.took.len());
+    for (code, count) in &ends.codes {
+        row(&format!("  exit {code}"), count);
+    }
+    row(
+        "median and worst time",
+        &format!("{median:.2?} {worst:.2?}"),
+    );
+    let excess = show_requests(door, elapsed);
+    row("wrong tokens, exit codes or times", &ends.wrong.len());
+    row("logins lost", &lost);
+    u32::try_from(excess + ends.wrong.len() + lost).expect("few")
+}
+
+/// What the server has seen; how much of it is too much.
+fn show_requests(door: &Door, elapsed: Duration) -> usize {
     let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
     let asked = &door.figures;
-    let failures = count(&asked.refused) + count(&asked.dropped);
+    row("token requests", &count(&asked.requests));
+    row("  answered 503", &count(&asked.refused));
+    row("  dropped without an answer", &count(&asked.dropped));
+    row("  answered up to 1.5 s late", &count(&asked.slow));
     // One with which each begins, and the one after the end.
     let most = elapsed.as_secs() / BETWEEN.as_secs() + 3;
     let most = usize::try_from(most).expect("few");
     let grants: Vec<usize> = (0..PROFILES).map(|n| door.families.grants(n)).collect();
-    let excess: usize = grants.iter().map(|had| had.saturating_sub(most)).sum();
-    ends.took.sort_unstable();
-    let middle = ends.took[ends.took.len() / 2];
-    let worst = ends.took[ends.took.len() - 1];
-    for what in &ends.wrong {
-        eprintln!("{what}");
-    }
-    let row = |name: &str, value: String| println!("{name:<58}{value:>20}");
-    println!(
-        "\n{PROCESSES} processes at a time on {PROFILES} profiles with tokens of {LIVES:?}, for {elapsed:.0?}\n"
-    );
-    row("processes", ends.took.len().to_string());
-    for (code, count) in &ends.codes {
-        row(&format!("  exit {code}"), count.to_string());
-    }
-    row("median and worst time", format!("{middle:.2?} {worst:.2?}"));
-    row("token requests", count(&asked.requests).to_string());
-    row("  answered 503", count(&asked.refused).to_string());
-    row(
-        "  dropped without an answer",
-        count(&asked.dropped).to_string(),
-    );
-    row(
-        "  answered up to 1.5 s late",
-        count(&asked.slow).to_string(),
-    );
+    let renewals = grants.iter().max().unwrap_or(&0);
     row(
         "most renewals of one profile, and what expiry allows",
-        format!("{} {most}", grants.iter().max().unwrap_or(&0)),
+        &format!("{renewals} {most}"),
     );
-    row(
-        "most requests for one profile at a time",
-        count(&asked.at_once).to_string(),
-    );
-    row("failures injected", failures.to_string());
-    row(
-        "refresh tokens used twice",
-        door.families.reused().to_string(),
-    );
-    row(
-        "wrong tokens, exit codes or times",
-        ends.wrong.len().to_string(),
-    );
-    row("logins lost", lost.to_string());
-    let storms = count(&asked.at_once).saturating_sub(1);
-    let wrong = excess + storms + door.families.reused() + ends.wrong.len() + lost;
-    u32::try_from(wrong).expect("few")
+    let at_once = count(&asked.at_once);
+    row("most requests for one profile at a time", &at_once);
+    let reused = door.families.reused();
+    row("refresh tokens used twice", &reused);
+    let excess: usize = grants.iter().map(|had| had.saturating_sub(most)).sum();
+    excess + at_once.saturating_sub(1) + reused
+}
+
+fn row(name: &str, value: &dyn Display) {
+    println!("{name:<58}{value:>20}");
 }
