@@ -362,15 +362,12 @@ pub fn nothing_to_renew(profile: &Profile, holdings: &Holdings) -> Error {
     } else {
         "there is no refresh token, and the access token has ended or was never there"
     };
-    Error::login_required(&profile.name, format!("profile {:?}: {what}", profile.name))
+    profile.login_required(format!("profile {:?}: {what}", profile.name))
 }
 
 pub fn grant_ended(profile: &Profile) -> Error {
     let name = &profile.name;
-    Error::login_required(
-        name,
-        format!("your grant for {name} ended (revoked or expired)"),
-    )
+    profile.login_required(format!("your grant for {name} ended (revoked or expired)"))
 }
 
 /// Forgets the stored access token, if it is the one that is `presented`; the refresh token stays.

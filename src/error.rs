@@ -111,12 +111,6 @@ impl Error {
     pub fn io(doing: impl fmt::Display, cause: &std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{doing}: {}", io_cause(cause)))
     }
-
-    /// A profile whose grant has ended or never began.
-    pub fn login_required(profile: &str, message: impl Into<String>) -> Self {
-        Self::new(Kind::LoginRequired, message)
-            .hint(format!("run: tokctl login {}", shell_word(profile)))
-    }
 }
 
 impl fmt::Display for Error {

@@ -26,6 +26,8 @@ mod profile;
 mod renewal;
 mod secret;
 mod server;
+#[cfg(unix)]
+mod signals;
 mod spend;
 mod store;
 mod subject;

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::holdings::new_spool_key;
 use crate::oauth::id_token as jwt;
 use crate::oauth::reply::{Expiry, Granted};
-use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind};
+use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
 use crate::token::{Record, Token};
 use crate::ui;
@@ -35,6 +35,15 @@ impl Merged {
         granted: Granted,
         sent_at: Epoch,
     ) -> Self {
+        let missing = missing_scope(&profile.scope, granted.scope.as_deref());
+        // A login has been told once.
+        if profile.is_repeatable() && !missing.is_empty() {
+            ui::warn(&format!(
+                "profile {:?}: the server granted less than was asked for: without {}",
+                profile.name,
+                missing.join(" ")
+            ));
+        }
         let base = old.filter(|old| old.binding == profile.binding()).cloned();
         Self::on(base, profile, old, granted, sent_at)
     }

@@ -3,9 +3,10 @@
 
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 use crate::oauth::metadata::{self, Metadata};
+use crate::oauth::words;
 use crate::profile::{Profile, hash};
 use crate::store::files;
 use crate::ui;
@@ -62,7 +63,13 @@ pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<En
             .error(&what)
             .hint(format!("set {key} in the profile"))
     })?;
-    Endpoint::parse(url).map_err(|why| profile.error(&format!("{key}: {why}")))
+    // What is set in the profile has been looked at with it.
+    Endpoint::parse(url).map_err(|why| {
+        let shown = words::clean(url, 200, &[]);
+        let name = &profile.name;
+        let what = format!("profile {name:?}: the server's metadata: {key} {shown:?} {why}");
+        Error::new(Kind::Refused, what)
+    })
 }
 
 fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {

@@ -57,6 +57,12 @@ impl Token {
         }
     }
 
+    /// From its request to its end, where that is known.
+    pub fn life(&self) -> Option<Duration> {
+        let seconds = self.expires?.saturating_sub(self.obtained);
+        seconds.try_into().ok().map(Duration::from_secs)
+    }
+
     /// Whether the token can be handed out at `now` with at least `min_ttl` to go; without
     /// `min_ttl`, the smaller of 5 minutes and 10 % of its lifetime.
     pub fn is_fresh(&self, now: Epoch, min_ttl: Option<Duration>) -> bool {

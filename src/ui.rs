@@ -1,5 +1,7 @@
 //! All words to the person: notices on stderr, and a secret asked for on the terminal.
 
+#[cfg(unix)]
+mod echo;
 mod waiting;
 
 use crate::cli::Color;
@@ -230,6 +232,8 @@ pub fn read_secret(prompt: &str) -> Result<Secret> {
     if !std::io::stdin().is_terminal() {
         return read_stdin();
     }
+    #[cfg(unix)]
+    echo::keep();
     let typed = rpassword::prompt_password(format!("{prompt}: "))
         .map_err(|cause| Error::io("reading from the terminal", &cause))?;
     Ok(Secret::from_line(typed))

@@ -146,9 +146,30 @@ fn addresses_that_are_not_plain_https_are_refused() {
         ] {
             let server = server_with(move |_, value| value[key] = json!(bad));
             let sandbox = sandbox_for(&server, "");
-            let run = sandbox.run(["login", "p", "--no-browser"]);
-            run.fails(5, "the server's metadata");
+            let way = if key.starts_with("device") {
+                "--device"
+            } else {
+                "--no-browser"
+            };
+            let run = sandbox.run(["login", "p", way]);
+            run.fails(5, &format!("the server's metadata: {key} "));
+            assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{run:?}");
         }
+    }
+}
+
+#[test]
+fn an_address_that_nobody_needs_does_not_cost_the_token() {
+    for key in [
+        "authorization_endpoint",
+        "device_authorization_endpoint",
+        "revocation_endpoint",
+        "pushed_authorization_request_endpoint",
+    ] {
+        let server = server_with(move |_, value| value[key] = json!("http://login.example/x"));
+        let sandbox = sandbox_for(&server, "grant = \"client_credentials\"");
+        let run = sandbox.run(["get", "p"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{key}: {run:?}");
     }
 }
 

@@ -75,6 +75,41 @@ fn a_service_s_own_headers_go_with_the_token() {
 }
 
 #[test]
+fn a_token_of_the_environment_goes_in_the_service_s_own_headers() {
+    let mut sandbox = Sandbox::new();
+    sandbox.env("TOKCTL_TOKEN_P", "at-env");
+    let get = ["get", "p", "--format", "header"];
+    sandbox.run(get).ok("Authorization: Bearer at-env\n");
+    sandbox.config(
+        "[profile.p]\ntoken_endpoint = \"https://a.example/t\"\nclient_id = \"c\"\n\
+         api_header = \"X-Token\"\napi_headers = { Client-Id = \"{client_id}\" }\n",
+    );
+    sandbox.run(get).ok("X-Token: at-env\nClient-Id: c\n");
+    sandbox.run(["get", "p"]).ok("at-env\n");
+}
+
+#[test]
+fn less_than_was_asked_for_is_told_beside_the_token() {
+    let reply = r#"{"access_token":"at","expires_in":3600,"scope":"read"}"#;
+    let server = Server::granting(reply);
+    let sandbox = Sandbox::with_client(&server, "scope = \"read write\"");
+    sandbox.run(["get", "p"]).ok_with(
+        "at\n",
+        "the server granted less than was asked for: without write",
+    );
+    let run = sandbox.run(["get", "p", "--min-ttl", "2h"]);
+    run.ok_with(
+        "at\n",
+        "the server's tokens live for 1h, which is less than min_ttl",
+    );
+    // By other names they may be the same ones.
+    let other = Sandbox::with_client(&server, "scope = \"r w\"");
+    other.run(["get", "p"]).ok("at\n");
+    let run = other.run(["get", "p", "--scope", "read"]);
+    assert_eq!(run.stderr, "", "{run:?}");
+}
+
+#[test]
 fn json_holds_the_token_with_its_type_expiry_and_scope() {
     let reply = r#"{"access_token":"at","token_type":"bEaReR","expires_in":3600,"scope":"r w"}"#;
     let server = Server::granting(reply);

@@ -119,6 +119,19 @@ fn without_a_profile_for_it_a_host_gets_nothing() {
 }
 
 #[test]
+fn where_the_configuration_cannot_be_read_a_host_gets_nothing_and_stderr_says_why() {
+    let sandbox = Sandbox::new();
+    sandbox.config("[broken");
+    let host = "protocol=https\nhost=git.corp.example\n\n";
+    let run = sandbox.run_with_stdin(["helper", "git", "get"], host);
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    assert!(
+        run.stderr.contains("config.toml:1:") && run.stderr.lines().count() == 1,
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_mistyped_profile_is_not_passed_over_in_silence() {
     let sandbox = Sandbox::new();
     sandbox.config("");

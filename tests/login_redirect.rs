@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use support::login::{arrive, listens, parameter, place, redirect};
-use support::{GnomeKeyring, Login, Reply, Sandbox, Server, SessionBus, http};
+use support::{GnomeKeyring, Login, Reply, Running, Sandbox, Server, SessionBus, http};
 
 /// A profile with addresses that are set by hand.
 fn sandbox_for(server: &Server, more: &str) -> Sandbox {
@@ -249,6 +249,56 @@ fn a_refused_code_is_told_in_the_browser_and_on_stderr() {
     login.wait().fails(5, "invalid_grant");
     assert_eq!(server.hits(), 1, "a code is used once");
     sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+}
+
+#[test]
+fn tokens_that_need_a_proof_are_no_login() {
+    let server = Server::start(|_| {
+        Reply::json(
+            200,
+            r#"{"access_token":"at","refresh_token":"rt","token_type":"DPoP"}"#,
+        )
+    });
+    let sandbox = sandbox_for(&server, "");
+    let mut login = Login::start(&sandbox, &[]);
+    let page = arrive(&redirect(&login.address(), ""));
+    assert!(page.body.contains("Not logged in"), "{}", page.body);
+    login
+        .wait()
+        .fails(5, "it is of the type DPoP, which needs a proof");
+    sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+    assert_eq!(server.hits(), 1);
+}
+
+#[test]
+fn less_than_was_asked_for_is_told_at_the_login() {
+    let server = Server::start(|_| {
+        Reply::json(
+            200,
+            r#"{"access_token":"at","refresh_token":"rt","expires_in":60,"scope":"b"}"#,
+        )
+    });
+    let sandbox = sandbox_for(&server, "");
+    let mut login = Login::start(&sandbox, &[]);
+    arrive(&redirect(&login.address(), ""));
+    let run = login.wait();
+    run.ok_with("", "the server granted less than was asked for: without a");
+}
+
+#[test]
+fn who_waits_for_an_address_says_so_and_what_to_do_without_one() {
+    let (_server, sandbox) = set_up("");
+    let command = |stdin: &str| {
+        let script = format!("{stdin} | \"$0\" login p --paste");
+        sandbox.program("sh", ["-c", &script, env!("CARGO_BIN_EXE_tokctl")])
+    };
+    let run = sandbox.run(["login", "p", "--paste"]);
+    run.fails(4, "run: tokctl login p --paste, with that address on stdin");
+    let run = Running::start(command("sleep 2"), None).wait();
+    run.fails(
+        4,
+        "waiting on stdin for the address that the login to p ended at",
+    );
 }
 
 #[test]

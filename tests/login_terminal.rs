@@ -131,6 +131,29 @@ fn ctrl_c_at_the_terminal_ends_every_kind_of_wait() {
 
 #[test]
 #[ignore = "needs tmux: tests/run installs it"]
+fn ctrl_c_while_a_secret_is_typed_gives_the_echo_back() {
+    let (_server, sandbox) =
+        set_up("client_secret = { keyring = true }\nstore = \"encrypted-file\"");
+    let terminal = Terminal::start(&sandbox);
+    let tokctl = env!("CARGO_BIN_EXE_tokctl");
+    // A shell that does not put its terminal right itself.
+    let script = format!(
+        "sh -c \"trap : INT; {tokctl} secret set p; stty -a | grep -o -- '-*echo '\"; echo end"
+    );
+    terminal.types(&script);
+    terminal.shows("client secret of p");
+    terminal.tmux(&["send-keys", "C-c"]);
+    let screen = terminal.shows("\nend");
+    let said: Vec<&str> = screen
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| line.ends_with("echo"))
+        .collect();
+    assert_eq!(said, ["echo"], "{screen}");
+}
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
 fn a_browser_at_a_terminal_leaves_stdout_to_the_pipeline() {
     let (_server, mut sandbox) = set_up("");
     sandbox.env("BROWSER", "echo noise");

@@ -36,7 +36,7 @@ pub struct Import {
 /// Renew now, so that grants which die of disuse do not; for cron
 #[derive(Debug, Args)]
 pub struct Refresh {
-    /// The profiles
+    /// The profiles; or --all
     #[arg(value_name = "PROFILE", required_unless_present = "all")]
     pub profiles: Vec<String>,
     /// Every profile that has a refresh token
@@ -50,7 +50,7 @@ pub struct Refresh {
 /// Revoke a profile's grant at the server, and erase what is stored
 #[derive(Debug, Args)]
 pub struct Logout {
-    /// The profile
+    /// The profile; or --all
     #[arg(required_unless_present = "all")]
     pub profile: Option<String>,
     /// Every profile of the configuration

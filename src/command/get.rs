@@ -40,9 +40,18 @@ struct Found {
 /// The environment's token before anything else is touched, else the policy's.
 fn find(global: &Global, get: &Get) -> Result<Found> {
     if let Some(token) = from_environment(&get.profile)? {
+        let headers = !get.json && !matches!(get.format, Format::Token | Format::Json);
+        let profile = || {
+            let config = Config::load(global.config.as_deref()).ok()?;
+            load_from(&config, &get.profile, &get.wanted).ok()
+        };
         return Ok(Found {
             token,
-            api: Api::default(),
+            // The service's own header, where there is a configuration that knows it.
+            api: headers
+                .then(profile)
+                .flatten()
+                .map_or_else(Api::default, |found| found.api),
             from_env: true,
         });
     }
@@ -62,6 +71,14 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
             overrides: &overrides,
         },
     })?;
+    let min_ttl = get.min_ttl.or(profile.min_ttl).unwrap_or_default();
+    if let Some(life) = token.life().filter(|life| *life < min_ttl) {
+        ui::warn(&format!(
+            "profile {:?}: the server's tokens live for {}, which is less than min_ttl",
+            profile.name,
+            humantime::format_duration(life)
+        ));
+    }
     Ok(Found {
         token,
         api: profile.api,

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// A person or a provisioning script waits for this at most.
 const BUDGET: Duration = Duration::from_secs(30);
 
+/// The longest refresh tokens are encrypted ones of a few kilobytes.
+const LONGEST: usize = 32 * 1024;
+
 /// Stores what stdin holds.
 pub fn run(global: &Global, import: &Import) -> Result<()> {
     let profile = load(global, &import.profile, &Wanted::default())?;
@@ -31,6 +34,19 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let mut holdings = Holdings::open(&profile, deadline, Interaction::Never)?;
     if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error("store = \"none\" cannot keep a refresh token"));
+    }
+    let old = holdings.record(&profile).ok().flatten();
+    let has_refresh =
+        old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
+    if granted.refresh.is_none() && has_refresh {
+        let what = format!(
+            "profile {:?}: stdin has no refresh token, and would take the place of one",
+            profile.name
+        );
+        let name = shell_word(&profile.name);
+        return Err(
+            Error::usage(what).hint(format!("to give that one up, run: tokctl logout {name}"))
+        );
     }
     let account = granted.id_token.as_ref().and_then(id_token::claims);
     let account = account.as_ref().and_then(id_token::account);
@@ -56,26 +72,42 @@ fn read(profile: &Profile, text: &Secret) -> Result<Granted> {
     if text.is_empty() {
         return Err(bad("empty"));
     }
-    if !text.expose().trim_start().starts_with('{') {
-        let token = Secret::new(text.expose().trim().to_owned());
-        if !token.is_token_text() {
-            return Err(bad("neither a JSON token response nor a refresh token"));
-        }
-        return Ok(Granted {
-            refresh: Some(token),
-            ..Granted::none()
-        });
-    }
-    match reply::read(
-        200,
-        "application/json",
-        text.expose().as_bytes(),
-        profile,
-        &[],
-    ) {
+    let trimmed = text.expose().trim();
+    let is_form = ["access_token=", "refresh_token="].iter().any(|name| {
+        let mut members = trimmed.split('&');
+        members.any(|member| member.starts_with(name))
+    });
+    let content_type = if is_form {
+        "application/x-www-form-urlencoded"
+    } else if trimmed.starts_with('{') {
+        "application/json"
+    } else {
+        return bare(trimmed).map_err(bad);
+    };
+    match reply::read(200, content_type, trimmed.as_bytes(), profile, &[]) {
         Reading::Granted(granted) if granted.access.is_ok() || granted.refresh.is_some() => {
             Ok(granted)
         }
-        _ => Err(bad("JSON without a usable access_token or refresh_token")),
+        _ => Err(bad(
+            "a token response without a usable access_token or refresh_token",
+        )),
     }
+}
+
+/// A refresh token alone, or what stdin is instead.
+fn bare(text: &str) -> Result<Granted, &'static str> {
+    if text.starts_with(['"', '[']) || ["null", "true", "false"].contains(&text) {
+        return Err("JSON, but no token response (jq -r prints a string without its quotes)");
+    }
+    if text.len() > LONGEST {
+        return Err("longer than any refresh token");
+    }
+    let token = Secret::new(text.to_owned());
+    if !token.is_token_text() {
+        return Err("neither a JSON token response nor a refresh token");
+    }
+    Ok(Granted {
+        refresh: Some(token),
+        ..Granted::none()
+    })
 }

@@ -15,7 +15,7 @@ use crate::oauth::authorization_code::Attempt;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
-use crate::profile::{Profile, split_scope};
+use crate::profile::{Profile, missing_scope, split_scope};
 use crate::server;
 use crate::store::Interaction;
 use crate::ui;
@@ -185,7 +185,7 @@ fn keep(
         }
         None => None,
     };
-    if granted.access.is_err() && granted.refresh.is_none() {
+    if granted.access.is_err() && (granted.refresh.is_none() || granted.is_bound()) {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
         return Err(Error::new(
             Kind::Refused,
@@ -193,6 +193,13 @@ fn keep(
         ));
     }
     let asked = asking.scope.join(" ");
+    let missing = missing_scope(&asking.scope, granted.scope.as_deref());
+    if !missing.is_empty() {
+        ui::warn(&format!(
+            "the server granted less than was asked for: without {}",
+            missing.join(" ")
+        ));
+    }
     if granted.scope.is_none() && !asked.is_empty() {
         granted.scope = Some(asked);
     }

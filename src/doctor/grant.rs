@@ -4,7 +4,7 @@ use super::Report;
 use super::keyring::Tried;
 use crate::clock;
 use crate::env;
-use crate::error::{Error, shell_word};
+use crate::error::shell_word;
 use crate::note::Note;
 use crate::profile::Profile;
 use crate::token::Record;
@@ -32,7 +32,7 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
     waiting(report, &note);
     match standing(profile, &note, record.as_ref()) {
         Ok(what) => report.ok("grant", what),
-        Err(what) => report.problem("grant", &Error::login_required(&profile.name, what)),
+        Err(what) => report.problem("grant", &profile.login_required(what)),
     }
 }
 

@@ -223,7 +223,14 @@ impl Core<'_> {
     pub fn for_origin(&self, origin: &str, force: bool) -> std::result::Result<Fit, Answer> {
         let profile = match self.owner(origin) {
             Ok(Some(profile)) => profile,
-            Ok(None) => return Err(self.not_ours(origin)),
+            Ok(None) => {
+                let mut answer = self.not_ours(origin);
+                // It might have been ours, if the file could be read.
+                answer
+                    .stderr
+                    .extend(self.config.names().err().map(|error| one_line(&error)));
+                return Err(answer);
+            }
             Err(error) => return Err(self.unfit(None, origin, &error)),
         };
         let name = profile.name.clone();

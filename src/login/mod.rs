@@ -7,6 +7,7 @@ mod page;
 use crate::clock::{Deadline, Epoch};
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::exchange::exchange;
+use crate::http::Endpoint;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::{self, Device};
 use crate::oauth::hint;
@@ -22,6 +23,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// How long a person may take at the browser, unless the command line says otherwise.
@@ -32,6 +34,9 @@ const EARLY: Duration = Duration::from_secs(20);
 
 /// Requests to the server on the way.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// A code is good for ten minutes at most (RFC 6749 section 4.1.2): who waits longer waits for nothing.
+const CODE_LIFE: Duration = Duration::from_secs(600);
 
 /// The redirect URI where nothing listens.
 pub const NOWHERE: &str = "http://127.0.0.1/callback";
@@ -212,6 +217,7 @@ impl Login<'_> {
     ) -> Result<Outcome> {
         let profile = self.profile;
         let terminal = std::io::stdin().is_terminal();
+        let mut told = false;
         // What is piped in may end an earlier login, which needs no new address.
         if terminal || pending.is_none() || !read {
             let url = self.url(attempt, false)?;
@@ -224,10 +230,13 @@ impl Login<'_> {
                 )
             };
             ui::say(&self.instructions(&url, &then));
+            told = true;
         }
         // Without a terminal nobody answers, unless the caller has said so.
-        let lines = (terminal || read).then(|| std::io::stdin().lock().lines());
-        for line in lines.into_iter().flatten() {
+        let lines = (terminal || read).then(typed);
+        let end = Deadline::after(CODE_LIFE);
+        let mut next = || next_line(lines.as_ref()?, end, &mut told, &profile.name);
+        while let Some(line) = next() {
             let line = line.map_err(|cause| Error::io("reading the address", &cause))?;
             if line.trim().is_empty() {
                 continue;
@@ -258,7 +267,15 @@ impl Login<'_> {
             "profile {:?}: a person must log in; no address was given yet",
             profile.name
         );
-        Err(Error::login_required(&profile.name, what))
+        let name = shell_word(&profile.name);
+        let remedy = if terminal {
+            format!("run: tokctl login {name}")
+        } else {
+            format!(
+                "run: tokctl login {name} --paste, with that address on stdin; for a new one: tokctl login {name}"
+            )
+        };
+        Err(Error::new(Kind::LoginRequired, what).hint(remedy))
     }
 
     /// A login that needs no listener.
@@ -289,7 +306,8 @@ impl Login<'_> {
         )?;
         let required = server.require_pushed_authorization_requests;
         let url = server.pushed_authorization_request_endpoint.as_ref();
-        if !required && (url.is_none() || !soon) {
+        let is_good = url.is_some_and(|url| Endpoint::parse(url).is_ok());
+        if !required && (!is_good || !soon) {
             return Ok(attempt.url(profile, &endpoint));
         }
         // Used wherever it is offered: some servers demand it of single clients without saying so.
@@ -366,4 +384,37 @@ fn picture(text: &str) -> Option<String> {
             .light_color(Dense1x2::Dark)
             .build(),
     )
+}
+
+/// The next line before the end. Who has been told nothing is told after a moment what is waited for.
+fn next_line(
+    lines: &Receiver<std::io::Result<String>>,
+    end: Deadline,
+    told: &mut bool,
+    profile: &str,
+) -> Option<std::io::Result<String>> {
+    if !*told {
+        match lines.recv_timeout(Duration::from_secs(1)) {
+            Err(RecvTimeoutError::Timeout) => {}
+            ended => return ended.ok(),
+        }
+        *told = true;
+        ui::say(&format!(
+            "waiting on stdin for the address that the login to {profile} ended at, which was shown before"
+        ));
+    }
+    lines.recv_timeout(end.left()).ok()
+}
+
+/// The lines of stdin as they come; the end closes the channel.
+fn typed() -> Receiver<std::io::Result<String>> {
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if send.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }

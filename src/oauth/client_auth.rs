@@ -1,6 +1,7 @@
 //! How a client proves itself at the token endpoint (RFC 6749 section 2.3).
 
 use super::{Credentials, client_assertion};
+use crate::env;
 use crate::error::Result;
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
@@ -125,7 +126,10 @@ pub fn apply(
         credentials.secret.as_ref().ok_or_else(|| {
             let what =
                 format!("client_auth needs a client_secret, and there is none for client {id:?}");
-            profile.error(&what)
+            let variable = format!("{}_CLIENT_SECRET", env::variable_part(&profile.name));
+            profile.error(&what).hint(format!(
+                "set client_secret in the profile, or {variable} in the environment"
+            ))
         })
     };
     match profile.client_auth {

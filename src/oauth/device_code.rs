@@ -174,8 +174,7 @@ pub fn poll(
 
 fn expired(profile: &Profile) -> Error {
     let name = &profile.name;
-    Error::login_required(
-        name,
-        format!("profile {name:?}: the code expired before it was used"),
-    )
+    profile.login_required(format!(
+        "profile {name:?}: the code expired before it was used"
+    ))
 }

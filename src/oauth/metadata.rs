@@ -214,8 +214,8 @@ fn places(issuer: &str) -> [String; 2] {
     ]
 }
 
-/// Refuses a description of another issuer (RFC 8414 section 3.3) and addresses that secrets must not
-/// be sent to.
+/// Refuses a description of another issuer (RFC 8414 section 3.3). Most of its addresses are looked at when
+/// they are used: a bad one costs only itself.
 fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata> {
     let name = &profile.name;
     let refuse = |what: String| {
@@ -230,17 +230,12 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
         return Err(refuse(format!("it is {named:?}'s, not {issuer:?}'s"))
             .hint("set issuer exactly as the server writes it, to the last slash"));
     }
-    let endpoints = [
-        &metadata.token_endpoint,
-        &metadata.authorization_endpoint,
-        &metadata.device_authorization_endpoint,
-        &metadata.revocation_endpoint,
-        &metadata.pushed_authorization_request_endpoint,
-    ];
-    let aliases = metadata.mtls_endpoint_aliases.values();
-    for url in endpoints.into_iter().flatten().chain(aliases) {
+    // Without this one there is nothing to use.
+    if let Some(url) = &metadata.token_endpoint
+        && let Err(why) = Endpoint::parse(url)
+    {
         let shown = super::words::clean(url, 200, &[]);
-        Endpoint::parse(url).map_err(|why| refuse(format!("the address {shown} {why}")))?;
+        return Err(refuse(format!("token_endpoint {shown:?} {why}")));
     }
     Ok(metadata)
 }

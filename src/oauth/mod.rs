@@ -139,7 +139,7 @@ pub fn request(
     match read {
         Reading::Granted(granted) => Ok((granted, reply.sent_at)),
         Reading::Refused(refusal) => {
-            let words = refusal_words(reply, &refusal, &secrets);
+            let words = refusal_words(reply, &refusal, &secrets, "a token");
             Err(refused(
                 profile,
                 endpoint,

@@ -65,7 +65,7 @@ pub(super) fn refusal(
 ) -> Refused {
     let (reply, secrets) = (&answer.reply, answer.secrets());
     let refusal = reply::refusal(value, &secrets);
-    let words = refusal_words(reply, &refusal, &secrets);
+    let words = refusal_words(reply, &refusal, &secrets, "what it was asked for");
     let mut refused = refused(profile, endpoint, None, reply, &refusal, &words);
     let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
     refused.error.hint = hint;
@@ -108,8 +108,13 @@ pub(super) fn refused(
     Refused { cause, error }
 }
 
-/// The server's words with the status, or what its answer was instead.
-pub(super) fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&Secret]) -> String {
+/// The server's words with the status, or what its answer was instead of the `wanted`.
+pub(super) fn refusal_words(
+    reply: &http::Reply,
+    refusal: &Refusal,
+    secrets: &[&Secret],
+    wanted: &str,
+) -> String {
     let status = reply.status;
     match (&refusal.error, &refusal.description) {
         (Some(code), Some(words)) => return format!("{code}: {words} (HTTP {status})"),
@@ -136,7 +141,7 @@ pub(super) fn refusal_words(reply: &http::Reply, refusal: &Refusal, secrets: &[&
         None => about,
     };
     match status {
-        200..300 => format!("HTTP {status} without a token ({about})"),
+        200..300 => format!("HTTP {status} without {wanted} ({about})"),
         _ => format!("HTTP {status} ({about})"),
     }
 }
@@ -160,7 +165,7 @@ fn cause(
         {
             Cause::GrantEnded
         }
-        (408 | 429 | 500..=599, _)
+        (408 | 425 | 429 | 500..=599, _)
         | (_, "temporarily_unavailable" | "server_error" | "slow_down") => busy,
         _ => Cause::Permanent,
     }

@@ -54,6 +54,13 @@ impl Granted {
     }
 }
 
+impl Granted {
+    /// Whether its tokens need a proof that is not made, now and after each renewal.
+    pub fn is_bound(&self) -> bool {
+        self.token_type.as_deref().and_then(bound).is_some()
+    }
+}
+
 /// What the server said about the token's life.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expiry {

@@ -22,7 +22,7 @@ mod token_source;
 mod value;
 mod vars;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use addresses::Addresses;
 pub use api::Api;
 pub use choice::{ClientAuth, GitAuth, Grant, StoreChoice, TokenKind};
@@ -259,6 +259,23 @@ impl Profile {
         ))
     }
 
+    /// That its grant has ended or never began, and how a person begins one.
+    pub fn login_required(&self, what: impl Into<String>) -> Error {
+        let name = shell_word(&self.name);
+        let may_log_in = self.issuer.is_some()
+            || self.authorization_endpoint.is_some()
+            || self.device_authorization_endpoint.is_some();
+        let remedy = if may_log_in {
+            format!("run: tokctl login {name}")
+        } else {
+            format!(
+                "run: tokctl login {name} (for which the profile needs an authorization_endpoint), or tokctl \
+                 import {name} with a refresh token on stdin"
+            )
+        };
+        Error::new(Kind::LoginRequired, what).hint(remedy)
+    }
+
     /// A configuration error about this profile.
     pub fn error(&self, what: &str) -> Error {
         Error::new(Kind::Config, format!("profile {:?}: {what}", self.name))
@@ -273,6 +290,20 @@ pub fn split_scope(words: &[String]) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// The scopes that were asked for and not granted. None where the server names others, which may be the
+/// same ones by other names (Google).
+pub fn missing_scope<'s>(asked: &'s [String], granted: Option<&str>) -> Vec<&'s str> {
+    let granted: Vec<&str> = granted.unwrap_or_default().split_whitespace().collect();
+    let by_our_names = granted
+        .iter()
+        .all(|word| asked.iter().any(|own| own == word));
+    if granted.is_empty() || !by_our_names {
+        return Vec::new();
+    }
+    let asked = asked.iter().map(String::as_str);
+    asked.filter(|word| !granted.contains(word)).collect()
 }
 
 #[cfg(test)]

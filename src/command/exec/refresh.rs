@@ -6,7 +6,7 @@ use super::{Asked, command, not_run};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::token::Token;
-use crate::ui;
+use crate::{signals, ui};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -74,7 +74,8 @@ pub fn run(
     });
     let failed = |cause: &std::io::Error| Error::io("handling signals", cause);
     // Before the command starts: a signal that comes at once must not end this process alone.
-    let signals = SignalsInfo::<WithOrigin>::new(heard()).map_err(|cause| failed(&cause))?;
+    let signals =
+        SignalsInfo::<WithOrigin>::new(signals::heard(&SIGNALS)).map_err(|cause| failed(&cause))?;
     let child = match command.spawn() {
         Ok(child) => child,
         Err(cause) => return Ok(not_run(words, &cause)),
@@ -86,22 +87,6 @@ pub fn run(
     let status = wait(child, &shared);
     drop(shared.files().take());
     Ok(end_as(status.map_err(|cause| failed(&cause))?))
-}
-
-/// The signals to hand on: one that this process was started to ignore, as by nohup, stays ignored, and the
-/// command ignores it too.
-fn heard() -> Vec<i32> {
-    let ignored = ignored();
-    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
-    SIGNALS.into_iter().filter(is_heard).collect()
-}
-
-/// The ignored signals, signal 1 in the lowest bit; none where nobody says (`proc(5)`).
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
 }
 
 /// Waits for the command, and lets no signal go to another process that gets its number.
