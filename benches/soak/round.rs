@@ -211,7 +211,10 @@ impl<'a> Case<'a> {
         let stored = self.token(&["get", "p", "--offline", "--min-ttl", "1s"], 6, outcome)?;
         let renewed = self.token(&["get", "p"], 4, outcome)?;
         if stored != renewed {
-            outcome.mixed = true;
+            // A spent refresh token that was still stored has ended the grant.
+            let ended = stored.is_some_and(|family| self.families.is_revoked(family));
+            outcome.lost |= ended;
+            outcome.mixed |= !ended;
             self.say(&format!("stored {stored:?}, renewed {renewed:?}"));
             return None;
         }
