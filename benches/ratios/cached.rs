@@ -10,16 +10,11 @@ use super::table::{Make, compare, heading};
 /// In bytes. A key of the kernel's keyring has room for 32 KB.
 const SIZES: [usize; 4] = [100, 1_000, 4_000, 16_000];
 
-pub fn stores(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
+pub fn stores(sandbox: &Sandbox, empty: &Path) {
     for profile in ["kernel", "keyring", "file", "plain"] {
         sandbox.run(["get", profile]);
     }
     heading("cached get, against an empty Rust program");
-    let secret_tool = || {
-        let mut command = bus.command("secret-tool");
-        command.args(["lookup", "service", "tokctl", "account", "keyring"]);
-        command
-    };
     compare(
         ROUNDS,
         &[
@@ -32,19 +27,23 @@ pub fn stores(sandbox: &Sandbox, bus: &SessionBus, empty: &Path) {
             ("Secret Service alone", &|| {
                 sandbox.command(["get", "keyring"])
             }),
-            ("secret-tool lookup", &secret_tool),
         ],
     );
 }
 
 /// What people have instead: a token in a password store, another program of this kind where it is
 /// installed, a new token for each call.
-pub fn others(sandbox: &Sandbox, token: &str) {
+pub fn others(sandbox: &Sandbox, bus: &SessionBus, token: &str) {
     heading("a token for a script, against a cached get");
     let curl = format!(
         "curl -sS -d grant_type=client_credentials -d client_id=cc-post -d client_secret=\"$SECRET\" {token} | \
          jq -er .access_token"
     );
+    let secret_tool = || {
+        let mut command = bus.command("secret-tool");
+        command.args(["lookup", "service", "tokctl", "account", "keyring"]);
+        command
+    };
     let pass = PasswordStore::new(sandbox);
     let get = || sandbox.command(["get", "kernel"]);
     let show = || pass.command("pass", &["show", "token"]);
@@ -54,6 +53,7 @@ pub fn others(sandbox: &Sandbox, token: &str) {
     if has_ortie(sandbox, token) {
         commands.push(("ortie token show, from a plain file", &other));
     }
+    commands.push(("secret-tool lookup", &secret_tool));
     commands.push(("pass show", &show));
     commands.push(("curl | jq, a new token on loopback", &anew));
     compare(ROUNDS / 3, &commands);

@@ -46,8 +46,8 @@ fn main() {
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
     let with_profiles = |n| home(&config(&token, &tls_token, n));
     let (one, many) = (with_profiles(1), with_profiles(SEVEN + 1000));
-    cached::stores(&sandbox, &bus, &empty);
-    cached::others(&sandbox, &token);
+    cached::stores(&sandbox, &empty);
+    cached::others(&sandbox, &bus, &token);
     cached::helpers(&sandbox);
     let rows = [
         ("1 profile", &one),

@@ -14,7 +14,12 @@ pub fn heading(text: &str) {
 pub fn compare(rounds: usize, commands: &[(&str, Make<'_>)]) {
     let mut times = vec![Vec::with_capacity(rounds); commands.len()];
     for round in 0..rounds + 10 {
-        for ((name, make), times) in commands.iter().zip(&mut times) {
+        // To and fro: who comes after another program finds the processor's caches cold.
+        let mut turns: Vec<_> = commands.iter().zip(&mut times).collect();
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for ((name, make), times) in turns {
             let mut command = make();
             command
                 .stdin(Stdio::null())
