@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -174,4 +174,20 @@ fn what_is_no_tls_is_told_within_the_time_budget() {
         );
     }
     assert_eq!(plain.hits(), 0);
+}
+
+#[test]
+fn a_handshake_that_is_refused_without_a_reason_has_the_usual_ones_as_a_hint() {
+    // As OpenSSL does in TLS 1.2 where no certificate comes (RFC 5246 section 7.4.6).
+    let server = RawServer::start(|mut stream| {
+        drop(stream.read(&mut [0; 4096]));
+        drop(stream.write_all(&[21, 3, 3, 0, 2, 2, 40]));
+    });
+    let sandbox = Sandbox::new();
+    let url = server.url("/token").replace("http:", "https:");
+    sandbox.config(&client_at(&url, "").replace("P_SECRET", "HOME"));
+    sandbox
+        .run(["get", "p"])
+        .fails(6, "it refuses the handshake\n")
+        .fails(6, "hint: if it asks for a client certificate, set client_c");
 }

@@ -66,12 +66,17 @@ impl Handshake {
 
     /// What went wrong; `issuer` names the authority that is not known.
     pub fn new(cause: &std::io::Error, issuer: impl FnOnce() -> Option<String>) -> Self {
-        use rustls::Error::InvalidCertificate;
+        use rustls::Error::{AlertReceived, InvalidCertificate};
         if let Some(refusal) = refusal(cause) {
             return refusal;
         }
         let inner = cause.get_ref().and_then(|inner| inner.downcast_ref());
         match inner {
+            // With TLS 1.2 many servers say no more to a client that shows no certificate.
+            Some(AlertReceived(AlertDescription::HandshakeFailure)) => Self {
+                hint: Some(ASKED_OR_OLD.to_owned()),
+                ..Self::lasting("it refuses the handshake")
+            },
             Some(InvalidCertificate(wrong)) => of_certificate(wrong, issuer),
             Some(cause) => Self::lasting(cause.to_string()),
             None => Self {
@@ -120,6 +125,9 @@ fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> Option<Stri
 
 const UNKNOWN_ISSUER: &str = "put the authority's certificate in a file and name it by ca_file in the profile, or by \
                               SSL_CERT_FILE";
+
+const ASKED_OR_OLD: &str = "if it asks for a client certificate, set client_certificate and client_key in the profile; \
+                            else it may have no TLS 1.2 or 1.3, or no cipher of today";
 
 const AUTHORITY_AS_SERVER: &str = "make the server's certificate with basicConstraints=critical,CA:FALSE (openssl req -x509 -addext \
      basicConstraints=critical,CA:FALSE) and name it by ca_file";
