@@ -30,7 +30,7 @@ pub fn find(
 }
 
 /// The certificate's file, whose text is no secret.
-fn certificate(profile: &Profile) -> Result<Option<Secret>> {
+pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
     let read = |file: &PathBuf| {
         from_file(file)
             .map_err(|why| profile.error(&format!("client_certificate {}: {why}", file.display())))

@@ -45,10 +45,6 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
         },
         None => Metadata::default(),
     };
-    let found = match &profile.client_certificate {
-        Some(_) => found.for_certificate(),
-        None => found,
-    };
     Ok(with_hand_set(profile, found))
 }
 
@@ -115,8 +111,12 @@ fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
         .join(format!("{}.json", hash(&["issuer-2", issuer])))
 }
 
-/// What is set by hand always wins.
-pub fn with_hand_set(profile: &Profile, mut found: Metadata) -> Metadata {
+/// What is set by hand always wins; of the others, a client with a certificate has those for it.
+pub fn with_hand_set(profile: &Profile, found: Metadata) -> Metadata {
+    let mut found = match &profile.client_certificate {
+        Some(_) => found.for_certificate(),
+        None => found,
+    };
     for (set, found) in [
         (&profile.token_endpoint, &mut found.token_endpoint),
         (

@@ -53,8 +53,8 @@ fn examine_profile(report: &mut Report, profile: &Profile, state: Option<&Path>)
         lock::check(report, profile, state);
     }
     let mut store = keyring::of_profile(report, profile);
-    let proven = secret::check(report, profile, &mut store);
+    let credentials = secret::check(report, profile, &mut store);
     grant::check(report, profile, &mut store);
     login::check(report, profile);
-    server::check(report, profile, proven);
+    server::check(report, profile, &credentials);
 }

@@ -1,4 +1,4 @@
-//! The client secret and the client key: their sources give them, which is not shown.
+//! The client secret, the client key and its certificate: their sources give them, which is not shown.
 
 use super::Report;
 use super::keyring::Tried;
@@ -12,22 +12,22 @@ use std::time::Duration;
 /// A program that asks its own agent has answered by then.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads the client secret and the client key as a request would; whether one of them is there.
-pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+/// Reads them as a request would; those that are good.
+pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Credentials {
     if profile.client_secret.is_none() && profile.client_key.is_none() {
         report.ok("client secret", "none: a public client");
-        return false;
     }
-    let secret = check_secret(report, profile, store);
-    let key = check_key(report, profile, store);
-    secret || key
+    Credentials {
+        secret: check_secret(report, profile, store),
+        key: check_key(report, profile, store),
+        certificate: check_certificate(report, profile),
+        given: None,
+    }
 }
 
-fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client_secret.as_ref();
-    let Some((secret, what)) = read(report, profile, source, "client secret", store) else {
-        return false;
-    };
+    let (secret, what) = read(report, profile, source, "client secret", store)?;
     match secret.copied_badly() {
         // What stands in the configuration is told with that.
         _ if matches!(source, Some(SecretSource::Literal(_))) => {}
@@ -38,23 +38,26 @@ fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> bo
         ),
         None => report.ok("client secret", what),
     }
-    true
+    Some(secret)
 }
 
-fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> bool {
+fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client_key.as_ref();
-    let Some((key, what)) = read(report, profile, source, "client key", store) else {
-        return false;
-    };
+    let (key, what) = read(report, profile, source, "client key", store)?;
     let credentials = Credentials {
         key: Some(key),
         ..Credentials::default()
     };
-    let parsed = report.of("client key", credentials.signing_key(profile));
-    if let Some(key) = &parsed {
-        report.ok("client key", format!("{what}: {}", key.kind()));
-    }
-    parsed.is_some()
+    let parsed = report.of("client key", credentials.signing_key(profile))?;
+    report.ok("client key", format!("{what}: {}", parsed.kind()));
+    credentials.key
+}
+
+fn check_certificate(report: &mut Report, profile: &Profile) -> Option<Secret> {
+    let file = profile.client_certificate.as_ref()?.display();
+    let certificate = report.of("client certificate", credentials::certificate(profile))?;
+    report.ok("client certificate", format!("from file {file}"));
+    certificate
 }
 
 /// What a source gives, and the source in words.

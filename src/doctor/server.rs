@@ -1,10 +1,11 @@
-//! The way to the server, and that it answers at all. No secret is sent.
+//! The way to the server, and that it answers at all. No secret is sent, but a certificate shown.
 
 use super::{Report, clock_and_tls, discovery};
 use crate::env;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
 use crate::oauth::metadata::Metadata;
+use crate::oauth::{self, Credentials};
 use crate::profile::{Grant, Profile};
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,13 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks the issuer for its metadata, and each of the server's hosts whether it is there.
-pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) {
+pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) {
     let issuer = profile.issuer.as_deref();
     let issuer = issuer.and_then(|issuer| Endpoint::parse(issuer).ok());
     if let Some(issuer) = &issuer {
         way(report, profile, issuer);
     }
+    let has_secret = credentials.secret.is_some() || credentials.key.is_some();
     let Some(server) = discovery::check(report, profile, has_secret) else {
         return;
     };
@@ -26,7 +28,7 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) {
         if told.as_ref() != Some(&endpoint.origin()) {
             way(report, profile, &endpoint);
         }
-        reach(report, profile, &endpoint);
+        reach(report, profile, credentials, &endpoint);
     }
 }
 
@@ -65,10 +67,16 @@ fn way(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
     report.ok("proxy", format!("{host} is reached {how}"));
 }
 
-fn reach(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
+fn reach(report: &mut Report, profile: &Profile, credentials: &Credentials, endpoint: &Endpoint) {
     let name = format!("server {}", endpoint.host());
-    // What is wrong with the way has been told.
-    let Ok(http) = Http::new(endpoint, profile.ca_file.as_deref()) else {
+    // What is wrong with the way, or with a file, has been told.
+    let lacks = profile.client_certificate.is_some()
+        && (credentials.certificate.is_none() || credentials.key.is_none());
+    if lacks || Http::new(endpoint, profile.ca_file.as_deref()).is_err() {
+        return;
+    }
+    let http = oauth::connect(endpoint, profile, credentials);
+    let Some(http) = report.of("client certificate", http) else {
         return;
     };
     let started = Instant::now();

@@ -1,6 +1,7 @@
 #!/bin/sh
 # gen-certs.sh DIRECTORY: makes there a test CA, a good server certificate, an expired one, one for another name,
-# a self-signed one, and two client certificates, each as NAME.pem with NAME.key.
+# a self-signed one, and client certificates: two good ones, an expired one, a self-signed one, and one of an
+# intermediate CA with that in its file; each as NAME.pem with NAME.key.
 set -eu
 umask 077
 mkdir -p "$1"
@@ -24,17 +25,21 @@ keyUsage=digitalSignature
 EOF
 }
 
-leaf() { # name subject subjectAltName extendedKeyUsage
-  request "$1" "$2"
-  extensions "$1" "$3" "$4"
-  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile "$1.ext" \
+sign() { # name authority
+  openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days 3650 -extfile "$1.ext" \
     -out "$1.pem" 2>/dev/null
 }
 
-# `openssl x509 -req` cannot date a certificate back (before OpenSSL 3.4), `openssl ca` can.
-expired_leaf() { # name subject subjectAltName
+leaf() { # name subject subjectAltName extendedKeyUsage [authority]
   request "$1" "$2"
-  extensions "$1" "$3" serverAuth
+  extensions "$1" "$3" "$4"
+  sign "$1" "${5:-ca}"
+}
+
+# `openssl x509 -req` cannot date a certificate back (before OpenSSL 3.4), `openssl ca` can.
+expired_leaf() { # name subject subjectAltName extendedKeyUsage
+  request "$1" "$2"
+  extensions "$1" "$3" "$4"
   : >index.txt
   echo 1000 >serial
   cat >ca.cnf <<EOF
@@ -61,8 +66,18 @@ leaf server "/CN=127.0.0.1" "IP:127.0.0.1,IP:::1,DNS:localhost" serverAuth
 leaf wrongname "/CN=other.invalid" "DNS:other.invalid" serverAuth
 leaf client "/CN=tls-client" "DNS:tls-client.rig.test" clientAuth
 leaf client2 "/CN=tls-client-2" "DNS:tls-client-2.rig.test" clientAuth
-expired_leaf expired "/CN=127.0.0.1" "IP:127.0.0.1,DNS:localhost"
+expired_leaf expired "/CN=127.0.0.1" "IP:127.0.0.1,DNS:localhost" serverAuth
+expired_leaf oldclient "/CN=tls-client" "DNS:tls-client.rig.test" clientAuth
+request intermediate "/CN=tokctl tests intermediate CA"
+printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n' >intermediate.ext
+sign intermediate ca
+leaf chained "/CN=tls-client" "DNS:tls-client.rig.test" clientAuth intermediate
+cat intermediate.pem >>chained.pem
+# By itself, as an authority cannot be.
+request ownclient "/CN=tls-client"
+extensions ownclient "DNS:tls-client.rig.test" clientAuth
+openssl x509 -req -in ownclient.csr -signkey ownclient.key -days 3650 -extfile ownclient.ext -out ownclient.pem 2>/dev/null
 key selfsigned
 openssl req -x509 -new -key selfsigned.key -subj "/CN=127.0.0.1" -days 3650 -out selfsigned.pem \
   -addext "subjectAltName=IP:127.0.0.1,DNS:localhost"
-rm -f ./*.csr ./*.ext index.txt* serial* ca.cnf ca.srl 1000.pem
+rm -f ./*.csr ./*.ext ./*.srl index.txt* serial* ca.cnf 1000.pem

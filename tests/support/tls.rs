@@ -1,29 +1,53 @@
-//! TLS before a [`Server`], for programs that give a token to nobody else.
+//! TLS before a [`Server`], for programs that give a token to nobody else, and for clients that show a
+//! certificate.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
+use super::raw::RawServer;
 use super::server::{Reply, Request, Server};
 
 /// Good for 127.0.0.1 and localhost, by a CA of its own. Serves until the test's process ends.
 pub struct TlsServer {
     pub server: Server,
-    address: SocketAddr,
+    front: RawServer,
     certificates: TempDir,
 }
 
 impl TlsServer {
     #[track_caller]
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(answer, |certificates| config(certificates, None, false))
+    }
+
+    /// Demands a certificate that this one of its own has issued, or that is this one.
+    #[track_caller]
+    pub fn demanding(
+        authority: &str,
+        tls12: bool,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(answer, |certificates| {
+            config(certificates, Some(authority), tls12)
+        })
+    }
+
+    #[track_caller]
+    fn with(
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+        config: impl Fn(&Path) -> ServerConfig,
+    ) -> Self {
         let certificates = tempfile::tempdir().expect("a temporary directory can be made");
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -36,46 +60,74 @@ impl TlsServer {
             made.is_ok_and(|status| status.success()),
             "openssl is missing: run tests/run"
         );
-        let certificate = CertificateDer::from_pem_file(certificates.path().join("server.pem"));
-        let key = PrivateKeyDer::from_pem_file(certificates.path().join("server.key"));
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.expect("a certificate")],
-                key.expect("a key"),
-            );
-        let config = Arc::new(config.expect("they belong together"));
+        let config = Arc::new(config(certificates.path()));
         let server = Server::start(answer);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
         let inner = server.address();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let config = Arc::clone(&config);
-                thread::spawn(move || relay(stream, config, inner));
-            }
+        let front = RawServer::start(move |stream| {
+            let end = stream.try_clone();
+            drop(relay(stream, Arc::clone(&config), inner));
+            drop(end.and_then(|end| linger(&end)));
         });
         Self {
             server,
-            address,
+            front,
             certificates,
         }
     }
 
+    /// How many connections there were, also those that were refused.
+    pub fn connections(&self) -> usize {
+        self.front.connections()
+    }
+
     pub fn address(&self) -> SocketAddr {
-        self.address
+        ([127, 0, 0, 1], self.front.port()).into()
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("https://{}{path}", self.address)
+        format!("https://{}{path}", self.address())
     }
 
     /// The CA, for clients that are to trust it.
     pub fn ca_file(&self) -> PathBuf {
-        self.certificates.path().join("ca.pem")
+        self.file("ca.pem")
     }
+
+    /// One of its certificates or keys.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.certificates.path().join(name)
+    }
+}
+
+fn config(certificates: &Path, authority: Option<&str>, tls12: bool) -> ServerConfig {
+    let read = |name: &str| CertificateDer::from_pem_file(certificates.join(name));
+    let key = PrivateKeyDer::from_pem_file(certificates.join("server.key"));
+    let builder = if tls12 {
+        ServerConfig::builder_with_protocol_versions(&[&TLS12])
+    } else {
+        ServerConfig::builder_with_protocol_versions(&[&TLS12, &TLS13])
+    };
+    let builder = match authority {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            let added = roots.add(read(authority).expect("a certificate"));
+            added.expect("it can be an authority");
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
+            builder.with_client_cert_verifier(verifier.expect("there is an authority"))
+        }
+    };
+    let chain = vec![read("server.pem").expect("a certificate")];
+    let config = builder.with_single_cert(chain, key.expect("a key"));
+    config.expect("they belong together")
+}
+
+/// Reads what still comes: closed with a request unread, the connection would be reset, and an alert
+/// before that be lost.
+fn linger(stream: &TcpStream) -> io::Result<u64> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    io::copy(&mut &*stream, &mut io::sink())
 }
 
 /// One request for a connection: its head up to the empty line, its body by its length.
