@@ -21,6 +21,7 @@ pub mod oidc;
 pub mod profiles;
 pub mod raw;
 pub mod registries;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod server;
