@@ -140,6 +140,20 @@ fn a_service_account_s_file_is_enough() {
         delegated["scope"], plain["scope"],
         "the preset's claims stay"
     );
+    // Whose file it is speaks; without a scope there is none to claim.
+    let unscoped = config.replace(
+        "scope = [\"https://a/read\", \"https://a/write\"]",
+        "client_id = \"c\"",
+    );
+    sandbox.config(&unscoped);
+    sandbox.run(["get", "p"]).ok("at-4\n");
+    let mut unscoped = plain;
+    drop(
+        unscoped
+            .as_object_mut()
+            .map(|claims| claims.remove("scope")),
+    );
+    assert_eq!(claims(&key, &last(&server)), unscoped);
 }
 
 #[test]
@@ -434,11 +448,23 @@ fn an_exchanged_token_is_cached_and_its_subject_read_only_for_a_request() {
     assert_eq!(subjects, ["first", "rotated"]);
     fs::remove_file(sandbox.home().join("token")).expect("it is there");
     sandbox.run(["get", "p"]).ok("at-2\n");
-    // Another subject is somebody else.
+    // Another subject is somebody else; so is one for whom another acts, and what is of another kind.
     let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
     sandbox.write("other", "other");
-    sandbox.config(&text.replace("~/token", "~/other"));
-    sandbox.run(["get", "p"]).ok("at-3\n");
+    let with = |more: &str| format!("{text}{more}\n");
+    for (config, token) in [
+        (text.replace("~/token", "~/other"), "at-3\n"),
+        (with("requested_token_type = \"jwt\""), "at-4\n"),
+        (with("actor_token = { file = \"~/other\" }"), "at-5\n"),
+        (with("actor_token = { file = \"~/third\" }"), "at-6\n"),
+    ] {
+        for file in ["token", "other", "third"] {
+            sandbox.write(file, "same");
+        }
+        sandbox.config(&config);
+        sandbox.run(["get", "p"]).ok(token);
+        sandbox.run(["get", "p"]).ok(token);
+    }
     sandbox
         .run(["login", "p"])
         .fails(3, "grant token_exchange needs no login");
@@ -483,6 +509,18 @@ fn another_profile_s_token_is_exchanged() {
     sandbox
         .run(["get", "p"])
         .fails(3, "profile \"p\" exchanges another profile's token itself");
+    let as_actor = "subject_token = { env = \"S\" }\nactor_token = { profile = \"q\" }";
+    let nested = text.replace("subject_token = { profile = \"q\" }", as_actor);
+    sandbox.config(&format!(
+        "{nested}{}",
+        nested
+            .replace("profile.p", "profile.q")
+            .replace("\"q\"", "\"r\"")
+    ));
+    sandbox.run(["get", "p"]).fails(
+        3,
+        "actor_token: profile \"q\" exchanges another profile's token itself",
+    );
     sandbox.env("TOKCTL_TOKEN_Q", "set");
     sandbox.config(&text);
     sandbox.run(["get", "p"]).ok("for-set\n");
@@ -543,6 +581,12 @@ fn a_subject_that_is_refused_is_told_and_not_shown() {
         }
         assert_eq!(server.hits(), 2, "each is asked once");
     }
+    let server = Server::always(Reply::error("invalid_target"));
+    let sandbox = exchanging(&server.url("/token"), "subject_token = { env = \"HOME\" }");
+    sandbox.run(["get", "p"]).fails(
+        5,
+        "hint: check audience and resource: the server does not know one of them",
+    );
     for (more, words) in [
         ("", "has no subject_token to exchange"),
         (

@@ -519,7 +519,7 @@ fn no_line_gives_a_secret_away() {
         sandbox.env(name, "http://u:proxy%2Dcanary@127.0.0.1:1");
     }
     sandbox
-        .env("no_proxy", format!("proxy-canary,literal-canary,{SECRET}"))
+        .env("no_proxy", "proxy-canary")
         .env("TOKCTL_STORE_KEY", "key-canary");
     sandbox
         .env("TOKCTL_TOKEN_Q", "token-canary")

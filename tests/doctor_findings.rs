@@ -169,8 +169,10 @@ fn what_the_issuer_lacks_is_told() {
     let picky = |_: &Request, all: &mut Value| {
         all["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
     };
-    let run = issued(picky, "grant = \"device_code\"").run(P);
-    assert!(!run.stdout.contains(" client_auth: "), "{run:?}");
+    for more in ["grant = \"device_code\"", &own.replace("P_SECRET", "UNSET")] {
+        let run = issued(picky, more).run(P);
+        assert!(!run.stdout.contains(" client_auth: "), "{run:?}");
+    }
 }
 
 #[test]
@@ -220,6 +222,14 @@ fn a_secret_in_the_configuration_is_told_once_and_who_can_read_it() {
         };
         assert!(found.contains(words), "{found}");
         assert!(!run.stdout.contains(" client secret: "), "{run:?}");
+    }
+    // Whatever else has the same text, it is shown nowhere.
+    let literal = text.replace("{ env = \"P_SECRET\" }", &format!("{SECRET:?}"));
+    for config in [&text, &literal] {
+        let mut sandbox = Sandbox::new();
+        sandbox.env("P_SECRET", SECRET).env("no_proxy", SECRET);
+        let run = sandbox.config(config).run(P);
+        assert!(!run.stdout.contains(SECRET), "{run:?}");
     }
     // As in /tmp, where nobody replaces another's file.
     let directory = sandbox.config_dir().join("tokctl");

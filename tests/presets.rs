@@ -44,7 +44,8 @@ fn the_presets_are_listed_with_their_titles() {
     }
     sandbox
         .run(["providers", "gogle"])
-        .fails(3, "the nearest is \"google\"");
+        .fails(3, "the nearest is \"google\"")
+        .fails(3, "hint: to list them, run: tokctl providers");
     sandbox.run(["providers", "--toml"]).fails(2, "<PRESET>");
     sandbox
         .run(["providers", "github", "--toml", "--json"])
@@ -118,9 +119,29 @@ fn a_preset_is_shown_whole_and_each_key_with_where_it_comes_from() {
         known["scopes"].as_object().map(serde_json::Map::len),
         Some(1)
     );
+    // In the order of the manual, whoever says them.
+    let keys: Vec<&str> = page
+        .split_once("\n\n")
+        .and_then(|(_, rest)| rest.split_once("\n\n"))
+        .map(|(_, keys)| keys.lines().filter_map(|line| line.split(" = ").next()))
+        .into_iter()
+        .flatten()
+        .collect();
+    assert_eq!(keys[..2], ["token_endpoint", "authorization_endpoint"]);
+    assert_eq!(keys[3..7], ["vars.tenant", "client_auth", "grant", "scope"]);
+    // What a scope is for stands below what another is for.
+    let page = sandbox.run(["providers", "github"]).stdout;
+    let column = |about: &str| page.lines().find_map(|line| line.find(about));
+    assert_eq!(column("write gists"), column("mail addresses"), "{page}");
     // A second name shows the preset that it is for.
     let forgejo = sandbox.run(["providers", "forgejo", "--json"]).json();
     assert_eq!(forgejo["name"], "gitea");
+    let list = sandbox.run(["providers", "--json"]).json();
+    let list = list.as_array().expect("a list");
+    let second = list.iter().find(|preset| preset["name"] == "forgejo");
+    assert_eq!(second.map(|preset| &preset["alias"]), Some(&json!("gitea")));
+    let aliases = list.iter().filter(|preset| preset.get("alias").is_some());
+    assert_eq!(aliases.count(), 1);
     let box_ = sandbox.run(["providers", "box", "--json"]).json();
     assert_eq!(
         box_["keys"]["token_params.client_credentials.box_subject_id"]["value"],
@@ -157,6 +178,31 @@ fn every_preset_can_be_pasted_into_a_configuration() {
                 .is_some_and(|url| url.starts_with("https://")),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn what_is_pasted_begins_with_what_has_to_be_filled_in() {
+    let sandbox = Sandbox::new();
+    for (name, variable) in [
+        (
+            "gitea",
+            "# vars.host = \"\"   # the instance, such as codeberg.org\n",
+        ),
+        ("gitlab", ""),
+    ] {
+        let known = sandbox.run(["providers", name, "--json"]).json();
+        let fact = |fact: &str| known[fact].as_str().expect("a text").to_owned();
+        let head = format!(
+            "# {}, as of {}: {}\n# register a client at {}\n[profile.{name}]\n# client_id = \"\"\n{variable}",
+            fact("title"),
+            fact("checked"),
+            fact("docs"),
+            fact("register")
+        );
+        let text = sandbox.run(["providers", name, "--toml"]).stdout;
+        let rest = text.strip_prefix(&head).expect(&head);
+        assert!(!rest.contains('#'), "{rest}");
     }
 }
 

@@ -8,12 +8,13 @@ use ring::signature::{
     ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     EcdsaVerificationAlgorithm, KeyPair, UnparsedPublicKey,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An EC key.
 pub struct EcKey {
     /// PKCS#8.
     pub pem: String,
+    der: Vec<u8>,
     public: UnparsedPublicKey<Vec<u8>>,
 }
 
@@ -35,8 +36,23 @@ impl EcKey {
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).expect("a key");
         Self {
             pem: pem("PRIVATE KEY", document.as_ref()),
+            der: document.as_ref().to_vec(),
             public: UnparsedPublicKey::new(checked, pair.public_key().as_ref().to_vec()),
         }
+    }
+
+    /// The same as a JWK (RFC 7517) with these members too, where it is on P-256.
+    pub fn jwk(&self, more: &Value) -> Value {
+        // ring's PKCS#8 has the secret after 36 bytes, and ends with the point.
+        let point = self.der.len() - 64;
+        let part = |from: usize| URL_SAFE_NO_PAD.encode(&self.der[from..from + 32]);
+        let mut jwk = json!({
+            "kty": "EC", "crv": "P-256", "d": part(36), "x": part(point), "y": part(point + 32),
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            jwk[name] = value.clone();
+        }
+        jwk
     }
 
     /// Checks a token's signature; its header and claims.
