@@ -448,15 +448,16 @@ fn an_exchanged_token_is_cached_and_its_subject_read_only_for_a_request() {
     assert_eq!(subjects, ["first", "rotated"]);
     fs::remove_file(sandbox.home().join("token")).expect("it is there");
     sandbox.run(["get", "p"]).ok("at-2\n");
-    // Another subject is somebody else; so is one for whom another acts, and what is of another kind.
+    // Another kind is another token, and so is one of another actor or subject.
     let text = fs::read_to_string(sandbox.config_file()).expect("it is there");
     sandbox.write("other", "other");
-    let with = |more: &str| format!("{text}{more}\n");
+    let kind = format!("{text}requested_token_type = \"jwt\"\n");
+    let with = |actor: &str| format!("{kind}actor_token = {{ file = \"~/{actor}\" }}\n");
     for (config, token) in [
-        (text.replace("~/token", "~/other"), "at-3\n"),
-        (with("requested_token_type = \"jwt\""), "at-4\n"),
-        (with("actor_token = { file = \"~/other\" }"), "at-5\n"),
-        (with("actor_token = { file = \"~/third\" }"), "at-6\n"),
+        (kind.clone(), "at-3\n"),
+        (with("other"), "at-4\n"),
+        (with("third"), "at-5\n"),
+        (with("third").replace("~/token", "~/other"), "at-6\n"),
     ] {
         for file in ["token", "other", "third"] {
             sandbox.write(file, "same");

@@ -211,6 +211,33 @@ const TYPED: &[(&str, &str)] = &[
         "tokctl -v get --format json co",
         "tokctl -v get --format json corp",
     ),
+    ("tokctl exec co", "tokctl exec corp"),
+    ("tokctl exec corp gi", "tokctl exec corp git.corp:8443@x+y"),
+    ("tokctl exec corp -- tokc", "tokctl exec corp -- tokctl"),
+    (
+        "tokctl exec corp -- cat ot",
+        "tokctl exec corp -- cat other\\ file.toml",
+    ),
+    ("tokctl helper ins", "tokctl helper install"),
+    ("tokctl helper install ku", "tokctl helper install kubectl"),
+    (
+        "tokctl helper install git co",
+        "tokctl helper install git corp",
+    ),
+    (
+        "tokctl add x --preset spot",
+        "tokctl add x --preset spotify",
+    ),
+    (
+        "tokctl add x --preset=spot",
+        "tokctl add x --preset=spotify",
+    ),
+    ("tokctl api co", "tokctl api corp"),
+    ("tokctl api -X GET co", "tokctl api -X GET corp"),
+    (
+        "tokctl api corp x --input ot",
+        "tokctl api corp x --input other\\ file.toml",
+    ),
     ("tokctl --config ot", "tokctl --config other\\ file.toml"),
     ("tokctl --config=ot", "tokctl --config=other\\ file.toml"),
     ("tokctl get \\$", "tokctl get \\$"),

@@ -231,6 +231,12 @@ fn a_secret_in_the_configuration_is_told_once_and_who_can_read_it() {
         let run = sandbox.config(config).run(P);
         assert!(!run.stdout.contains(SECRET), "{run:?}");
     }
+    let mut other = Sandbox::new();
+    let run = other
+        .env("no_proxy", SECRET)
+        .config(&literal)
+        .run(["doctor"]);
+    assert!(!run.stdout.contains(SECRET), "{run:?}");
     // As in /tmp, where nobody replaces another's file.
     let directory = sandbox.config_dir().join("tokctl");
     open(&directory, 0o1777);
