@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -169,4 +170,27 @@ fn verbose_words_go_to_stderr_and_quiet_takes_warnings_away() {
     let run = sandbox.run(["get", "p"]);
     run.ok_with("at-2\n", "tokctl: warning: ");
     sandbox.run(["get", "p", "-q"]).ok("at-3\n");
+}
+
+#[test]
+fn a_name_from_elsewhere_neither_repaints_the_terminal_nor_speaks_in_our_name() {
+    let sandbox = Sandbox::new();
+    let evil = "x\u{1b}[2J\ntokctl: hint: run: evil";
+    let path = sandbox.write(evil, "[profile.p]\nclient_id = 1\n");
+    let run = sandbox.run(["get", "p", "--config", evil]);
+    run.fails(3, "client_id");
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    // Its hint names the file.
+    fs::write(
+        &path,
+        "[profile.p]\nclient_secret = { command = [\"x\"] }\n",
+    )
+    .expect("ours");
+    let file = File::open(&path).expect("it is there");
+    file.set_permissions(Permissions::from_mode(0o666))
+        .expect("ours");
+    let run = sandbox.run(["get", "p", "--config", evil]);
+    run.fails(3, "\ntokctl: hint: run: chmod ");
+    assert_eq!(run.stderr.lines().count(), 2, "{run:?}");
+    assert!(!run.stderr.contains('\u{1b}'), "{run:?}");
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::profiles::client_at;
@@ -59,6 +60,9 @@ fn in_a_pipe_the_columns_are_whole_and_without_colour() {
         "{}",
         run.stdout
     );
+    // What is wrong with one makes no column wider.
+    let (head, wrong) = (lines[0].len(), lines[3].len());
+    assert!(head < 90 && wrong > 100, "{}", run.stdout);
     run.ok(&run.stdout);
     sandbox.run(["status", "--color", "never"]).ok(&run.stdout);
     let one = sandbox.run(["status", "p"]);
@@ -71,6 +75,8 @@ fn in_a_pipe_the_columns_are_whole_and_without_colour() {
     hint.fails(3, "\u{1b}[36mhint: \u{1b}[0m");
     sandbox.env("CLICOLOR_FORCE", "1");
     sandbox.run(["get", "none"]).fails(3, "\u{1b}[36mhint: ");
+    let run = sandbox.run(["get", "none", "--color", "never"]);
+    assert!(!run.stderr.contains('\u{1b}'), "{run:?}");
     sandbox.env("NO_COLOR", "1");
     let run = sandbox.run(["get", "none"]);
     assert!(!run.stderr.contains('\u{1b}'), "{run:?}");
@@ -141,7 +147,7 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
         one.contains("\nexpires at      in 2 h (20") && one.contains("\nrefreshable     yes"),
         "{one}"
     );
-    assert!(!one.contains("expires_in"), "{one}");
+    assert!(!one.contains("expires in"), "{one}");
     sandbox.env("NO_COLOR", "1");
     let (_, colored) = shown(&sandbox, 120, "t status");
     assert!(!colored.contains("\u{1b}[32m"), "{colored:?}");
@@ -207,4 +213,25 @@ fn polling_for_a_device_shows_that_it_goes_on() {
     terminal.tokctl("login p --device");
     terminal.shows("tokctl: waiting until the code has been used (3 s)");
     terminal.tmux(&["send-keys", "C-c"]);
+}
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
+fn a_line_that_comes_while_something_is_waited_for_stands_by_itself() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::json(503, "{}").after(Duration::from_millis(2500)),
+        _ => Reply::json(200, r#"{"access_token":"at"}"#),
+    });
+    let sandbox = Sandbox::with_client(&server, "");
+    let terminal = Terminal::start(&sandbox);
+    terminal.tokctl("get p -v");
+    terminal.shows("asking for a token (1 s)");
+    let screen = terminal.shows("exit=0");
+    let told = screen.lines().find(|line| line.contains("HTTP 503"));
+    assert!(
+        told.is_some_and(|line| line.starts_with("tokctl: profile \"p\": 127")),
+        "{screen}"
+    );
+    assert!(!screen.contains("asking for a token ("), "{screen}");
 }
