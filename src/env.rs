@@ -301,13 +301,15 @@ pub fn program(name: &str) -> Option<PathBuf> {
     Some(PathBuf::from(name))
 }
 
-/// The variables that hold a secret of ours, for programs that have no use for one.
-pub fn secret_variables() -> Vec<OsString> {
-    let is_secret = |name: &OsString| {
-        let name = name.to_string_lossy();
+/// The variables that hold a secret of ours, for programs that have no use for one; `named` are those
+/// to which the configuration gives another name.
+pub fn secret_variables(named: &[String]) -> Vec<OsString> {
+    let is_secret = |variable: &OsString| {
+        let name = variable.to_string_lossy();
         name == "TOKCTL_STORE_KEY"
             || name.starts_with("TOKCTL_TOKEN_")
             || name.ends_with("_CLIENT_SECRET")
+            || named.iter().any(|other| *other == name)
     };
     let all = std::env::vars_os().map(|(name, _)| name);
     all.filter(is_secret).collect()

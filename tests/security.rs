@@ -51,7 +51,7 @@ fn no_program_is_taken_from_the_current_directory() {
     };
     let sandbox = Sandbox::new();
     let hostile = directory(sandbox.home().join("hostile"));
-    program(&hostile.join("give-secret"), "touch ran; echo stolen");
+    program(&hostile.join("give-secret"), ": > ran; echo stolen");
     let own = directory(sandbox.home().join("own"));
     program(&own.join("give-secret"), "echo kept");
     let start = |path: &str| {
@@ -72,6 +72,21 @@ fn no_program_is_taken_from_the_current_directory() {
         "echo kept",
     );
     start(".").ok("at-2\n");
+    for name in ["git", "go", "kubectl"] {
+        program(&hostile.join(name), ": > ran");
+    }
+    for args in [
+        &["helper", "install", "git", "p"][..],
+        &["helper", "install", "go", "p"],
+        &["helper", "install", "kubectl", "p"],
+        &["doctor"],
+    ] {
+        sandbox.config(&format!("{text}\nhosts = [\"https://git.example\"]"));
+        let mut command = sandbox.command(args);
+        command.current_dir(&hostile).env("PATH", ".");
+        let run = Running::start(command, None).wait();
+        assert!(!hostile.join("ran").exists(), "{run:?}");
+    }
     assert!(!hostile.join("ran").exists());
     assert_eq!(files_with(&hostile, "kept"), Vec::<PathBuf>::new());
 }
@@ -124,7 +139,7 @@ fn a_browser_gets_no_secret_from_the_environment() {
     program(&script, "env > seen.tmp && mv seen.tmp seen");
     sandbox.config(&format!(
         "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nauthorization_endpoint = \"{0}\"\n\
-         token_endpoint = \"{0}\"\n",
+         token_endpoint = \"{0}\"\nclient_secret = {{ env = \"BY_ANOTHER_NAME\" }}\n",
         server.url("/x")
     ));
     sandbox.env("BROWSER", &script).env("HARMLESS", "yes");
@@ -133,6 +148,7 @@ fn a_browser_gets_no_secret_from_the_environment() {
         "TOKCTL_TOKEN_Q",
         "P_CLIENT_SECRET",
         "SPOTIFY_CLIENT_SECRET",
+        "BY_ANOTHER_NAME",
     ] {
         sandbox.env(name, SECRET);
     }

@@ -36,7 +36,11 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
         return report.ok("git", "not looked at: no profile has hosts");
     }
     let words = ["git", "config", "--null", "--show-origin", "--list"].map(str::to_owned);
-    let lines = match program::quiet_output(&words, MAX_BYTES, Deadline::after(LIMIT)) {
+    let secret: Vec<String> = profiles
+        .iter()
+        .flat_map(Profile::secret_variables)
+        .collect();
+    let lines = match program::quiet_output(&words, &secret, MAX_BYTES, Deadline::after(LIMIT)) {
         Ok(output) => read(&String::from_utf8_lossy(&output)),
         Err(why) => return report.ok("git", format!("not looked at: {why}")),
     };

@@ -31,13 +31,14 @@ pub fn absent() -> Option<&'static str> {
     }
 }
 
-/// Opens a URL with the first program that can. False if none could.
-pub fn open(url: &str) -> bool {
+/// Opens a URL with the first program that can, which gets none of the secret variables. False if none
+/// could.
+pub fn open(url: &str, secret: &[String]) -> bool {
     // Only what the caller has made can be here; a program must not take it for an option anyway.
     if !url.starts_with("https://") && !url.starts_with("http://") {
         return false;
     }
-    candidates(url).iter().any(|words| start(words))
+    candidates(url).iter().any(|words| start(words, secret))
 }
 
 fn candidates(url: &str) -> Vec<Vec<String>> {
@@ -77,7 +78,7 @@ fn candidates(url: &str) -> Vec<Vec<String>> {
 }
 
 /// Starts a program of its own session. One that still runs after a while is the browser itself.
-fn start(words: &[String]) -> bool {
+fn start(words: &[String], secret: &[String]) -> bool {
     let Some((program, arguments)) = words.split_first() else {
         return false;
     };
@@ -86,8 +87,8 @@ fn start(words: &[String]) -> bool {
     };
     let mut command = Command::new(program);
     // It lives long, talks to everybody, and has no use for them.
-    for secret in env::secret_variables() {
-        command.env_remove(secret);
+    for variable in env::secret_variables(secret) {
+        command.env_remove(variable);
     }
     command
         .args(arguments)

@@ -95,9 +95,10 @@ impl Login<'_> {
             profile.name
         ));
         if open {
+            let secret = profile.secret_variables();
             // A browser that stays in the foreground must not keep its own redirect waiting.
             std::thread::spawn(move || {
-                if !browser::open(&url) {
+                if !browser::open(&url, &secret) {
                     ui::warn(
                         "no browser could be started here: open the address yourself, or use --device or --paste",
                     );

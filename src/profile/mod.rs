@@ -250,6 +250,25 @@ impl Profile {
             .any(|source| matches!(source, Some(SecretSource::Keyring)))
     }
 
+    /// The environment variables that hold a secret of this profile.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let given = |source: &Option<TokenSource>| match source {
+            Some(TokenSource::Secret(source)) => Some(source.clone()),
+            _ => None,
+        };
+        let tokens = [&self.exchange.subject, &self.exchange.actor].map(given);
+        let kept = [&self.client_secret, &self.client_key, &self.store_key].map(Clone::clone);
+        let variable = |source: SecretSource| match source {
+            SecretSource::Env(name) => Some(name),
+            _ => None,
+        };
+        kept.into_iter()
+            .chain(tokens)
+            .flatten()
+            .filter_map(variable)
+            .collect()
+    }
+
     /// A configuration error about this profile's key.
     pub fn key_error(&self, what: &str) -> Error {
         let source = self.client_key.as_ref().map(SecretSource::describe);

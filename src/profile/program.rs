@@ -23,13 +23,18 @@ pub fn output(
     output_of(command(words)?, limit, deadline)
 }
 
-/// The same of a program whose complaints nobody wants to read.
+/// The same of a program whose complaints nobody wants to read, and which needs none of the variables
+/// that hold a secret.
 pub fn quiet_output(
     words: &[String],
+    secret: &[String],
     limit: u64,
     deadline: Deadline,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut command = command(words)?;
+    for variable in env::secret_variables(secret) {
+        command.env_remove(variable);
+    }
     command.stderr(Stdio::null());
     output_of(command, limit, deadline)
 }

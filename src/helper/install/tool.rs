@@ -91,7 +91,18 @@ impl Tool<'_> {
 
     /// Runs it where a failure is an answer too.
     pub fn output(&self, arguments: &[&OsStr]) -> Result<Output> {
-        let mut command = process::Command::new(self.program);
+        let Some(program) = env::program(self.program) else {
+            let what = format!(
+                "{0} is not on the PATH, and its configuration is written by nobody else",
+                self.program
+            );
+            let hint = format!("install {}, and run this again", self.program);
+            return Err(Error::new(Kind::Io, what).hint(hint));
+        };
+        let mut command = process::Command::new(program);
+        for variable in env::secret_variables(&[]) {
+            command.env_remove(variable);
+        }
         command
             .args(arguments)
             .stdin(Stdio::null())
@@ -102,16 +113,7 @@ impl Tool<'_> {
         if let Some(copy) = self.copy {
             command.current_dir(copy.dir.path());
         }
-        command.output().map_err(|cause| {
-            let program = self.program;
-            if cause.kind() == std::io::ErrorKind::NotFound {
-                let what = format!(
-                    "{program} is not on the PATH, and its configuration is written by nobody else"
-                );
-                return Error::new(Kind::Io, what)
-                    .hint(format!("install {program}, and run this again"));
-            }
-            Error::io(format!("starting {program}"), &cause)
-        })
+        let starting = |cause| Error::io(format!("starting {}", self.program), &cause);
+        command.output().map_err(starting)
     }
 }
