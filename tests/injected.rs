@@ -12,6 +12,7 @@ use support::grants::{credentials, crowd, files_with, renewable};
 use support::login::redirect;
 use support::profiles::SECRET;
 use support::sandbox::files;
+use support::traced::under_strace;
 use support::{Run, Running, Sandbox, Server};
 use tempfile::NamedTempFile;
 
@@ -50,20 +51,11 @@ struct Case {
 /// A run in which the `when`th of these system calls fails, in each process; and which ones did.
 fn failing(command: &Command, stdin: &str, call: &str, error: &str, when: &str) -> (Run, String) {
     let log = NamedTempFile::new().expect("a log");
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-s", "0", "-o"]).arg(log.path());
-    traced.arg(format!("--trace={call}"));
-    traced.arg(format!("--inject={call}:error={error}:when={when}"));
-    traced
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
-    traced.current_dir(command.get_current_dir().expect("the sandbox"));
-    traced.envs(
-        command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
+    let (trace, inject) = (
+        format!("--trace={call}"),
+        format!("--inject={call}:error={error}:when={when}"),
     );
+    let traced = under_strace(command, &log, &["-s", "0", &trace, &inject]);
     let run = Running::start(traced, Some(stdin.into())).wait();
     let log = fs::read_to_string(log.path()).expect("strace's own");
     let injected = log.lines().filter(|line| line.ends_with("(INJECTED)"));

@@ -6,6 +6,7 @@
     reason = "each test file takes what it needs"
 )]
 
+pub mod canaries;
 pub mod desk;
 pub mod git;
 pub mod grants;
@@ -24,12 +25,15 @@ pub mod registries;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod scene;
 pub mod server;
 pub mod smtp;
 pub mod terminal;
 pub mod tls;
 pub mod tokens;
+pub mod traced;
 
+pub use canaries::Canaries;
 pub use desk::Desk;
 pub use keyring::{GnomeKeyring, SessionBus};
 pub use login::Login;

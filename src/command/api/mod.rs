@@ -13,7 +13,7 @@ use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Http, Incoming};
-use crate::oauth::pkce;
+use crate::oauth::{pkce, words};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::renewal::Again;
@@ -206,7 +206,7 @@ impl Call<'_> {
                 not_followed: None,
                 not_renewed: None,
             };
-            match self.next(&mut request, &answered, hops) {
+            match self.next(&mut request, &answered, hops, token) {
                 Ok(Some(next)) => {
                     ui::step(&format!("redirected to {}", next.endpoint.host()));
                     target = next;
@@ -251,6 +251,7 @@ impl Call<'_> {
         request: &mut Request,
         answered: &Answered,
         hops: u32,
+        token: &Secret,
     ) -> Result<Option<Target>> {
         let incoming = &answered.incoming;
         let Some(location) = incoming.header("location") else {
@@ -278,6 +279,10 @@ impl Call<'_> {
             .target
             .redirected(self.profile, location)
             .map_err(|why| refuse(&why))?;
+        // A name is shown here, and looked up at servers that have no part in this.
+        if words::clean(next.endpoint.host(), usize::MAX, &[token]) == words::REPEATS {
+            return Err(refuse("to a host whose name repeats the token"));
+        }
         if become_get {
             request.become_get();
         }
