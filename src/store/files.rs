@@ -34,17 +34,14 @@ pub fn ensure_dir(dir: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    warn_of_owner(dir);
     builder.create(dir)?;
     let metadata = dir.symlink_metadata()?;
     if !metadata.is_dir() {
         return Err(refused("it is not a directory of its own but a link"));
     }
-    check_owner(&metadata).map_err(|why| {
-        refused(&format!(
-            "the directory {}: {why} (chmod go-w)",
-            dir.display()
-        ))
-    })
+    check_owner(&metadata)
+        .map_err(|why| refused(&format!("the directory {}: {why}", dir.display())))
 }
 
 /// Reads a private file; `None` where there is none.
@@ -209,13 +206,44 @@ pub fn no_follow(options: &mut OpenOptions) {
 }
 
 #[cfg(unix)]
+fn is_ours(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(metadata) == nix::unistd::getuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_ours(_: &std::fs::Metadata) -> bool {
+    true
+}
+
+/// Says so where root is about to make something for itself in another user's directory, as under a sudo
+/// that keeps HOME: that user will be refused there.
+#[cfg(unix)]
+pub fn warn_of_owner(path: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if !nix::unistd::getuid().is_root() || path.exists() {
+        return;
+    }
+    let above = path.ancestors().skip(1).find_map(|dir| dir.metadata().ok());
+    if let Some(owner) = above.map(|dir| dir.uid()).filter(|owner| *owner != 0) {
+        crate::ui::warn(&format!(
+            "{} is made for root in a directory of user {owner}, who cannot use it: for him call tokctl as \
+             that user, for root set HOME (sudo -H)",
+            path.display()
+        ));
+    }
+}
+
+#[cfg(not(unix))]
+pub fn warn_of_owner(_: &Path) {}
+
+#[cfg(unix)]
 fn check_owner(metadata: &std::fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    if metadata.uid() != nix::unistd::getuid().as_raw() {
+    if !is_ours(metadata) {
         return Err(refused("it belongs to another user"));
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err(refused("others can write it"));
+        return Err(refused("others can write it (chmod go-w)"));
     }
     Ok(())
 }

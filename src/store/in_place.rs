@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// whomever.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = end_of_links(path)?;
+    files::warn_of_owner(&path);
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
