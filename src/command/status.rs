@@ -93,7 +93,9 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         () if overridden => "from the environment",
         () if note.ended.is_some() => "login needed",
         () if note.has_token && !expired => "good",
-        () if note.has_token || note.refreshable => "renewed when asked for",
+        () if note.refreshable || note.has_token && profile.is_repeatable() => {
+            "renewed when asked for"
+        }
         () if profile.is_repeatable() => "fetched when asked for",
         () => "login needed",
     };
