@@ -55,6 +55,11 @@ const LINES: &[(&str, &str)] = &[
     ("get g", "git.corp:8443@x+y"),
     ("get corp ", ""),
     ("get -- ", "corp git.corp:8443@x+y über"),
+    ("get -- -- ", ""),
+    ("get -- --format=he", ""),
+    ("get -- -x ", ""),
+    ("get -- --x ", ""),
+    ("get - ", ""),
     ("get --format json ", "corp git.corp:8443@x+y über"),
     ("get --format=json c", "corp"),
     ("-v get -q c", "corp"),
@@ -74,6 +79,7 @@ const LINES: &[(&str, &str)] = &[
     ("helper ku", "kubectl"),
     ("helper git c", "corp"),
     ("helper git corp c", "corp"),
+    ("helper git install c", "corp"),
     ("providers gith", "github github-enterprise"),
     ("add spot", "spotify"),
     ("add x --preset disc", "discord"),
@@ -120,9 +126,51 @@ fn the_program_knows_what_can_come() {
             "{line}"
         );
     }
+    for line in [
+        "exec corp -- cat ",
+        "exec corp -- cat --f",
+        "exec -- x -- y ",
+    ] {
+        let files = ("files".to_owned(), Vec::new());
+        assert_eq!(ends(&sandbox, line), files, "{line}");
+    }
+    for line in ["exec corp -- ", "exec corp git -- ca"] {
+        let commands = ("commands".to_owned(), Vec::new());
+        assert_eq!(ends(&sandbox, line), commands, "{line}");
+    }
     let (_, flags) = ends(&sandbox, "status -");
     for flag in ["--json", "--config", "-v", "--quiet", "--help", "-V"] {
         assert!(flags.contains(&flag.to_owned()), "{flag}: {flags:?}");
+    }
+}
+
+#[test]
+fn each_candidate_is_told_with_what_it_is() {
+    let sandbox = sandbox();
+    for (words, line) in [
+        (&["--current=get", "--"][..], "get\tPrint "),
+        (&["--current=spot", "--", "add"], "spotify\tSpotify\n"),
+        (&["--current=--js", "--", "status"], "--json\t"),
+        (
+            &["--current=enc", "--", "add", "--store"],
+            "encrypted-file\t",
+        ),
+    ] {
+        let run = sandbox.run([&["complete"], words].concat());
+        run.ok(&run.stdout);
+        let found = run.stdout.strip_prefix("words\n");
+        assert!(found.is_some_and(|all| all.starts_with(line)), "{run:?}");
+        let about = run
+            .stdout
+            .lines()
+            .nth(1)
+            .and_then(|line| line.split('\t').nth(1));
+        let named = !line.starts_with("encrypted");
+        assert_eq!(
+            about.is_some_and(|about| !about.is_empty()),
+            named,
+            "{run:?}"
+        );
     }
 }
 
