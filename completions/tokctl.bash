@@ -1,9 +1,9 @@
 # Completions of tokctl for bash, which asks the program itself: source <(tokctl completions bash)
 
 _tokctl() {
-    # COMP_POINT counts bytes.
-    local LC_ALL=C IFS=$' \t\n' line words last current found kind value
+    local IFS=$' \t\n' line words last current found kind value
     COMPREPLY=()
+    # COMP_POINT counts characters; an old bash counts bytes, which is as good at the end of the line.
     # COMP_WORDS would be cut at colons and at signs, which names have. The x keeps an empty last word.
     line=${COMP_LINE:0:COMP_POINT}x
     read -ra words <<<"$line"

@@ -241,6 +241,12 @@ fn each_shell_s_script_is_printed() {
 const TYPED: &[(&str, &str)] = &[
     ("tokctl unl", "tokctl unlock"),
     ("tokctl get co", "tokctl get corp"),
+    ("tokctl get ü", "tokctl get über"),
+    // An empty word, for which there is one that can come.
+    (
+        "tokctl --config one.toml get ",
+        "tokctl --config one.toml get solo",
+    ),
     ("tokctl get gi", "tokctl get git.corp:8443@x+y"),
     ("tokctl get git.corp:8", "tokctl get git.corp:8443@x+y"),
     ("tokctl get git.corp:8443@", "tokctl get git.corp:8443@x+y"),
@@ -304,6 +310,7 @@ fn clean(terminal: &Terminal<'_>, number: usize) {
 fn completes(shell: &str, set_up: &str) {
     let sandbox = sandbox();
     sandbox.write("other file.toml", "");
+    sandbox.write("one.toml", "[profile.solo]\n");
     let terminal = Terminal::with_shell(&sandbox, 150, shell);
     for line in set_up.lines() {
         terminal.types(line);
