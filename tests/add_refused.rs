@@ -3,9 +3,7 @@
 
 mod support;
 
-use std::fs;
-
-use support::{Reply, Request, Run, Sandbox, Server, Terminal};
+use support::{Reply, Request, Run, Sandbox, Server};
 
 /// `add p` with an issuer's worth of flags, and these.
 fn add(sandbox: &Sandbox, server: &Server, more: &[&str], stdin: &str) -> Run {

@@ -48,9 +48,11 @@ fn what_is_stored_is_told_as_it_stands() {
 
 #[test]
 fn what_the_last_request_has_left_is_told() {
-    let server = Server::start(|request| match request.form().contains_key("scope") {
-        true => Reply::json(429, "{}").header("retry-after", "3000"),
-        false => Reply::json(400, r#"{"error":"invalid_client"}"#),
+    let server = Server::start(|request| {
+        if request.form().contains_key("scope") {
+            return Reply::json(429, "{}").header("retry-after", "3000");
+        }
+        Reply::error("invalid_client")
     });
     let sandbox = Sandbox::with_grant(&server, "client_secret = { env = \"HOME\" }");
     sandbox.run(["get", "p"]).fails(5, "invalid_client");
