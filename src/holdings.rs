@@ -5,9 +5,11 @@ use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::note::Note;
-use crate::profile::{Profile, StoreChoice, hash};
+use crate::profile::{Grant, Profile, StoreChoice, hash};
 use crate::secret::Secret;
-use crate::store::{Backend, Interaction, Opening, Store, cipher, files, kernel, probe_account};
+use crate::store::{
+    Backend, Held, Interaction, Opening, Store, cipher, files, kernel, probe_account,
+};
 use crate::token::{Record, Token};
 use crate::ui;
 use std::io::{Seek, SeekFrom, Write};
@@ -72,16 +74,53 @@ impl Cache {
     }
 }
 
+/// What there is of a profile's record.
+pub enum Found {
+    Nothing,
+    Record(Box<Record>),
+    /// Damaged, sealed with another key, or of another version.
+    Unreadable(Error),
+}
+
 /// A profile's opened store with its note.
 pub struct Holdings {
     pub state: PathBuf,
     pub note: Note,
     pub store: Store,
+    /// Whether the store has a record that cannot be read.
+    unreadable: bool,
 }
 
 impl Holdings {
     /// Opens the profile's store.
     pub fn open(profile: &Profile, deadline: Deadline, interaction: Interaction) -> Result<Self> {
+        files::close_dir(&env::state_dir()?);
+        Self::open_with(profile, deadline, interaction, |opening, store| {
+            opening.open(store)
+        })
+    }
+
+    /// The same for who only looks, and changes nothing.
+    pub fn examine(profile: &Profile, deadline: Deadline) -> Result<Self> {
+        Self::open_with(profile, deadline, Interaction::Never, |opening, store| {
+            opening.open(store)
+        })
+    }
+
+    /// The same for who erases what is held, which needs less than keeping it.
+    pub fn open_to_erase(profile: &Profile, deadline: Deadline) -> Result<Self> {
+        files::close_dir(&env::state_dir()?);
+        Self::open_with(profile, deadline, Interaction::Never, |opening, store| {
+            opening.open_to_erase(store)
+        })
+    }
+
+    fn open_with(
+        profile: &Profile,
+        deadline: Deadline,
+        interaction: Interaction,
+        open: impl FnOnce(&Opening<'_>, Option<Backend>) -> Result<Store>,
+    ) -> Result<Self> {
         let state = env::state_dir()?;
         let note = Note::load(&state, &profile.name);
         let opening = Opening {
@@ -90,8 +129,13 @@ impl Holdings {
             deadline,
             interaction,
         };
-        let store = opening.open(note.store)?;
-        Ok(Self { state, note, store })
+        let store = open(&opening, note.store)?;
+        Ok(Self {
+            state,
+            note,
+            store,
+            unreadable: false,
+        })
     }
 
     /// The profile's place in the kernel's cache.
@@ -107,27 +151,42 @@ impl Holdings {
     }
 
     /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
-    /// brought: its tokens are not to be used, but its generation counts on.
+    /// brought: its tokens are not to be used, but its generation counts on. One that cannot be read is
+    /// none for a profile that gets its tokens anew (R23).
     pub fn record(&mut self, profile: &Profile) -> Result<Option<Record>> {
+        let was_known = self.unreadable;
+        match self.find(profile)? {
+            Found::Nothing => Ok(None),
+            Found::Record(record) => Ok(Some(*record)),
+            Found::Unreadable(error) if profile.is_repeatable() => {
+                if !was_known {
+                    ui::warn(&format!("{error}; the next token replaces it"));
+                }
+                Ok(None)
+            }
+            Found::Unreadable(error) => Err(error),
+        }
+    }
+
+    /// What the store has for the profile, of which nothing is said.
+    pub fn find(&mut self, profile: &Profile) -> Result<Found> {
         let rank = |line: &[u8]| Record::from_line(line).map_or(0, |record| record.generation + 1);
-        let Some(line) = self.store.load_newest(&profile.name, rank)? else {
-            return Ok(None);
+        let held = self.store.load_newest(&profile.name, rank)?;
+        self.unreadable = true;
+        let line = match held {
+            Held::Plain(line) => line,
+            Held::Sealed(error) => return Ok(Found::Unreadable(error)),
+            Held::Nothing => {
+                self.unreadable = false;
+                return Ok(Found::Nothing);
+            }
         };
         let Some(record) = Record::from_line(&line) else {
-            let what = format!(
-                "profile {:?}: what is stored cannot be read by this version",
-                profile.name
-            );
-            if profile.is_repeatable() {
-                ui::warn(&format!("{what}; it is replaced"));
-                return Ok(None);
-            }
-            return Err(Error::new(Kind::StoreUnavailable, what).hint(format!(
-                "to replace it, run: tokctl import {}",
-                shell_word(&profile.name)
-            )));
+            return Ok(Found::Unreadable(unreadable(profile)));
         };
-        Ok(Some(self.spooled(profile, &record).unwrap_or(record)))
+        self.unreadable = false;
+        let record = self.spooled(profile, &record).unwrap_or(record);
+        Ok(Found::Record(Box::new(record)))
     }
 
     /// The profile's record, with the lock held: a newer spooled one is moved into the store first,
@@ -153,6 +212,15 @@ impl Holdings {
 
     /// Writes a record, in the caller's hands the profile's lock. The spool is then of no more use.
     pub fn save(&mut self, profile: &Profile, record: &Record) -> Result<()> {
+        if std::mem::take(&mut self.unreadable)
+            && let Some(aside) = self.store.set_aside(&profile.name)?
+        {
+            ui::warn(&format!(
+                "profile {:?}: what could not be read is kept in {}",
+                profile.name,
+                aside.display()
+            ));
+        }
         self.store.save(&profile.name, &record.to_line())?;
         // If it stays, it has a lower generation and is never taken again.
         drop(files::remove(&spool_path(&self.state, &profile.name)));
@@ -277,6 +345,21 @@ impl Spool {
 /// The store's account of a login that was begun without a terminal; a profile's name has no slash.
 pub fn pending_login(profile: &str) -> String {
     format!("login/{profile}")
+}
+
+fn unreadable(profile: &Profile) -> Error {
+    let what = format!(
+        "profile {:?}: what is stored cannot be read by this version",
+        profile.name
+    );
+    let login = match profile.grant {
+        Grant::Login("refresh_token") => "import",
+        _ => "login",
+    };
+    Error::new(Kind::StoreUnavailable, what).hint(format!(
+        "to replace it, run: tokctl {login} {}",
+        shell_word(&profile.name)
+    ))
 }
 
 /// A new spool key for a new record.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use support::issuer::{metadata, tokens};
 use support::login::{arrive, log_in, profile, redirect};
 use support::sandbox::files;
-use support::{Login, OidcProvider, Reply, Sandbox, Server, http};
+use support::{Desk, Login, OidcProvider, Reply, Sandbox, Server, http};
 
 /// A server that answers `/revoke` like this.
 fn server(revoke: impl Fn() -> Reply + Send + Sync + 'static) -> Server {
@@ -278,4 +278,30 @@ fn what_a_killed_writer_left_of_a_grant_goes_too() {
     assert!(!record.exists() && !left(&name).exists());
     // Another profile's may be at work.
     assert!(left("another").exists());
+}
+
+#[test]
+fn a_profile_that_was_never_stored_anywhere_needs_no_keyring() {
+    let sandbox = Sandbox::new();
+    let auto = profile("http://127.0.0.1:9", "c", "store = \"auto\"");
+    let secret = "client_secret = { keyring = true }\ngrant = \"client_credentials\"\n";
+    let kept = auto.replace("profile.p", "profile.q");
+    sandbox.config(&format!("{auto}{kept}{secret}"));
+    let run = sandbox.run(["logout", "--all"]);
+    run.ok_with("", "p: nothing was stored")
+        .ok_with("", "q: nothing was stored");
+    // One that says where its tokens are may have some there.
+    sandbox.config(&auto.replace("auto", "keyring"));
+    let run = sandbox.run(["logout", "--all"]);
+    run.fails(7, "the keyring cannot be used: no session bus");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring and secret-tool: tests/run installs them"]
+fn a_keyring_that_is_locked_may_hold_something_of_a_profile_that_nothing_is_known_of() {
+    let config = profile("http://127.0.0.1:9", "c", "store = \"auto\"");
+    let mut desk = Desk::open(&config);
+    desk.lock();
+    let run = desk.sandbox.run(["logout", "--all"]);
+    run.fails(7, "the keyring is locked");
 }

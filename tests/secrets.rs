@@ -7,6 +7,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::{Duration, Instant};
 
+use support::grants::credentials;
 use support::profiles::{SECRET, client_at};
 use support::{Running, Sandbox, Server};
 
@@ -309,4 +310,35 @@ fn a_configuration_that_others_can_write_runs_no_program() {
         chown(sandbox.config_file(), Some(12345), None).expect("we are root");
         sandbox.run(["get", "p"]).fails(3, "belongs to user 12345");
     }
+}
+
+#[test]
+fn without_a_keyring_a_secret_in_it_is_out_of_reach_and_not_missing() {
+    let server = Server::tokens(600);
+    let sandbox = Sandbox::new();
+    let auto = "store = \"auto\"\nclient_secret = { keyring = true }";
+    sandbox.config(&credentials(&server.url("/token"), auto));
+    let calls = [
+        sandbox.run(["get", "p"]),
+        sandbox.run_with_stdin(["secret", "set", "p"], "s3cret"),
+    ];
+    for run in calls {
+        run.fails(7, "the keyring cannot be used: no session bus")
+            .fails(
+                7,
+                "hint: start a keyring, or choose another store: store = \"encrypted-file\"",
+            );
+    }
+    // One that the configuration does not say is in the store.
+    sandbox.config(&credentials(&server.url("/token"), "store = \"auto\""));
+    let set = sandbox.run_with_stdin(["secret", "set", "p"], "s3cret");
+    set.fails(7, "there is no store that can keep a client secret")
+        .fails(7, "store = \"encrypted-file\"");
+    assert_eq!(server.hits(), 0);
+    // As the hint has it.
+    let file = auto.replace("\"auto\"", "\"encrypted-file\"");
+    sandbox.config(&credentials(&server.url("/token"), &file));
+    let set = sandbox.run_with_stdin(["secret", "set", "p"], "s3cret");
+    set.ok_with("", "p: client secret stored (/");
+    sandbox.run(["get", "p"]).ok("at-1\n");
 }

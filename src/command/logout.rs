@@ -13,7 +13,6 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::server;
-use crate::store::Interaction;
 use crate::token::Record;
 use crate::ui;
 use std::time::Duration;
@@ -66,7 +65,7 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
         let what = format!("profile {name:?}: another tokctl is busy with it");
         return Err(Error::new(Kind::Temporary, what));
     }
-    let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
+    let mut holdings = Holdings::open_to_erase(profile, deadline)?;
     let record = holdings.record(profile).ok().flatten();
     let ours = |record: &&Record| revoke && record.binding == profile.binding();
     let credentials = match record.as_ref().filter(ours) {

@@ -4,7 +4,7 @@ use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
 use crate::clock::Deadline;
 use crate::credentials;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::holdings::Holdings;
 use crate::profile::SecretSource;
 use crate::secret::Secret;
@@ -38,10 +38,15 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
         ui::notice(&format!("{name}: {what} {done} {place}"));
         return Ok(());
     }
-    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
-        return Err(profile
-            .error(&format!("there is no store that can keep a {what}"))
-            .hint("start a keyring, or set store = \"encrypted-file\" in the configuration"));
+    let none = format!("there is no store that can keep a {what}");
+    let hint = "start a keyring, or set store = \"encrypted-file\" in the configuration";
+    match holdings.store.backend() {
+        Backend::None => return Err(profile.error(&none).hint(hint)),
+        Backend::Kernel => {
+            let what = format!("profile {name:?}: {none}");
+            return Err(Error::new(Kind::StoreUnavailable, what).hint(hint));
+        }
+        _ => {}
     }
     // Before the person types: a store that cannot take it must not cost the typing.
     holdings.store.ready(&account)?;

@@ -5,6 +5,7 @@ use super::keyring::Tried;
 use crate::clock;
 use crate::env;
 use crate::error::shell_word;
+use crate::holdings::Found;
 use crate::note::Note;
 use crate::profile::Profile;
 use crate::token::Record;
@@ -17,8 +18,14 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
     let (note, record) = match store {
         Tried::Broken => return,
         Tried::New => (Note::default(), None),
-        Tried::Open(holdings) => match report.of("grant", holdings.record(profile)) {
-            Some(record) => (holdings.note.clone(), record),
+        Tried::Open(holdings) => match report.of("grant", holdings.find(profile)) {
+            Some(Found::Record(record)) => (holdings.note.clone(), Some(*record)),
+            Some(Found::Nothing) => (holdings.note.clone(), None),
+            Some(Found::Unreadable(error)) if profile.is_repeatable() => {
+                let hint = "nothing: the next token replaces it";
+                return report.warn("grant", error.message, hint);
+            }
+            Some(Found::Unreadable(error)) => return report.problem("grant", &error),
             None => return,
         },
     };
@@ -41,10 +48,11 @@ fn standing(profile: &Profile, note: &Note, record: Option<&Record>) -> Result<S
     let now = clock::now();
     let ours = record.filter(|record| record.binding == profile.binding());
     if profile.is_repeatable() {
+        let grant = profile.grant.name();
         let kept = ours.and_then(|record| record.tokens.get(&profile.variant()));
         return Ok(match kept.filter(|token| token.is_alive(now)) {
-            Some(token) => format!("client_credentials, {}", lives(token.expires)),
-            None => "client_credentials: a token is fetched when asked for".to_owned(),
+            Some(token) => format!("{grant}, {}", lives(token.expires)),
+            None => format!("{grant}: a token is fetched when asked for"),
         });
     }
     let Some(ours) = ours else {

@@ -8,7 +8,7 @@ use crate::holdings::Holdings;
 use crate::note::Note;
 use crate::profile::{Profile, StoreChoice};
 use crate::store::key_source::KeySource;
-use crate::store::{self, Backend, Interaction};
+use crate::store::{self, Backend};
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,7 +63,14 @@ pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
     let deadline = Deadline::after(LIMIT);
     // The first use makes the key file; an examination does not.
     if profile.store == StoreChoice::EncryptedFile {
-        let key = env::state_dir().and_then(|state| KeySource::new(profile, &state).find(deadline));
+        let key = env::state_dir().and_then(|state| {
+            let source = KeySource::new(profile, &state);
+            let found = source.find(deadline)?;
+            if found.is_none() {
+                source.refuse_lost()?;
+            }
+            Ok(found)
+        });
         match report.of("store", key) {
             Some(Some(_)) => {}
             Some(None) => {
@@ -74,7 +81,7 @@ pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
             None => return Tried::Broken,
         }
     }
-    let opened = Holdings::open(profile, deadline, Interaction::Never);
+    let opened = Holdings::examine(profile, deadline);
     let tried = opened.and_then(|mut holdings| {
         let came_back = holdings.store.round_trip(&profile.name)?;
         Ok((holdings, came_back))

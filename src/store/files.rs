@@ -1,6 +1,7 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use crate::ui;
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -44,8 +45,25 @@ pub fn ensure_dir(dir: &Path) -> io::Result<()> {
         .map_err(|why| refused(&format!("the directory {}: {why}", dir.display())))
 }
 
-/// Reads a private file; `None` where there is none.
+/// Reads a private file of ours; `None` where there is none. What others can read is closed to them.
 pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let Some((file, metadata)) = open_own(path)? else {
+        return Ok(None);
+    };
+    close_to_others(&file, &metadata, path, 0o600);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len()).unwrap_or(0),
+    ));
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Refuses a file that is a link, somebody else's or open to others' writing; changes nothing.
+pub fn inspect(path: &Path) -> io::Result<()> {
+    open_own(path).map(drop)
+}
+
+fn open_own(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let mut options = OpenOptions::new();
     options.read(true);
     no_follow(&mut options);
@@ -60,12 +78,54 @@ pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         return Err(refused("it is not a regular file"));
     }
     check_owner(&metadata)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(
-        usize::try_from(metadata.len()).unwrap_or(0),
-    ));
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(Some((file, metadata)))
 }
+
+/// Closes a directory of the user's to others, if it is open to them (R66).
+#[cfg(unix)]
+pub fn close_dir(dir: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let is_ours =
+        |metadata: &Metadata| metadata.is_dir() && metadata.uid() == nix::unistd::getuid().as_raw();
+    let is_open = |metadata: &Metadata| metadata.mode() & 0o077 != 0;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    no_follow(&mut options);
+    if dir
+        .symlink_metadata()
+        .is_ok_and(|metadata| is_ours(&metadata) && is_open(&metadata))
+        && let Ok(file) = options.open(dir)
+        && let Ok(metadata) = file.metadata()
+        && is_ours(&metadata)
+    {
+        close_to_others(&file, &metadata, dir, 0o700);
+    }
+}
+
+/// Elsewhere the user's profile directory is private by its access list.
+#[cfg(not(unix))]
+pub fn close_dir(_: &Path) {}
+
+/// Gives what is open the mode that it should have been made with, and says so.
+#[cfg(unix)]
+fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
+    use nix::sys::stat::{Mode, fchmod};
+    use std::os::unix::fs::MetadataExt;
+    let found = metadata.mode() & 0o777;
+    let open_to_others = found & 0o077;
+    if open_to_others == 0 {
+        return;
+    }
+    let what = format!("{} was open to others (mode {found:04o})", path.display());
+    // macOS has 16 bits for it.
+    match fchmod(file, Mode::from_bits_truncate(mode as nix::libc::mode_t)) {
+        Ok(()) => ui::warn(&format!("{what}: now it is not (mode {mode:04o})")),
+        Err(cause) => ui::warn(&format!("{what}, and still is: {}", cause.desc())),
+    }
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_: &File, _: &Metadata, _: &Path, _: u32) {}
 
 /// Opens a file of the user's choice, which may be a link or somebody else's, but must be a file: a
 /// pipe without a writer would never open.
@@ -206,12 +266,12 @@ pub fn no_follow(options: &mut OpenOptions) {
 }
 
 #[cfg(unix)]
-fn is_ours(metadata: &std::fs::Metadata) -> bool {
+fn is_ours(metadata: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(metadata) == nix::unistd::getuid().as_raw()
 }
 
 #[cfg(not(unix))]
-fn is_ours(_: &std::fs::Metadata) -> bool {
+fn is_ours(_: &Metadata) -> bool {
     true
 }
 
@@ -237,7 +297,7 @@ pub fn warn_of_owner(path: &Path) {
 pub fn warn_of_owner(_: &Path) {}
 
 #[cfg(unix)]
-fn check_owner(metadata: &std::fs::Metadata) -> io::Result<()> {
+fn check_owner(metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     if !is_ours(metadata) {
         return Err(refused("it belongs to another user"));
@@ -250,7 +310,7 @@ fn check_owner(metadata: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
-fn check_owner(_: &std::fs::Metadata) -> io::Result<()> {
+fn check_owner(_: &Metadata) -> io::Result<()> {
     Ok(())
 }
 

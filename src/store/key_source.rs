@@ -105,13 +105,72 @@ impl<'a> KeySource<'a> {
 
     /// Makes a key file, for where no source has a key.
     pub fn create(&self) -> Result<Found> {
+        self.refuse_lost()?;
         let file = key_file()?;
         let text = cipher::key_to_text(&cipher::random_key());
         files::create(&file, text.expose().as_bytes())
             .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
         // Read back: of processes that did this at once, the file has the first one's.
-        self.key_file_key()?
-            .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))
+        let found = self
+            .key_file_key()?
+            .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))?;
+        // Where this cannot be written, no record can.
+        drop(files::create(&self.made_file(), b""));
+        Ok(found)
+    }
+
+    /// Refuses where no source has a key and something is sealed with the one that was: a new one would
+    /// not open it.
+    pub fn refuse_lost(&self) -> Result<()> {
+        let records = self.state.join("records");
+        let is_sealed = |entry: std::fs::DirEntry| {
+            let name = entry.file_name();
+            Path::new(&name)
+                .extension()
+                .is_some_and(|end| end == "sealed")
+        };
+        let sealed = || {
+            std::fs::read_dir(&records)
+                .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(is_sealed)))
+        };
+        let own = super::file(self.state, "records", self.profile);
+        // Those of other profiles may have keys of their own.
+        let is_lost = own.exists() || self.made_file().exists() && sealed();
+        if !is_lost {
+            return Ok(());
+        }
+        let what = format!(
+            "profile {:?}: the encrypted file's key is missing: there is no {}, but {} holds what was sealed with a key",
+            self.profile,
+            key_file()?.display(),
+            records.display()
+        );
+        Err(Error::new(Kind::StoreUnavailable, what).hint(format!(
+            "put the key back; if it is lost, remove {} and log in again",
+            shell_word(&records.to_string_lossy())
+        )))
+    }
+
+    /// Is there once this store has been used with a key file.
+    fn made_file(&self) -> PathBuf {
+        self.state.join("store.made")
+    }
+
+    /// Where the key is, if it is in a place that is looked at before a passphrase.
+    pub fn before_passphrase() -> Result<Option<String>> {
+        let credential = env::credentials_directory().map(|dir| dir.join(CREDENTIAL));
+        if credential.is_some_and(|file| file.exists()) {
+            return Ok(Some(format!("systemd credential {CREDENTIAL}")));
+        }
+        let file = key_file()?;
+        Ok(file
+            .exists()
+            .then(|| format!("key file {}", file.display())))
+    }
+
+    /// Whether `tokctl unlock` or `TOKCTL_STORE_KEY` has set a passphrase.
+    pub fn has_passphrase(&self) -> bool {
+        self.check_file(TYPED).exists()
     }
 
     fn key_file_key(&self) -> Result<Option<Found>> {
@@ -147,12 +206,7 @@ impl<'a> KeySource<'a> {
     /// Compares with the key that a passphrase made first, which this sets where there was none: a
     /// mistyped one must not seal a record.
     fn check(&self, key: &Key, source: &str) -> Result<()> {
-        let path = match source {
-            TYPED => self.state.join("store.check"),
-            _ => self
-                .state
-                .join(format!("store-{}.check", hash(&["check-1", source]))),
-        };
+        let path = self.check_file(source);
         let failed =
             |cause: std::io::Error| unusable(&path.display().to_string(), &io_cause(&cause));
         if files::read(&path).map_err(failed)?.is_none() {
@@ -172,6 +226,14 @@ impl<'a> KeySource<'a> {
             TYPED => "give the passphrase of the first tokctl unlock",
             _ => "give the passphrase that this store_key had at first",
         }))
+    }
+
+    fn check_file(&self, source: &str) -> PathBuf {
+        let name = match source {
+            TYPED => "store.check".to_owned(),
+            _ => format!("store-{}.check", hash(&["check-1", source])),
+        };
+        self.state.join(name)
     }
 
     /// Keeps a passphrase's key in the kernel keyring. Whether the kernel took it.
@@ -218,7 +280,7 @@ pub fn key_file() -> Result<PathBuf> {
 fn check_key_file(file: &Path) -> Result<()> {
     let name = file.display().to_string();
     let failed = |cause: std::io::Error| unusable(&name, &io_cause(&cause));
-    files::read(file).map_err(failed)?;
+    files::inspect(file).map_err(failed)?;
     if files::is_private(file).map_err(failed)? {
         return Ok(());
     }

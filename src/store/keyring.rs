@@ -169,6 +169,16 @@ fn explain(error: Error) -> KeyringError {
     }
 }
 
+impl KeyringError {
+    /// Whether there is no keyring at all, rather than one that cannot be looked into.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBus(_) | Self::NoProvider(_) | Self::NoCollection
+        )
+    }
+}
+
 impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

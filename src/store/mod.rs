@@ -8,18 +8,20 @@ pub mod in_place;
 pub mod kernel;
 pub mod key_source;
 mod keyring;
+mod opening;
 #[cfg(target_os = "linux")]
 mod secret_service;
 
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
-use crate::profile::{Profile, StoreChoice, hash};
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::profile::hash;
 use crate::ui;
 use cipher::Key;
-use key_source::KeySource;
+use key_source::Found;
 pub use keyring::Interaction;
 use keyring::{Keyring, KeyringError};
+pub use opening::Opening;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -64,99 +66,21 @@ enum Opened {
     Nothing(Backend),
 }
 
-/// What opening a store needs to know.
-pub struct Opening<'a> {
-    pub profile: &'a Profile,
-    pub state: &'a Path,
-    pub deadline: Deadline,
-    pub interaction: Interaction,
-}
-
-impl Opening<'_> {
-    /// Opens the store that the profile names, or that `auto` was resolved to before.
-    pub fn open(&self, remembered: Option<Backend>) -> Result<Store> {
-        let backend = match (self.profile.store, remembered) {
-            (StoreChoice::Keyring, _) | (StoreChoice::Auto, Some(Backend::Keyring)) => {
-                Backend::Keyring
-            }
-            (StoreChoice::EncryptedFile, _) | (StoreChoice::Auto, Some(Backend::EncryptedFile)) => {
-                Backend::EncryptedFile
-            }
-            (StoreChoice::Plaintext, _) => Backend::Plaintext,
-            (StoreChoice::None, _) => Backend::None,
-            (StoreChoice::Auto, _) => return self.resolve(),
-        };
-        self.open_backend(backend)
-    }
-
-    /// Finds out what `auto` means here: the keyring if it works, else an encrypted file if a key is
-    /// at hand, else, for grants that need no person to repeat, the kernel's cache.
-    fn resolve(&self) -> Result<Store> {
-        let mut keyring = self.keyring();
-        let trouble = match keyring.ready_to_write() {
-            Ok(()) => return Ok(self.store(Opened::Keyring(Box::new(keyring)))),
-            Err(trouble) => trouble,
-        };
-        let source = KeySource::new(self.profile, self.state);
-        if let Some(found) = source.find(self.deadline)? {
-            return Ok(self.store(Opened::EncryptedFile {
-                key: found.key,
-                place: found.place,
-            }));
-        }
-        if self.profile.is_repeatable() {
-            return Ok(self.store(Opened::Nothing(Backend::Kernel)));
-        }
-        Err(keyring_error(&self.profile.name, &trouble))
-    }
-
-    fn open_backend(&self, backend: Backend) -> Result<Store> {
-        Ok(self.store(match backend {
-            Backend::Keyring => Opened::Keyring(Box::new(self.keyring())),
-            Backend::EncryptedFile => return self.open_encrypted_file(),
-            Backend::Plaintext => Opened::Plaintext,
-            Backend::Kernel | Backend::None => Opened::Nothing(backend),
-        }))
-    }
-
-    fn open_encrypted_file(&self) -> Result<Store> {
-        let source = KeySource::new(self.profile, self.state);
-        let found = match source.find(self.deadline)? {
-            Some(found) => found,
-            None => match source.create() {
-                Ok(found) => found,
-                // A token is not withheld because there is nowhere to write the first key; who brings a
-                // secret to be kept has to know.
-                Err(error)
-                    if self.profile.is_repeatable() && self.interaction == Interaction::Never =>
-                {
-                    ui::warn(&format!("the token is not stored: {error}"));
-                    return Ok(self.store(Opened::Nothing(Backend::None)));
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        Ok(self.store(Opened::EncryptedFile {
+impl Opened {
+    fn sealing(found: Found) -> Self {
+        Self::EncryptedFile {
             key: found.key,
             place: found.place,
-        }))
-    }
-
-    fn keyring(&self) -> Keyring {
-        Keyring::new(
-            env::session_bus(),
-            self.deadline.instant(),
-            self.interaction,
-        )
-    }
-
-    fn store(&self, opened: Opened) -> Store {
-        Store {
-            opened,
-            state: self.state.to_owned(),
-            warned: false,
         }
     }
+}
+
+/// What a store has for an account.
+pub enum Held {
+    Nothing,
+    Plain(Zeroizing<Vec<u8>>),
+    /// Something that the key does not open.
+    Sealed(Error),
 }
 
 impl Store {
@@ -189,36 +113,38 @@ impl Store {
 
     /// What is kept for an account; `None` only where there is nothing.
     pub fn load(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        match &mut self.opened {
+        match self.find(account)? {
+            Held::Nothing => Ok(None),
+            Held::Plain(plain) => Ok(Some(plain)),
+            Held::Sealed(error) => Err(error),
+        }
+    }
+
+    fn find(&mut self, account: &str) -> Result<Held> {
+        let plain = match &mut self.opened {
             Opened::Keyring(keyring) => keyring
                 .read(account)
-                .map_err(|trouble| keyring_error(account, &trouble)),
+                .map_err(|trouble| keyring_error(account, &trouble))?,
             Opened::EncryptedFile { key, .. } => {
                 let path = file(&self.state, "records", account);
                 let Some(sealed) = read(&path)? else {
-                    return Ok(None);
+                    return Ok(Held::Nothing);
                 };
-                match cipher::open(key, &purpose(account), &sealed) {
-                    Some(plain) => Ok(Some(plain)),
-                    None => Err(unavailable(format!(
-                        "{}: it was not written with this key, or it is damaged",
-                        path.display()
-                    ))),
-                }
+                let Some(plain) = cipher::open(key, &purpose(account), &sealed) else {
+                    return Ok(Held::Sealed(unopened(&path, account)));
+                };
+                Some(plain)
             }
-            Opened::Plaintext => read(&file(&self.state, "plaintext", account)),
-            Opened::Nothing(_) => Ok(None),
-        }
+            Opened::Plaintext => read(&file(&self.state, "plaintext", account))?,
+            Opened::Nothing(_) => None,
+        };
+        Ok(plain.map_or(Held::Nothing, Held::Plain))
     }
 
     /// The same where `rank` tells which of several entries is the newest: a copy that a backup or a
     /// password manager brought back must not win over what was written after it.
-    pub fn load_newest(
-        &mut self,
-        account: &str,
-        rank: impl Fn(&[u8]) -> u64,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        let first = self.load(account)?;
+    pub fn load_newest(&mut self, account: &str, rank: impl Fn(&[u8]) -> u64) -> Result<Held> {
+        let first = self.find(account)?;
         let Opened::Keyring(keyring) = &mut self.opened else {
             return Ok(first);
         };
@@ -234,7 +160,31 @@ impl Store {
         let all = keyring
             .read_all(account)
             .map_err(|trouble| keyring_error(account, &trouble))?;
-        Ok(all.into_iter().max_by_key(|record| rank(record)).or(first))
+        let newest = all.into_iter().max_by_key(|record| rank(record));
+        Ok(newest.map_or(first, Held::Plain))
+    }
+
+    /// Copies an account's file to one beside it, before it is replaced by what knows nothing of it. The
+    /// copy's path; none where the store has no files.
+    pub fn set_aside(&self, account: &str) -> Result<Option<PathBuf>> {
+        let Some(path) = self.path(account) else {
+            return Ok(None);
+        };
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
+        let copy = beside(&path);
+        write(&copy, &bytes)?;
+        Ok(Some(copy))
+    }
+
+    fn path(&self, account: &str) -> Option<PathBuf> {
+        let folder = match &self.opened {
+            Opened::EncryptedFile { .. } => "records",
+            Opened::Plaintext => "plaintext",
+            Opened::Keyring(_) | Opened::Nothing(_) => return None,
+        };
+        Some(file(&self.state, folder, account))
     }
 
     /// Replaces what is kept for an account.
@@ -254,19 +204,17 @@ impl Store {
 
     /// Removes what is kept for an account; whether there was anything.
     pub fn erase(&mut self, account: &str) -> Result<bool> {
-        let folder = match &mut self.opened {
-            Opened::Keyring(keyring) => {
-                return keyring
-                    .erase(account)
-                    .map_err(|trouble| keyring_error(account, &trouble));
-            }
-            Opened::EncryptedFile { .. } => "records",
-            Opened::Plaintext => "plaintext",
-            Opened::Nothing(_) => return Ok(false),
+        if let Opened::Keyring(keyring) = &mut self.opened {
+            return keyring
+                .erase(account)
+                .map_err(|trouble| keyring_error(account, &trouble));
+        }
+        let Some(path) = self.path(account) else {
+            return Ok(false);
         };
-        let path = file(&self.state, folder, account);
-        files::remove_all(&path)
-            .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
+        let erased =
+            files::remove(&beside(&path)).and_then(|aside| Ok(files::remove_all(&path)? || aside));
+        erased.map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
     }
 
     /// Writes an entry beside a profile's own, reads it back and erases it; whether it came back.
@@ -325,6 +273,30 @@ fn file(state: &Path, folder: &str, account: &str) -> PathBuf {
     state
         .join(folder)
         .join(format!("{}.{ending}", hash(&["account-1", account])))
+}
+
+/// Where a file that could not be read is kept (R23).
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".corrupt");
+    PathBuf::from(name)
+}
+
+/// Another key and a damaged file cannot be told apart.
+fn unopened(path: &Path, account: &str) -> Error {
+    let profile = shell_word(account.rsplit('/').next().unwrap_or(account));
+    let replace = if account.starts_with("client-secret/") {
+        format!("tokctl secret set {profile}")
+    } else {
+        format!("tokctl login {profile}")
+    };
+    let shown = path.display();
+    unavailable(format!(
+        "{shown}: it was not written with this key, or it is damaged"
+    ))
+    .hint(format!(
+        "give the key that it was written with; if that is lost, replace it: {replace}"
+    ))
 }
 
 fn purpose(account: &str) -> String {
