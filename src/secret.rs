@@ -18,15 +18,22 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// Takes a secret as editors and `echo` write it: without the CR and LF at its end.
+    /// Takes a secret as editors and `echo` write it: without the CR and LF at its end, and the byte order
+    /// mark that some put before it.
     pub fn from_line(text: String) -> Self {
         let text = Zeroizing::new(text);
-        Self::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        let line = text.trim_start_matches('\u{feff}');
+        Self::new(line.trim_end_matches(['\r', '\n']).to_owned())
     }
 
     /// The text itself, for the one place that has to send, store or print it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are the same text.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
     }
 
     /// Whether there is no text at all.
@@ -75,8 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_line_end_is_stripped() {
+    fn only_the_line_end_and_a_byte_order_mark_are_stripped() {
         assert_eq!(Secret::from_line(" a b \r\n".into()).expose(), " a b ");
+        assert_eq!(Secret::from_line("\u{feff}a\n".into()).expose(), "a");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::cli::Unlock;
 use crate::clock::words;
 use crate::env;
 use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
 use crate::store::key_source::{KeySource, TYPED};
 use crate::ui;
 
@@ -15,15 +16,14 @@ pub fn run(unlock: &Unlock) -> Result<()> {
         configured: None,
         state: &state,
     };
-    let first = !source.salt_file().exists();
-    let passphrase = ui::read_secret(if first {
-        "new passphrase for the encrypted file"
-    } else {
-        "passphrase"
-    })?;
-    if passphrase.is_empty() {
-        return Err(Error::usage("the passphrase is empty"));
+    if let Some(place) = KeySource::before_passphrase()? {
+        ui::notice(&format!(
+            "nothing to unlock: the encrypted file's key is the {place}, which no passphrase replaces"
+        ));
+        return Ok(());
     }
+    let first = !source.has_passphrase();
+    let passphrase = ask(first)?;
     let key = source.derive(&passphrase, TYPED)?;
     if !source.keep_unlocked(&key, unlock.for_) {
         return Err(Error::new(
@@ -39,4 +39,21 @@ pub fn run(unlock: &Unlock) -> Result<()> {
         words(seconds)
     ));
     Ok(())
+}
+
+/// A new one is asked for twice: what is sealed under a mistyped one is lost.
+fn ask(first: bool) -> Result<Secret> {
+    let passphrase = ui::read_secret(if first {
+        "new passphrase for the encrypted file"
+    } else {
+        "passphrase"
+    })?;
+    if passphrase.is_empty() {
+        return Err(Error::usage("the passphrase is empty"));
+    }
+    if first && ui::can_ask() && !passphrase.is_same(&ui::read_secret("the same once more")?) {
+        return Err(Error::usage("the two passphrases are not the same")
+            .hint("nothing is set: run tokctl unlock again"));
+    }
+    Ok(passphrase)
 }
