@@ -87,6 +87,8 @@ pub struct Holdings {
     pub state: PathBuf,
     pub note: Note,
     pub store: Store,
+    /// The variant of the profile's own token, where this is about another.
+    own: Option<String>,
     /// Whether the store has a record that cannot be read.
     unreadable: bool,
 }
@@ -134,6 +136,7 @@ impl Holdings {
             state,
             note,
             store,
+            own: profile.own_variant.clone(),
             unreadable: false,
         })
     }
@@ -235,9 +238,15 @@ impl Holdings {
         }
         self.note.generation = record.generation;
         self.note.refreshable = record.refresh.is_some();
-        self.note.has_token = token.is_some();
-        self.note.scope = token.and_then(|token| token.scope.clone());
-        self.note.expires = token.and_then(|token| token.expires);
+        // What is shown of a profile is its own token, not one for another scope.
+        let own = self.own.as_ref();
+        let token = own.map_or(token, |own| record.tokens.get(own));
+        // The kernel has one record for each.
+        if token.is_some() || own.is_none() || backend != Backend::Kernel {
+            self.note.has_token = token.is_some();
+            self.note.scope = token.and_then(|token| token.scope.clone());
+            self.note.expires = token.and_then(|token| token.expires);
+        }
         self.note.updated = Some(clock::now());
         self.note.ended = None;
         self.note.not_before = None;
@@ -265,13 +274,16 @@ impl Holdings {
         if let Some(record) = record {
             self.forget(profile, record.tokens.keys());
         }
+        // Also where the store cannot be used, no cached token is found any more.
+        self.note.begin_epoch();
+        self.note.save(&self.state).map_err(io)?;
         let stored = self.store.erase(&profile.name)?;
         // A login that was begun and not ended is not to be ended any more.
         self.store.erase(&pending_login(&profile.name))?;
         // Of a login that was killed while it tried the store.
         self.store.erase(&probe_account(&profile.name))?;
         let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
-        let noted = self.note.has_token;
+        let noted = self.note.generation > 0;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
         // note stays for its epoch, without which cached tokens would be found again.
         let secret_stays = profile.has_stored_secret();

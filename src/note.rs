@@ -26,7 +26,7 @@ pub struct Note {
     pub generation: u64,
     /// Who logged in, where the server said it.
     pub account: Option<String>,
-    /// The scope of the token that was stored last.
+    /// The scope of the profile's own token, as it was stored last.
     pub scope: Option<String>,
     /// When that token ends.
     pub expires: Option<Epoch>,

@@ -116,6 +116,9 @@ fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
 
 fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
     let mut profile = Profile::load(config, name)?;
+    if !wanted.to_args().is_empty() {
+        profile.own_variant = Some(profile.variant());
+    }
     if let Some(token) = wanted.token {
         profile.kind = kind(token);
     }

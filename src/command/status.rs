@@ -151,7 +151,7 @@ fn store(profile: &Profile, note: &Note, state: Option<&Path>) -> (String, Optio
         StoreChoice::None => Backend::None,
         StoreChoice::Auto => match note.store {
             Some(backend) => backend,
-            None if note.has_token => Backend::Kernel,
+            None if note.generation > 0 => Backend::Kernel,
             None => return ("auto".to_owned(), None),
         },
     };

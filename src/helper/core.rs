@@ -133,7 +133,10 @@ impl Core<'_> {
     /// A token of a profile that is good for a minute at least.
     pub fn token(&self, mut profile: Profile, force: bool) -> Result<Fit> {
         let start = clock::now();
-        profile.kind = self.token.unwrap_or(profile.kind);
+        if let Some(kind) = self.token {
+            profile.own_variant = Some(profile.variant());
+            profile.kind = kind;
+        }
         let overrides: &[String] = match profile.kind {
             TokenKind::Access => &[],
             TokenKind::Id => &["--token=id".to_owned()],

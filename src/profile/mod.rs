@@ -51,6 +51,8 @@ use vars::{Pattern, Vars};
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Profile {
     pub name: String,
+    /// The variant of the profile's own token, where a caller asks for another one.
+    pub own_variant: Option<String>,
     /// The server's name for itself, from which its addresses can be asked.
     pub issuer: Option<String>,
     pub token_endpoint: Option<String>,
@@ -163,6 +165,7 @@ impl Profile {
         let authorization_params = params("authorization_params")?;
         Ok(Self {
             name: name.to_owned(),
+            own_variant: None,
             issuer: addresses.issuer,
             token_endpoint: addresses.token,
             authorization_endpoint: addresses.authorization,
