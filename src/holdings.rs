@@ -274,9 +274,6 @@ impl Holdings {
         if let Some(record) = record {
             self.forget(profile, record.tokens.keys());
         }
-        // Also where the store cannot be used, no cached token is found any more.
-        self.note.begin_epoch();
-        self.note.save(&self.state).map_err(io)?;
         let stored = self.store.erase(&profile.name)?;
         // A login that was begun and not ended is not to be ended any more.
         self.store.erase(&pending_login(&profile.name))?;

@@ -10,6 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::issuer::{metadata, tokens};
 use support::login::{arrive, log_in, profile, redirect};
+use support::profiles::grant_at;
 use support::sandbox::files;
 use support::{Desk, Login, OidcProvider, Reply, Sandbox, Server, http};
 
@@ -304,4 +305,21 @@ fn a_keyring_that_is_locked_may_hold_something_of_a_profile_that_nothing_is_know
     desk.lock();
     let run = desk.sandbox.run(["logout", "--all"]);
     run.fails(7, "the keyring is locked");
+}
+
+#[test]
+fn where_the_store_cannot_be_used_no_cached_token_is_found_any_more() {
+    let server = Server::tokens(3600);
+    let more = "store_key = { file = \"key\" }\naccess_cache = \"kernel\"";
+    let sandbox = Sandbox::new();
+    sandbox.config(&grant_at(&server.url("/token"), more));
+    let key = sandbox.write("config/tokctl/key", "a passphrase\n");
+    sandbox.import("rt-1");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    std::fs::remove_file(&key).expect("it is there");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    let run = sandbox.run(["logout", "p", "--no-revoke"]);
+    assert!(run.code != 0 && run.stderr.contains("key"), "{run:?}");
+    let run = sandbox.run(["get", "p", "--offline"]);
+    assert!(run.code != 0 && run.stdout.is_empty(), "{run:?}");
 }

@@ -6,8 +6,9 @@ use crate::clock::Deadline;
 use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::holdings::Holdings;
+use crate::holdings::{Cache, Holdings};
 use crate::lock::{Lock, Purpose, Taken};
+use crate::note::Note;
 use crate::oauth::{self, Credentials, revoke};
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -15,6 +16,7 @@ use crate::secret::Secret;
 use crate::server;
 use crate::token::Record;
 use crate::ui;
+use std::path::Path;
 use std::time::Duration;
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -65,7 +67,8 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
         let what = format!("profile {name:?}: another tokctl is busy with it");
         return Err(Error::new(Kind::Temporary, what));
     }
-    let mut holdings = Holdings::open_to_erase(profile, deadline)?;
+    let opened = Holdings::open_to_erase(profile, deadline);
+    let mut holdings = opened.inspect_err(|_| forget_cached(profile, &state))?;
     let record = holdings.record(profile).ok().flatten();
     let ours = |record: &&Record| revoke && record.binding == profile.binding();
     let credentials = match record.as_ref().filter(ours) {
@@ -95,6 +98,16 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Also where the store cannot be used, no token in front of it is found any more.
+fn forget_cached(profile: &Profile, state: &Path) {
+    let mut note = Note::load(state, &profile.name);
+    Cache::of(profile, state, &note).forget();
+    note.begin_epoch();
+    if let Err(cause) = note.save(state) {
+        ui::step(&format!("the profile's note cannot be written: {cause}"));
+    }
 }
 
 /// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
