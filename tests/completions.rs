@@ -79,7 +79,7 @@ const LINES: &[(&str, &str)] = &[
     ("helper ku", "kubectl"),
     ("helper git c", "corp"),
     ("helper git corp c", "corp"),
-    ("helper git install c", "corp"),
+    ("helper git install --dr", ""),
     ("providers gith", "github github-enterprise"),
     ("add spot", "spotify"),
     ("add x --preset disc", "discord"),

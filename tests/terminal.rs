@@ -24,6 +24,7 @@ fn set_up() -> (Server, Sandbox) {
     let sandbox = Sandbox::new();
     sandbox.config(&format!(
         "{client}\n[profile.sso]\nissuer = \"https://sso.example\"\nclient_id = \"c\"\nstore = \"keyring\"\n\
+         hosts = [\"https://git.example\"]\n\
          [profile.wrong]\nclient_id = \"c\"\nno_such_key = 1\n"
     ));
     sandbox.run(["get", "p"]).ok("t\n");
@@ -127,8 +128,10 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
         colored.contains("\u{1b}[32mgood") && colored.contains("\u{1b}[31merror: "),
         "{colored:?}"
     );
+    assert!(colored.contains("\u{1b}[33mlogin needed"), "{colored:?}");
 
-    let (narrow, _) = shown(&sandbox, 50, "t status");
+    // Of the next column there would be no more than the mark.
+    let (narrow, _) = shown(&sandbox, 55, "t status");
     let lines: Vec<_> = narrow
         .lines()
         .skip_while(|line| !line.starts_with("PROFILE"))
@@ -148,6 +151,12 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
         "{one}"
     );
     assert!(!one.contains("expires in"), "{one}");
+    sandbox.run_with_stdin(
+        ["helper", "git", "get"],
+        "protocol=https\nhost=git.example\n\n",
+    );
+    let (other, _) = shown(&sandbox, 120, "t status sso");
+    assert!(other.contains("\nfailed git      20"), "{other}");
     sandbox.env("NO_COLOR", "1");
     let (_, colored) = shown(&sandbox, 120, "t status");
     assert!(!colored.contains("\u{1b}[32m"), "{colored:?}");
