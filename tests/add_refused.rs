@@ -38,6 +38,15 @@ fn a_failed_trial_without_a_remedy_names_the_way_around_it() {
     let run = add(&sandbox, &server, &[&OWN[..], &[STDIN]].concat(), "s");
     run.fails(5, "; nothing is added\n")
         .fails(5, "\ntokctl: hint: --no-try adds it without trying it\n");
+    // A login needs an address that no trial of the token endpoint would miss.
+    for (grant, key) in [
+        ("authorization_code", "authorization_endpoint"),
+        ("device_code", "device_authorization_endpoint"),
+    ] {
+        let run = add(&sandbox, &server, &["--grant", grant], "");
+        run.fails(3, &format!("has no {key}; nothing is added\n"))
+            .fails(3, &format!("hint: set {key} in the profile"));
+    }
     assert!(!sandbox.config_file().exists());
 }
 
