@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -335,4 +335,23 @@ fn where_no_child_can_be_made_the_call_itself_outlives_its_signals() {
         sandbox.run(["get", "p", "--force"]).ok("at-2\n");
         assert_eq!(server.hits(), 2);
     }
+}
+
+#[test]
+#[ignore = "needs root for a mount: tests/run as root"]
+fn a_configuration_that_is_mounted_read_only_runs_its_program_whatever_its_directory_s_mode() {
+    let server = Server::tokens(600);
+    let sandbox = Sandbox::new();
+    let more = "store = \"none\"\nclient_secret = { command = [\"echo\", \"s3cret\"] }";
+    sandbox.config(&credentials(&server.url("/token"), more));
+    let dir = sandbox.config_dir().join("tokctl");
+    let opened = fs::File::open(&dir).expect("ours");
+    opened
+        .set_permissions(PermissionsExt::from_mode(0o777))
+        .expect("ours");
+    let run = sandbox.run(["get", "p"]);
+    run.fails(3, "can be written by others (mode 0777)");
+    let dir = dir.display();
+    let namespace = Namespace::start(&format!("mount --bind -o ro {dir} {dir}"));
+    run_in(&namespace, &sandbox.command(["get", "p"]), None).ok("at-1\n");
 }

@@ -24,6 +24,9 @@ timeout = []                                       => timeout | an array
 scope = 5                                          => scope | a number
 scope = ['a', 5]                                   => scope | a number
 grant = 'client_credential'                        => grant | "client_credentials"
+subject_token_type = 'weird'                       => subject_token_type | none of access_token | no URI
+actor_token_type = 'acess_token'                   => actor_token_type | the nearest is "access_token"
+requested_token_type = 'urn:'                      => requested_token_type | no URI
 client_auth = 'secret_basic'                       => client_auth | "client_secret_basic"
 store = 'file'                                     => store | none of auto, keyring, encrypted-file
 access_cache = 'kernal'                            => access_cache | "kernel"

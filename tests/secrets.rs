@@ -308,12 +308,62 @@ fn a_configuration_that_others_can_write_runs_no_program() {
     // Only root can give a file away.
     if nix::unistd::getuid().is_root() {
         chown(sandbox.config_file(), Some(12345), None).expect("we are root");
-        sandbox.run(["get", "p"]).fails(3, "belongs to user 12345");
+        let run = sandbox.run(["get", "p"]);
+        run.fails(3, "belongs to user 12345")
+            .fails(3, "hint: run: sudo chown 0 /")
+            .fails(3, ", or use a copy of your own");
+    }
+}
+
+#[test]
+fn a_directory_that_others_can_write_holds_no_configuration_that_runs_a_program() {
+    let server = Server::tokens(60);
+    let program = "{ command = [\"sh\", \"-c\", \"touch ran; echo secret\"] }";
+    let harmless = with_source(&server, "{ env = \"HOME\" }");
+    let sandbox = with_source(&server, program);
+    let linked = with_source(&server, program);
+    let real = linked.write(
+        "dotfiles/tokctl.toml",
+        fs::read(linked.config_file()).expect("it is there"),
+    );
+    fs::remove_file(linked.config_file()).expect("ours");
+    std::os::unix::fs::symlink(&real, linked.config_file()).expect("linked");
+    let mode = |dir: &std::path::Path, mode| {
+        let dir = File::open(dir).expect("it is there");
+        dir.set_permissions(Permissions::from_mode(mode))
+            .expect("it is ours");
+    };
+    let dir = |sandbox: &Sandbox| sandbox.config_dir().join("tokctl");
+    let dirs = [
+        (&sandbox, dir(&sandbox)),
+        (&linked, dir(&linked)),
+        (&linked, linked.home().join("dotfiles")),
+    ];
+    for (sandbox, dir) in &dirs {
+        for loose in [0o777, 0o702, 0o770] {
+            mode(dir, loose);
+            let run = sandbox.run(["get", "p"]);
+            let words = format!(
+                "names a program to run, but {} can be written by others (mode {loose:04o})",
+                dir.display()
+            );
+            run.fails(3, &words).fails(3, "hint: run: chmod go-w /");
+            assert!(!sandbox.home().join("ran").exists());
+        }
+        // Nobody can replace a file there.
+        mode(dir, 0o1777);
+        sandbox
+            .run(["get", "p"])
+            .ok(&format!("at-{}\n", server.hits()));
+        mode(dir, 0o755);
+        fs::remove_file(sandbox.home().join("ran")).expect("it ran");
     }
 }
 
 #[test]
 fn without_a_keyring_a_secret_in_it_is_out_of_reach_and_not_missing() {
+    mode(&dir(&harmless), 0o777);
+    assert_eq!(harmless.run(["get", "p"]).code, 0);
     let server = Server::tokens(600);
     let sandbox = Sandbox::new();
     let auto = "store = \"auto\"\nclient_secret = { keyring = true }";

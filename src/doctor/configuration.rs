@@ -75,18 +75,20 @@ fn describe(report: &mut Report, config: &Config, profiles: usize) {
     let many = if profiles == 1 { "profile" } else { "profiles" };
     let what = format!("{shown}, {profiles} {many}, {}", access(&metadata));
     match config.untrusted() {
-        Some(why) => report.warn(
+        Some(found) => report.warn(
             "configuration",
-            format!("{what}: {why}, so that no program it names is run"),
-            format!("run: chmod go-w {}", shell_word(&path.to_string_lossy())),
+            format!("{what}: {}, so that no program it names is run", found.why),
+            format!("run: {}", found.remedy),
         ),
         None => report.ok("configuration", what),
     }
     // Who can write the directory can put another file in this one's place.
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    if let Some((dir, why)) = dir.and_then(|dir| Some((dir, open_to_others(dir)?))) {
-        let hint = format!("run: chmod go-w {}", shell_word(&dir.to_string_lossy()));
-        report.warn("configuration", format!("{} {why}", dir.display()), hint);
+    if let Some(found) = config.untrusted_dir() {
+        let what = format!(
+            "{}, so that no program is run that the file names",
+            found.why
+        );
+        report.warn("configuration", what, format!("run: {}", found.remedy));
     }
 }
 
@@ -135,23 +137,4 @@ fn others_can_read(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn others_can_read(_: &Path) -> bool {
     false
-}
-
-/// Why others can change what is in a directory, if they can. In one with the sticky bit, such as
-/// `/tmp`, nobody can replace a file of somebody else's.
-#[cfg(unix)]
-fn open_to_others(dir: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(dir).ok()?;
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
-    if owner != 0 && owner != nix::unistd::getuid().as_raw() {
-        return Some(format!("belongs to user {owner}"));
-    }
-    (mode & 0o022 != 0 && mode & 0o1000 == 0)
-        .then(|| format!("can be written by others (mode {mode:04o})"))
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &Path) -> Option<String> {
-    None
 }

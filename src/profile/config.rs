@@ -1,7 +1,7 @@
 //! The configuration file: found, checked for who may write it, and read for one profile or all.
 
 use super::keys::{self, Fault, Values, unknown};
-use super::owner::{anybodys, untrusted};
+use super::owner::{Distrust, anybodys, untrusted, untrusted_dir};
 use super::slice;
 use super::value::{self, Value};
 use crate::env;
@@ -22,7 +22,9 @@ pub struct Config {
     /// As it was read: of a long file only what is needed is looked at.
     text: Vec<u8>,
     /// Why a configuration that runs programs is not trusted, if it is not.
-    untrusted: Option<String>,
+    untrusted: Option<Distrust>,
+    /// Whether the file's directory is to be looked at before a program is run.
+    is_file: bool,
 }
 
 /// A profile's own keys, and the defaults that apply to it.
@@ -51,6 +53,7 @@ impl Config {
                 path: None,
                 text: Vec::new(),
                 untrusted: None,
+                is_file: false,
             });
         };
         let refuse = |why: String| Error::config(format!("{}: {why}", path.display()));
@@ -61,6 +64,7 @@ impl Config {
                     path: Some(path),
                     text: Vec::new(),
                     untrusted: None,
+                    is_file: false,
                 });
             }
             Err(cause) => return Err(refuse(io_cause(&cause))),
@@ -82,7 +86,8 @@ impl Config {
             return Err(refuse("it is larger than 16 MiB".to_owned()));
         }
         Ok(Self {
-            untrusted: untrusted(&metadata),
+            untrusted: untrusted(&path, &metadata),
+            is_file: true,
             path: Some(path),
             text: bytes,
         })
@@ -107,6 +112,7 @@ impl Config {
             path,
             text: text.into_bytes(),
             untrusted: None,
+            is_file: false,
         }
     }
 
@@ -117,6 +123,7 @@ impl Config {
             path: None,
             text: text.as_ref().to_owned(),
             untrusted: None,
+            is_file: false,
         }
     }
 
@@ -194,8 +201,13 @@ impl Config {
     }
 
     /// Why a program that the file names would not be run: others could have written it.
-    pub fn untrusted(&self) -> Option<&str> {
-        self.untrusted.as_deref()
+    pub fn untrusted(&self) -> Option<&Distrust> {
+        self.untrusted.as_ref()
+    }
+
+    /// The same of the directory, in which they could put another file in its place.
+    pub fn untrusted_dir(&self) -> Option<Distrust> {
+        untrusted_dir(self.path.as_ref().filter(|_| self.is_file)?)
     }
 
     /// An error of a profile that concerns no single line.
@@ -263,12 +275,22 @@ impl Config {
             Value::Token(source) => source.runs_a_program(),
             _ => false,
         };
-        match &self.untrusted {
-            Some(why) if values.values().any(runs) => Err(Fault::new(
-                at.span(),
-                format!("names a program to run, but the file {why}"),
-            )),
-            _ => Ok(keys::based_on(values, self.dir())),
+        if !values.values().any(runs) {
+            return Ok(keys::based_on(values, self.dir()));
+        }
+        let file = self.untrusted.clone().map(|found| Distrust {
+            why: format!("the file {}", found.why),
+            ..found
+        });
+        match file.or_else(|| self.untrusted_dir()) {
+            Some(found) => {
+                let what = format!("names a program to run, but {}", found.why);
+                Err(Fault {
+                    hint: Some(format!("run: {}", found.remedy)),
+                    ..Fault::new(at.span(), what)
+                })
+            }
+            None => Ok(keys::based_on(values, self.dir())),
         }
     }
 
@@ -279,6 +301,7 @@ impl Config {
             self.error(&Located {
                 at: cause.valid_up_to()..0,
                 what,
+                hint: None,
                 profile: None,
             })
         })
@@ -304,12 +327,9 @@ impl Config {
             .as_ref()
             .map_or_else(String::new, |name| format!("{name}: "));
         let error = Error::config(format!("{path}:{line}: {profile}{}", fault.what));
-        match (&self.untrusted, &self.path) {
-            (Some(_), Some(path)) if fault.what.contains("names a program") => error.hint(format!(
-                "run: chmod go-w {}",
-                shell_word(&path.to_string_lossy())
-            )),
-            _ => error,
+        match &fault.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
         }
     }
 }
@@ -324,6 +344,7 @@ struct Tables {
 struct Located {
     at: std::ops::Range<usize>,
     what: String,
+    hint: Option<String>,
     profile: Option<String>,
 }
 
@@ -332,6 +353,7 @@ impl Located {
         Self {
             at: fault.at,
             what: fault.what,
+            hint: fault.hint,
             profile: Some(table.to_owned()),
         }
     }
@@ -343,6 +365,7 @@ fn unparsed(cause: &toml::de::Error) -> Located {
         at: cause.span().unwrap_or(0..0),
         // The message alone: the parser's long form quotes the line, which may hold a secret.
         what: cause.message().lines().collect::<Vec<_>>().join(", "),
+        hint: None,
         profile: None,
     }
 }
@@ -359,6 +382,7 @@ fn unknown_table(key: &Spanned<Cow<'_, str>>) -> Located {
     Located {
         at: fault.at,
         what: fault.what,
+        hint: None,
         profile: None,
     }
 }

@@ -17,7 +17,7 @@ pub struct Exchange {
 }
 
 /// The types that RFC 8693 section 3 names, by the ends of their names.
-const TYPES: &[&str] = &[
+pub const TYPES: &[&str] = &[
     "access_token",
     "refresh_token",
     "id_token",
@@ -71,6 +71,19 @@ impl Exchange {
             self.requested_type.clone().unwrap_or_default(),
         ]
     }
+}
+
+/// Whether it is a type's whole name (RFC 3986 section 3).
+pub fn is_uri(name: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let rest = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic());
+    name.split_once(':')
+        .is_some_and(|(scheme, after)| is_scheme(scheme) && rest(after))
 }
 
 /// A token type's whole name.

@@ -33,6 +33,8 @@ pub enum Shape {
     /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
     Params,
     Secret,
+    /// What kind of token it is: a word, or a URI.
+    TokenType,
     /// A secret's source, or another profile's token.
     Token,
     /// A table of claims of a JWT.
@@ -97,10 +99,10 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("send_grant_type", Shape::AnyText),
     ("assertion", Shape::Claims),
     ("subject_token", Shape::Token),
-    ("subject_token_type", Shape::Text),
+    ("subject_token_type", Shape::TokenType),
     ("actor_token", Shape::Token),
-    ("actor_token_type", Shape::Text),
-    ("requested_token_type", Shape::Text),
+    ("actor_token_type", Shape::TokenType),
+    ("requested_token_type", Shape::TokenType),
     ("scope", Shape::Texts),
     ("scope_separator", Shape::Text),
     ("scope_param", Shape::Text),
@@ -159,6 +161,8 @@ pub fn choices(key: &str) -> &'static [&'static str] {
 pub struct Fault {
     pub at: Range<usize>,
     pub what: String,
+    /// What to do about it, where that is not plain from the words.
+    pub hint: Option<String>,
 }
 
 impl Fault {
@@ -167,6 +171,7 @@ impl Fault {
         Self {
             at,
             what: what.into(),
+            hint: None,
         }
     }
 }

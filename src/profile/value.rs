@@ -1,6 +1,7 @@
 //! The values of a profile's keys: what each may be, read from the text and checked.
 
 use super::claims::{self, Claims};
+use super::exchange;
 use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
 use super::preset;
 use super::secret_source::SecretSource;
@@ -144,16 +145,11 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
             Ok(Value::Text("none".to_owned()))
         }
         Shape::Duration | Shape::Life => duration(value).map(Value::Duration),
-        Shape::Choice(words) => {
-            let word = text(value)?;
-            if words.contains(&word.as_str()) {
-                return Ok(Value::Text(word));
-            }
-            let near = nearest(&word, words.iter().copied())
-                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-            let what = format!("{word:?} is none of {}{near}", words.join(", "));
-            Err(Fault::new(value.span(), what))
+        Shape::Choice(words) => one_of(words, "", value).map(Value::Text),
+        Shape::TokenType if value.get_ref().as_str().is_some_and(exchange::is_uri) => {
+            text(value).map(Value::Text)
         }
+        Shape::TokenType => one_of(exchange::TYPES, ", and no URI", value).map(Value::Text),
         Shape::Params => params(name, value).map(Value::Params),
         Shape::Pointers => pointers(value).map(Value::Pointers),
         Shape::Members => members(value).map(Value::Texts),
@@ -161,6 +157,18 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Token => TokenSource::read(value).map(Value::Token),
         Shape::Claims => claims::read(value).map(Value::Claims),
     }
+}
+
+/// One of these words; `also` is what else it is not.
+fn one_of(words: &[&str], also: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    let word = text(value)?;
+    if words.contains(&word.as_str()) {
+        return Ok(word);
+    }
+    let near = nearest(&word, words.iter().copied())
+        .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+    let what = format!("{word:?} is none of {}{also}{near}", words.join(", "));
+    Err(Fault::new(value.span(), what))
 }
 
 /// A string; an empty one says nothing and is refused.
