@@ -4,26 +4,69 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::holdings::Holdings;
 use crate::oauth::Credentials;
-use crate::profile::{Profile, SecretSource, from_file};
+use crate::profile::{ClientAuth, Grant, NO_TEXT, Profile, SecretSource, from_file};
 use crate::secret::Secret;
 use crate::ui;
 use std::path::PathBuf;
 
-/// The profile's secrets, each from its source. Without `holdings` there is no store to look into.
+/// The profile's secrets, each from its source, as many as its requests need. Without `holdings` there is
+/// no store to look into.
 pub fn find(
+    profile: &Profile,
+    holdings: Option<&mut Holdings>,
+    deadline: Deadline,
+) -> Result<Credentials> {
+    let credentials = read(profile, holdings, deadline)?;
+    check(profile, &credentials)?;
+    Ok(credentials)
+}
+
+/// Refuses where there is nothing to prove the client with, or to sign its grant with.
+pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
+    match profile.client_auth {
+        ClientAuth::Basic
+        | ClientAuth::BasicRaw
+        | ClientAuth::Post
+        | ClientAuth::ClientSecretJwt
+            if credentials.secret.is_none() =>
+        {
+            let id = &profile.client_id;
+            let what =
+                format!("client_auth needs a client_secret, and there is none for client {id:?}");
+            let name = shell_word(&profile.name);
+            return Err(profile.error(&what).hint(format!(
+                "set client_secret = {{ keyring = true }} and run: tokctl secret set {name}"
+            )));
+        }
+        ClientAuth::Tls => {
+            credentials.identity(profile)?;
+        }
+        _ => {}
+    }
+    let signs =
+        profile.client_auth == ClientAuth::PrivateKeyJwt || profile.grant == Grant::JwtBearer;
+    // Read in full only when something is signed with it.
+    if signs && credentials.key.is_none() {
+        credentials.signing_key(profile)?;
+    }
+    Ok(())
+}
+
+/// The same without asking whether they are enough.
+pub fn read(
     profile: &Profile,
     mut holdings: Option<&mut Holdings>,
     deadline: Deadline,
 ) -> Result<Credentials> {
-    let mut read = |source: Option<&SecretSource>, what: &str| {
+    let mut read = |source: Option<&SecretSource>, key: &str| {
         let holdings = holdings.as_deref_mut();
         source.map_or(Ok(None), |source| {
-            one(profile, source, what, holdings, deadline)
+            one(profile, source, key, holdings, deadline)
         })
     };
     Ok(Credentials {
-        secret: read(profile.client_secret.as_ref(), "client secret")?,
-        key: read(profile.client_key.as_ref(), "client key")?,
+        secret: read(profile.client_secret.as_ref(), "client_secret")?,
+        key: read(profile.client_key.as_ref(), "client_key")?,
         certificate: certificate(profile)?,
         given: None,
     })
@@ -32,27 +75,37 @@ pub fn find(
 /// The certificate's file, whose text is no secret.
 pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
     let read = |file: &PathBuf| {
-        from_file(file)
-            .map_err(|why| profile.error(&format!("client_certificate {}: {why}", file.display())))
+        from_file(file).map_err(|why| {
+            let what = format!("client_certificate {}: {why}", file.display());
+            let error = profile.error(&what);
+            let hint =
+                "if it is DER, convert it to PEM: openssl x509 -inform DER -in FILE -out NEW";
+            if why == NO_TEXT {
+                error.hint(hint)
+            } else {
+                error
+            }
+        })
     };
     profile.client_certificate.as_ref().map(read).transpose()
 }
 
-/// One of them.
+/// One of them: what `key` of the profile names.
 pub fn one(
     profile: &Profile,
     source: &SecretSource,
-    what: &str,
+    key: &str,
     holdings: Option<&mut Holdings>,
     deadline: Deadline,
 ) -> Result<Option<Secret>> {
+    let what = &key.replace('_', " ");
     if let SecretSource::Literal(_) = source {
         ui::warn(&format!(
             "profile {:?}: the {what} stands in the configuration file; {{ keyring = true }} and tokctl secret set keep it safer",
             profile.name
         ));
     }
-    let found = source.resolve(&profile.name, deadline)?;
+    let found = source.resolve(&profile.name, key, deadline)?;
     match (found, holdings) {
         (None, Some(holdings)) => stored(profile, what, holdings).map(Some),
         (found, _) => Ok(found),

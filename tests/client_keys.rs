@@ -282,6 +282,41 @@ fn a_key_that_cannot_be_used_is_named_with_the_remedy() {
 }
 
 #[test]
+fn a_key_or_certificate_in_der_is_told_the_way_to_pem() {
+    let server = Server::tokens(60);
+    let sandbox = keyed(&server.url("/token"), "", "");
+    sandbox.write("key", [0x30, 0x82, 0x04, 0xa4, 0x02, 0x01]);
+    sandbox
+        .run(["get", "p"])
+        .fails(3, "no client_key from file /")
+        .fails(3, "it is not UTF-8 text")
+        .fails(
+            3,
+            "hint: if it is DER, convert it to PEM: openssl pkey -inform DER",
+        );
+    let certificate = "client_certificate = \"~/certificate\"";
+    let sandbox = keyed(&server.url("/token"), &EcKey::new().pem, certificate);
+    sandbox.write("certificate", [0x30, 0x82, 0x04, 0xa4, 0x02, 0x01]);
+    sandbox
+        .run(["get", "p"])
+        .fails(3, "client_certificate /")
+        .fails(
+            3,
+            "hint: if it is DER, convert it to PEM: openssl x509 -inform DER",
+        );
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
+fn a_key_with_a_byte_order_mark_signs() {
+    let server = Server::tokens(60);
+    let key = EcKey::new();
+    let marked = format!("\u{feff}{}", key.pem);
+    let sandbox = keyed(&server.url("/token"), &marked, "");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+}
+
+#[test]
 fn what_is_not_there_to_sign_with_is_told() {
     let server = Server::tokens(60);
     let none = keyed(&server.url("/token"), "", "");

@@ -606,3 +606,113 @@ fn the_keyring_is_tried_with_an_entry_that_does_not_stay() {
     );
     assert!(run.elapsed < Duration::from_secs(9), "{:?}", run.elapsed);
 }
+
+/// Whole profiles that `get` refuses for what they lack, with the thing that the doctor names.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "client_auth = \"client_secret_basic\"",
+        "client authentication",
+    ),
+    (
+        "client_auth = \"client_secret_post\"",
+        "client authentication",
+    ),
+    (
+        "client_auth = \"client_secret_jwt\"",
+        "client authentication",
+    ),
+    ("client_auth = \"private_key_jwt\"", "client authentication"),
+    ("client_auth = \"tls_client_auth\"", "client authentication"),
+    ("client_certificate = \"nowhere\"", "client certificate"),
+    ("grant = \"jwt_bearer\"", "client authentication"),
+    ("grant = \"token_exchange\"", "subject token"),
+    (
+        "grant = \"token_exchange\"\nsubject_token = { file = \"nowhere\" }",
+        "subject token",
+    ),
+    (
+        "grant = \"token_exchange\"\nsubject_token = { file = \"two\" }",
+        "subject token",
+    ),
+    (
+        "grant = \"token_exchange\"\nsubject_token = { profile = \"nobody\" }",
+        "subject token",
+    ),
+    (
+        "grant = \"token_exchange\"\nsubject_token = { profile = \"p\" }",
+        "subject token",
+    ),
+];
+
+#[test]
+fn what_get_refuses_is_a_problem_in_the_same_words() {
+    let server = Server::tokens(3600);
+    for (more, name) in REFUSED {
+        let sandbox = Sandbox::new();
+        let head = format!(
+            "token_endpoint = \"{}\"\nclient_id = \"c\"",
+            server.url("/token")
+        );
+        sandbox.config(&format!("[profile.p]\n{head}\nstore = \"none\"\n{more}\n"));
+        sandbox.write("config/tokctl/two", "subject-canary\nlines");
+        let got = sandbox.run(["get", "p"]);
+        got.fails(3, "tokctl: ");
+        let words = got.stderr.lines().next().expect("a line");
+        let words = words.trim_start_matches("tokctl: profile \"p\": ");
+        let run = sandbox.run(P);
+        let found = about(&run, name);
+        assert!(found.starts_with("problem "), "{more}: {found}");
+        assert!(
+            found.contains(words.trim_start_matches("tokctl: ")),
+            "{words:?} is not in {found}"
+        );
+        assert_eq!(run.code, 3, "{more}: {run:?}");
+        assert!(
+            !found.contains("public client") && !run.stdout.contains("canary"),
+            "{run:?}"
+        );
+    }
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| request.form().is_empty())
+    );
+}
+
+#[test]
+fn each_grant_is_called_by_its_name() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_client(
+        &server,
+        "grant = \"token_exchange\"\nsubject_token = { file = \"subject\" }",
+    );
+    sandbox.write("config/tokctl/subject", "subject-canary");
+    let run = sandbox.run(P);
+    no_problem(&run);
+    assert!(about(&run, "grant").contains("token_exchange: a token is fetched"));
+    assert!(about(&run, "subject token").contains("ok       subject token: from file /"));
+    assert!(!run.stdout.contains("canary"), "{run:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_no_good_file_too() {
+    let sandbox = Sandbox::new();
+    for text in [
+        "[profile.p\n",
+        "[profile.p]\nclient_id = 1 2\n",
+        "[profil.p]\n",
+    ] {
+        sandbox.config(text);
+        for args in [&["doctor"][..], &P] {
+            let run = sandbox.run(args);
+            let found = about(&run, "configuration");
+            assert_eq!(run.code, 3, "{run:?}");
+            assert!(
+                found.starts_with("problem ") && !found.contains("ok "),
+                "{run:?}"
+            );
+            assert_eq!(run.stdout.matches("config.toml:").count(), 1, "{run:?}");
+        }
+    }
+}

@@ -28,9 +28,10 @@ fn sent(server: &Server) -> String {
 }
 
 #[test]
-fn every_source_gives_the_secret_without_its_line_end() {
+fn every_source_gives_the_secret_without_its_line_end_and_byte_order_mark() {
     let server = Server::tokens(60);
-    for end in ["", "\n", "\r\n", "\n\r\n\n"] {
+    let ends = ["", "\n", "\r\n", "\n\r\n\n"].map(|end| ("", end));
+    for (mark, end) in ends.into_iter().chain([("\u{feff}", "\r\n")]) {
         for source in [
             "{ env = \"OTHER\" }",
             "{ file = \"~/secret\" }",
@@ -38,7 +39,7 @@ fn every_source_gives_the_secret_without_its_line_end() {
             "{ systemd_credential = \"secret\" }",
         ] {
             let mut sandbox = with_source(&server, source);
-            let text = format!("{ODD}{end}");
+            let text = format!("{mark}{ODD}{end}");
             let home = sandbox.home().to_owned();
             sandbox.write("secret", &text);
             sandbox
@@ -56,6 +57,7 @@ fn an_env_file_is_read_as_its_writers_mean_it() {
     let server = Server::tokens(60);
     for (line, secret) in [
         ("P_CLIENT_SECRET=plain", "plain"),
+        ("\u{feff}P_CLIENT_SECRET=plain\r\n", "plain"),
         ("P_CLIENT_SECRET=plain\r\n", "plain"),
         (
             "# a comment\n\nexport P_CLIENT_SECRET=plain\nOTHER=x\n",
@@ -153,7 +155,9 @@ fn a_source_that_gives_nothing_is_named_and_no_request_is_made() {
         sandbox.write("env", "OTHER=canary\n");
         sandbox.write("bad", "OTHER=canary\nX canary\n");
         let run = sandbox.run(["get", "p"]);
-        run.fails(3, words).fails(3, "profile \"p\"");
+        run.fails(3, words)
+            .fails(3, "profile \"p\": no client")
+            .fails(3, "secret ");
         assert!(!run.stderr.contains("canary"), "{}", run.stderr);
         let run = sandbox.run(["get", "p", "--json"]);
         run.fails(3, "\"code\":\"no_secret\"");
@@ -358,12 +362,12 @@ fn a_directory_that_others_can_write_holds_no_configuration_that_runs_a_program(
         mode(dir, 0o755);
         fs::remove_file(sandbox.home().join("ran")).expect("it ran");
     }
+    mode(&dir(&harmless), 0o777);
+    assert_eq!(harmless.run(["get", "p"]).code, 0);
 }
 
 #[test]
 fn without_a_keyring_a_secret_in_it_is_out_of_reach_and_not_missing() {
-    mode(&dir(&harmless), 0o777);
-    assert_eq!(harmless.run(["get", "p"]).code, 0);
     let server = Server::tokens(600);
     let sandbox = Sandbox::new();
     let auto = "store = \"auto\"\nclient_secret = { keyring = true }";

@@ -13,11 +13,13 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
     let Some(config) = config else {
         return Vec::new();
     };
-    let names = report
-        .of("configuration", config.names())
-        .unwrap_or_default();
-    describe(report, config, names.len());
-    let asked = name.map_or(names, |name| vec![name.to_owned()]);
+    let names = config.names();
+    match &names {
+        Ok(names) => describe(report, config, names.len()),
+        Err(error) => report.problem("configuration", error),
+    }
+    let told = names.as_ref().err().map(|error| error.message.clone());
+    let asked = name.map_or(names.unwrap_or_default(), |name| vec![name.to_owned()]);
     let mut profiles = Vec::new();
     for name in asked {
         match Profile::load(config, &name) {
@@ -25,6 +27,8 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
                 literal(report, config, &profile);
                 profiles.push(profile);
             }
+            // The same fault of the file.
+            Err(error) if told.as_ref() == Some(&error.message) => {}
             Err(error) if error.kind == Kind::UnknownProfile => {
                 report.problem("profile", &error);
             }

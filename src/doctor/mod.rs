@@ -33,10 +33,12 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
     let profiles = configuration::check(&mut report, config.as_ref(), name);
     let state = directories::check(&mut report);
     kernel::check(&mut report);
-    match (name, profiles.first()) {
-        (Some(_), Some(profile)) => examine_profile(&mut report, profile, state.as_deref()),
-        (Some(_), None) => {}
-        (None, _) => {
+    match (name, profiles.first(), &config) {
+        (Some(_), Some(profile), Some(config)) => {
+            examine_profile(&mut report, profile, config, state.as_deref());
+        }
+        (Some(_), ..) => {}
+        (None, ..) => {
             keyring::check(&mut report, &profiles, state.as_deref());
             let what = "not asked: that takes a profile, as in: tokctl doctor PROFILE";
             report.ok("server", what);
@@ -48,12 +50,13 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
 }
 
 /// What only a named profile can be asked: its store, its secret, its grant and its server.
-fn examine_profile(report: &mut Report, profile: &Profile, state: Option<&Path>) {
+fn examine_profile(report: &mut Report, profile: &Profile, config: &Config, state: Option<&Path>) {
     if let Some(state) = state {
         lock::check(report, profile, state);
     }
     let mut store = keyring::of_profile(report, profile);
     let credentials = secret::check(report, profile, &mut store);
+    secret::check_subject(report, profile, config);
     grant::check(report, profile, &mut store);
     login::check(report, profile);
     server::check(report, profile, &credentials);

@@ -1,33 +1,71 @@
-//! The client secret, the client key and its certificate: their sources give them, which is not shown.
+//! What the client proves itself with, and what it exchanges: their sources give them, which is not shown.
 
 use super::Report;
 use super::keyring::Tried;
 use crate::clock::Deadline;
 use crate::credentials;
 use crate::oauth::Credentials;
-use crate::profile::{Profile, SecretSource};
+use crate::profile::config::Config;
+use crate::profile::{Grant, Profile, SecretSource};
 use crate::secret::Secret;
+use crate::subject;
 use std::time::Duration;
 
 /// A program that asks its own agent has answered by then.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads them as a request would; those that are good.
+/// Reads what a request needs as a request does; what there is of it.
 pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Credentials {
-    if profile.client_secret.is_none() && profile.client_key.is_none() {
-        report.ok("client secret", "none: a public client");
-    }
-    Credentials {
+    let credentials = Credentials {
         secret: check_secret(report, profile, store),
         key: check_key(report, profile, store),
         certificate: check_certificate(report, profile),
         given: None,
+    };
+    let has_one = credentials.secret.is_some() || credentials.key.is_some();
+    let read = [
+        (
+            profile.client_secret.is_some(),
+            credentials.secret.is_some(),
+        ),
+        (profile.client_key.is_some(), credentials.key.is_some()),
+        (
+            profile.client_certificate.is_some(),
+            credentials.certificate.is_some(),
+        ),
+    ];
+    // Why one of them could not be read has been told.
+    if read.iter().any(|(is_set, is_there)| *is_set && !is_there) {
+        return credentials;
+    }
+    match credentials::check(profile, &credentials) {
+        Err(error) => report.problem("client authentication", &error),
+        Ok(()) if !has_one => report.ok("client secret", "none: a public client"),
+        Ok(()) => {}
+    }
+    credentials
+}
+
+/// The tokens of an exchange, without asking anybody for one.
+pub fn check_subject(report: &mut Report, profile: &Profile, config: &Config) {
+    if profile.grant != Grant::TokenExchange {
+        return;
+    }
+    let checked = subject::check(profile, config, Deadline::after(LIMIT));
+    let Some(tokens) = report.of("subject token", checked) else {
+        return;
+    };
+    for token in &tokens {
+        report.keep_out(token);
+    }
+    if let Some(subject) = &profile.exchange.subject {
+        report.ok("subject token", format!("from {}", subject.describe()));
     }
 }
 
 fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client_secret.as_ref();
-    let (secret, what) = read(report, profile, source, "client secret", store)?;
+    let (secret, what) = read(report, profile, source, "client_secret", store)?;
     match secret.copied_badly() {
         // What stands in the configuration is told with that.
         _ if matches!(source, Some(SecretSource::Literal(_))) => {}
@@ -43,7 +81,7 @@ fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Op
 
 fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client_key.as_ref();
-    let (key, what) = read(report, profile, source, "client key", store)?;
+    let (key, what) = read(report, profile, source, "client_key", store)?;
     let credentials = Credentials {
         key: Some(key),
         ..Credentials::default()
@@ -65,10 +103,11 @@ fn read(
     report: &mut Report,
     profile: &Profile,
     source: Option<&SecretSource>,
-    what: &str,
+    key: &str,
     store: &mut Tried,
 ) -> Option<(Secret, String)> {
     let source = source?;
+    let what = &key.replace('_', " ");
     let deadline = Deadline::after(LIMIT);
     let found = match (source, store) {
         // Told with the configuration already.
@@ -79,9 +118,9 @@ fn read(
             Err(credentials::missing(profile, what, place))
         }
         (source, Tried::Open(holdings)) => {
-            credentials::one(profile, source, what, Some(holdings), deadline)
+            credentials::one(profile, source, key, Some(holdings), deadline)
         }
-        (source, _) => source.resolve(&profile.name, deadline),
+        (source, _) => source.resolve(&profile.name, key, deadline),
     };
     let secret = report.of(what, found)??;
     report.keep_out(&secret);

@@ -37,7 +37,7 @@ use keys::Values;
 pub use keys::choices;
 pub use quirks::AssumedLife;
 use quirks::Quirks;
-pub use secret_source::{SecretSource, from_file};
+pub use secret_source::{NO_TEXT, SecretSource, from_file};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

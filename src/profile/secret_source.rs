@@ -16,6 +16,9 @@ use toml::de::DeValue;
 /// No secret, key or certificate password is longer, and a pipe that never ends must.
 const MAX_BYTES: u64 = 64 * 1024;
 
+/// Of a file that holds something else than characters.
+pub const NO_TEXT: &str = "it is not UTF-8 text";
+
 /// A place that a secret is read from.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
@@ -168,11 +171,12 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret; what the store holds is the caller's to look up and is `None` here.
+    /// Reads the secret that `key` of a profile names; what the store holds is the caller's to look up and
+    /// is `None` here.
     ///
     /// # Errors
-    /// [`Kind::NoSecret`] naming the source that was looked at.
-    pub fn resolve(&self, profile: &str, deadline: Deadline) -> Result<Option<Secret>> {
+    /// [`Kind::NoSecret`] naming the key, and the source that was looked at.
+    pub fn resolve(&self, profile: &str, key: &str, deadline: Deadline) -> Result<Option<Secret>> {
         let found = match self {
             Self::Keyring => return Ok(None),
             Self::Literal(secret) => Ok(secret.clone()),
@@ -193,20 +197,24 @@ impl SecretSource {
                 .and_then(|text| read_bounded(text.as_slice())),
         };
         match found {
-            Ok(secret) if secret.is_empty() => Err(self.nothing(profile, "it is empty")),
+            Ok(secret) if secret.is_empty() => Err(self.nothing(profile, key, "it is empty")),
             Ok(secret) => Ok(Some(secret)),
-            Err(why) => Err(self.nothing(profile, &why)),
+            Err(why) => Err(self.nothing(profile, key, &why)),
         }
     }
 
-    fn nothing(&self, profile: &str, why: &str) -> Error {
-        Error::new(
-            Kind::NoSecret,
-            format!(
-                "profile {profile:?}: no secret from {}: {why}",
-                self.describe()
-            ),
-        )
+    fn nothing(&self, profile: &str, key: &str, why: &str) -> Error {
+        let what = format!(
+            "profile {profile:?}: no {key} from {}: {why}",
+            self.describe()
+        );
+        let error = Error::new(Kind::NoSecret, what);
+        if key == "client_key" && why == NO_TEXT {
+            return error.hint(
+                "if it is DER, convert it to PEM: openssl pkey -inform DER -in KEY -out NEW",
+            );
+        }
+        error
     }
 }
 
@@ -259,6 +267,6 @@ fn read_bounded(from: impl Read) -> Result<Secret, String> {
     }
     match std::str::from_utf8(&text) {
         Ok(text) => Ok(Secret::from_line(text.to_owned())),
-        Err(_) => Err("it is not UTF-8 text".to_owned()),
+        Err(_) => Err(NO_TEXT.to_owned()),
     }
 }

@@ -62,7 +62,7 @@ impl<'a> KeySource<'a> {
         }
         if let Some(source) = self.configured {
             let text = source
-                .resolve(self.profile, deadline)
+                .resolve(self.profile, "store_key", deadline)
                 .map_err(|mut error| {
                     error.kind = Kind::StoreUnavailable;
                     error

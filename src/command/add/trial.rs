@@ -50,8 +50,9 @@ fn credentials(
             client_secret: None,
             ..profile.clone()
         };
-        let mut credentials = credentials::find(&rest, None, deadline)?;
+        let mut credentials = credentials::read(&rest, None, deadline)?;
         credentials.secret = Some(given.clone());
+        credentials::check(profile, &credentials)?;
         return Ok(credentials);
     }
     if profile.has_stored_secret() {
