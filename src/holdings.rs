@@ -178,14 +178,19 @@ impl Holdings {
         self.unreadable = true;
         let line = match held {
             Held::Plain(line) => line,
-            Held::Sealed(error) => return Ok(Found::Unreadable(error)),
+            Held::Sealed(error) => {
+                let replace = replacing(profile);
+                return Ok(Found::Unreadable(error.hint(format!(
+                    "give the key that it was written with; if that is lost, replace it: {replace}"
+                ))));
+            }
             Held::Nothing => {
                 self.unreadable = false;
                 return Ok(Found::Nothing);
             }
         };
         let Some(record) = Record::from_line(&line) else {
-            return Ok(Found::Unreadable(unreadable(profile)));
+            return Ok(Found::Unreadable(unreadable(profile, &line)));
         };
         self.unreadable = false;
         let record = self.spooled(profile, &record).unwrap_or(record);
@@ -356,19 +361,30 @@ pub fn pending_login(profile: &str) -> String {
     format!("login/{profile}")
 }
 
-fn unreadable(profile: &Profile) -> Error {
+fn unreadable(profile: &Profile, line: &[u8]) -> Error {
+    let (why, first) = if Record::is_foreign(line) {
+        (
+            "another version of tokctl has written it",
+            "use that version, or ",
+        )
+    } else {
+        ("it is damaged", "")
+    };
     let what = format!(
-        "profile {:?}: what is stored cannot be read by this version",
+        "profile {:?}: what is stored cannot be read: {why}",
         profile.name
     );
-    let login = match profile.grant {
+    let replace = replacing(profile);
+    Error::new(Kind::StoreUnavailable, what).hint(format!("{first}replace it: {replace}"))
+}
+
+/// What to run for another record of a profile that needs a person.
+fn replacing(profile: &Profile) -> String {
+    let command = match profile.grant {
         Grant::Login("refresh_token") => "import",
         _ => "login",
     };
-    Error::new(Kind::StoreUnavailable, what).hint(format!(
-        "to replace it, run: tokctl {login} {}",
-        shell_word(&profile.name)
-    ))
+    format!("tokctl {command} {}", shell_word(&profile.name))
 }
 
 /// A new spool key for a new record.

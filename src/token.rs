@@ -143,6 +143,15 @@ impl Record {
         Zeroizing::new(serde_json::to_vec(self).expect("strings and numbers always serialize"))
     }
 
+    /// Whether what a store gave back is whole, but of a form that this version does not know.
+    pub fn is_foreign(line: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Form {
+            version: u8,
+        }
+        serde_json::from_slice(line).is_ok_and(|form: Form| form.version != 1)
+    }
+
     /// From what a store gave back.
     pub fn from_line(line: &[u8]) -> Option<Self> {
         serde_json::from_slice(line)
@@ -213,6 +222,8 @@ mod tests {
         assert!(!line.contains(&b'\n'));
         let back = Record::from_line(&line).expect("what was written can be read");
         assert_eq!(back.refresh.expect("kept").expose(), "r");
-        assert!(Record::from_line(b"{\"version\":2}").is_none());
+        let newer = b"{\"version\":2}";
+        assert!(Record::from_line(newer).is_none() && Record::is_foreign(newer));
+        assert!(!Record::is_foreign(b"{\"version\":1}") && !Record::is_foreign(&line));
     }
 }

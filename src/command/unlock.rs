@@ -23,6 +23,9 @@ pub fn run(unlock: &Unlock) -> Result<()> {
         return Ok(());
     }
     let first = !source.has_passphrase();
+    if first {
+        source.refuse_lost()?;
+    }
     let passphrase = ask(first)?;
     let key = source.derive(&passphrase, TYPED)?;
     if !source.keep_unlocked(&key, unlock.for_) {

@@ -140,8 +140,8 @@ impl<'a> KeySource<'a> {
             return Ok(());
         }
         let what = format!(
-            "profile {:?}: the encrypted file's key is missing: there is no {}, but {} holds what was sealed with a key",
-            self.profile,
+            "{}the encrypted file's key is missing: there is no {}, but {} holds what was sealed with a key",
+            self.concerning(),
             key_file()?.display(),
             records.display()
         );
@@ -216,16 +216,21 @@ impl<'a> KeySource<'a> {
         if cipher::open(key, CHECK, &sealed).is_some() {
             return Ok(());
         }
-        let profile = match self.profile {
-            "" => String::new(),
-            name => format!("profile {name:?}: "),
-        };
+        let profile = self.concerning();
         let what =
             format!("{profile}this is not the passphrase that the encrypted file was made with");
         Err(Error::new(Kind::StoreLocked, what).hint(match source {
             TYPED => "give the passphrase of the first tokctl unlock",
             _ => "give the passphrase that this store_key had at first",
         }))
+    }
+
+    /// The profile that an error is about, if it is about one.
+    fn concerning(&self) -> String {
+        match self.profile {
+            "" => String::new(),
+            name => format!("profile {name:?}: "),
+        }
     }
 
     fn check_file(&self, source: &str) -> PathBuf {

@@ -284,19 +284,18 @@ fn beside(path: &Path) -> PathBuf {
 
 /// Another key and a damaged file cannot be told apart.
 fn unopened(path: &Path, account: &str) -> Error {
-    let profile = shell_word(account.rsplit('/').next().unwrap_or(account));
-    let replace = if account.starts_with("client-secret/") {
-        format!("tokctl secret set {profile}")
-    } else {
-        format!("tokctl login {profile}")
+    let error = unavailable(format!(
+        "{}: it was not written with this key, or it is damaged",
+        path.display()
+    ));
+    let lost = match account.strip_prefix("client-secret/") {
+        Some(profile) => format!(
+            "; if that is lost, replace it: tokctl secret set {}",
+            shell_word(profile)
+        ),
+        None => String::new(),
     };
-    let shown = path.display();
-    unavailable(format!(
-        "{shown}: it was not written with this key, or it is damaged"
-    ))
-    .hint(format!(
-        "give the key that it was written with; if that is lost, replace it: {replace}"
-    ))
+    error.hint(format!("give the key that it was written with{lost}"))
 }
 
 fn purpose(account: &str) -> String {
