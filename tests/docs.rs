@@ -87,14 +87,14 @@ fn each_command_has_its_manual_page() {
         man.render(&mut text).expect("a page in memory");
         // The generator leaves an empty line between two breaks, which mandoc minds.
         let text = String::from_utf8(text).expect("a page is text");
-        let text = corrected(text.replace(".br\n\n.br\n", ".br\n"));
+        let text = corrected(&text.replace(".br\n\n.br\n", ".br\n"));
         check(Path::new(&format!("man/{name}.1")), text.as_bytes());
     }
 }
 
 /// What the generator does not know: lines that stand by themselves, what comes after `--`, and commands
 /// below commands that have no page.
-fn corrected(text: String) -> String {
+fn corrected(text: &str) -> String {
     let mut text = text
         .replace(
             "[\\fIPROFILE\\fR] <\\fICOMMAND\\fR> ",
