@@ -7,20 +7,16 @@ use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::note::Note;
 use crate::profile::{Grant, Profile, StoreChoice, hash};
 use crate::secret::Secret;
+use crate::spool;
 use crate::store::{
     Backend, Held, Interaction, Opening, Store, cipher, files, kernel, probe_account,
 };
 use crate::token::{Record, Token};
 use crate::ui;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A token whose end nobody knows stays in the kernel's cache this long, in seconds.
 const UNKNOWN_LIFE: Epoch = 3600;
-
-/// Room that is set aside for a record before a refresh token is spent, in bytes. Records are at most
-/// a few kilobytes; one of a 16 KB token with its id token and refresh token still fits.
-const SPOOL_ROOM: usize = 64 * 1024;
 
 /// The profile's place in the kernel's cache.
 pub struct Cache {
@@ -203,7 +199,7 @@ impl Holdings {
         let record = self.record(profile)?;
         if let Some(record) = record
             .as_ref()
-            .filter(|_| spool_path(&self.state, &profile.name).exists())
+            .filter(|_| spool::path(&self.state, &profile.name).exists())
         {
             self.save(profile, record)?;
         }
@@ -211,10 +207,13 @@ impl Holdings {
     }
 
     fn spooled(&self, profile: &Profile, stored: &Record) -> Option<Record> {
-        let sealed = files::read(&spool_path(&self.state, &profile.name)).ok()??;
+        let sealed = files::read(&spool::path(&self.state, &profile.name)).ok()??;
         let key = cipher::key_from_text(&stored.spool_key)?;
-        let record =
-            Record::from_line(&cipher::open(&key, &spool_purpose(&profile.name), &sealed)?)?;
+        let record = Record::from_line(&cipher::open(
+            &key,
+            &spool::purpose(&profile.name),
+            &sealed,
+        )?)?;
         (record.generation > stored.generation).then_some(record)
     }
 
@@ -231,7 +230,7 @@ impl Holdings {
         }
         self.store.save(&profile.name, &record.to_line())?;
         // If it stays, it has a lower generation and is never taken again.
-        drop(files::remove(&spool_path(&self.state, &profile.name)));
+        drop(files::remove(&spool::path(&self.state, &profile.name)));
         Ok(())
     }
 
@@ -284,7 +283,7 @@ impl Holdings {
         self.store.erase(&pending_login(&profile.name))?;
         // Of a login that was killed while it tried the store.
         self.store.erase(&probe_account(&profile.name))?;
-        let spooled = files::remove(&spool_path(&self.state, &profile.name)).map_err(io)?;
+        let spooled = files::remove(&spool::path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.generation > 0;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
         // note stays for its epoch, without which cached tokens would be found again.
@@ -297,62 +296,6 @@ impl Holdings {
         self.note.begin_epoch();
         self.note.save(&self.state).map_err(io)?;
         Ok(stored || spooled || noted)
-    }
-}
-
-/// Room for a record, taken before a refresh token is spent: a full disk cannot lose what comes for
-/// it.
-pub struct Spool {
-    file: std::fs::File,
-    path: PathBuf,
-}
-
-impl Spool {
-    /// Takes the room.
-    pub fn reserve(state: &Path, profile: &Profile) -> Result<Self> {
-        let path = spool_path(state, &profile.name);
-        let reserve = || {
-            let dir = path.parent().unwrap_or(state);
-            files::ensure_dir(dir)?;
-            let mut options = std::fs::OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            files::no_follow(&mut options);
-            let mut file = options.open(&path)?;
-            file.write_all(&vec![0; SPOOL_ROOM])?;
-            Ok(file)
-        };
-        let file = reserve().map_err(|cause: std::io::Error| {
-            // Half of it would eat the last of the disk, and be taken for a record.
-            drop(files::remove(&path));
-            Error::new(
-                Kind::StoreUnavailable,
-                format!(
-                    "profile {:?}: not renewed, since there is no room to keep the new token: {}: {}",
-                    profile.name,
-                    path.display(),
-                    io_cause(&cause)
-                ),
-            )
-            .hint("make the directory writable, or free some disk space")
-        })?;
-        Ok(Self { file, path })
-    }
-
-    /// Keeps a record that the store would not take, sealed under the key that the stored record has.
-    pub fn keep(mut self, profile: &Profile, record: &Record) -> std::io::Result<PathBuf> {
-        let key = cipher::key_from_text(&record.spool_key)
-            .ok_or_else(|| std::io::Error::other("the record has no spool key"))?;
-        let sealed = cipher::seal(&key, &spool_purpose(&profile.name), &record.to_line());
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&sealed)?;
-        self.file.set_len(sealed.len() as u64)?;
-        self.file.sync_all()?;
-        Ok(self.path)
-    }
-
-    /// Gives the room back.
-    pub fn discard(self) {
-        drop(files::remove(&self.path));
     }
 }
 
@@ -390,14 +333,4 @@ fn replacing(profile: &Profile) -> String {
 /// A new spool key for a new record.
 pub fn new_spool_key() -> Secret {
     cipher::key_to_text(&cipher::random_key())
-}
-
-fn spool_path(state: &Path, profile: &str) -> PathBuf {
-    state
-        .join("spool")
-        .join(format!("{}.sealed", hash(&["profile-1", profile])))
-}
-
-fn spool_purpose(profile: &str) -> String {
-    format!("spool {profile}")
 }

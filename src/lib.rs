@@ -29,6 +29,7 @@ mod server;
 #[cfg(unix)]
 mod signals;
 mod spend;
+mod spool;
 mod store;
 mod subject;
 mod token;

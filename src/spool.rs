@@ -1,0 +1,80 @@
+//! The spool: where a renewed token is kept, sealed, if the store will not take it.
+
+use crate::error::{Error, Kind, Result, io_cause};
+use crate::profile::{Profile, hash};
+use crate::store::{cipher, files};
+use crate::token::Record;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Room that is set aside for a record before a refresh token is spent, in bytes. Records are at most
+/// a few kilobytes; one of a 16 KB token with its id token and refresh token still fits.
+const SPOOL_ROOM: usize = 64 * 1024;
+
+/// Room for a record, taken before a refresh token is spent: a full disk cannot lose what comes for
+/// it.
+pub struct Spool {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl Spool {
+    /// Takes the room.
+    pub fn reserve(state: &Path, profile: &Profile) -> Result<Self> {
+        let path = self::path(state, &profile.name);
+        let reserve = || {
+            let dir = path.parent().unwrap_or(state);
+            files::ensure_dir(dir)?;
+            let mut options = std::fs::OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            files::no_follow(&mut options);
+            let mut file = options.open(&path)?;
+            file.write_all(&vec![0; SPOOL_ROOM])?;
+            Ok(file)
+        };
+        let file = reserve().map_err(|cause: std::io::Error| {
+            // Half of it would eat the last of the disk, and be taken for a record.
+            drop(files::remove(&path));
+            Error::new(
+                Kind::StoreUnavailable,
+                format!(
+                    "profile {:?}: not renewed, since there is no room to keep the new token: {}: {}",
+                    profile.name,
+                    path.display(),
+                    io_cause(&cause)
+                ),
+            )
+            .hint("make the directory writable, or free some disk space")
+        })?;
+        Ok(Self { file, path })
+    }
+
+    /// Keeps a record that the store would not take, sealed under the key that the stored record has.
+    pub fn keep(mut self, profile: &Profile, record: &Record) -> std::io::Result<PathBuf> {
+        let key = cipher::key_from_text(&record.spool_key)
+            .ok_or_else(|| std::io::Error::other("the record has no spool key"))?;
+        let sealed = cipher::seal(&key, &purpose(&profile.name), &record.to_line());
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(&sealed)?;
+        self.file.set_len(sealed.len() as u64)?;
+        self.file.sync_all()?;
+        Ok(self.path)
+    }
+
+    /// Gives the room back.
+    pub fn discard(self) {
+        drop(files::remove(&self.path));
+    }
+}
+
+/// Where a profile's is.
+pub fn path(state: &Path, profile: &str) -> PathBuf {
+    state
+        .join("spool")
+        .join(format!("{}.sealed", hash(&["profile-1", profile])))
+}
+
+/// What a profile's is sealed for.
+pub fn purpose(profile: &str) -> String {
+    format!("spool {profile}")
+}
