@@ -62,10 +62,8 @@ const TLS: &str = "client_auth = \"tls_client_auth\"\n";
 
 /// An issuer without TLS whose metadata names the other one's endpoints for clients with a certificate.
 fn issuer(aliased: &TlsServer) -> Server {
-    let aliases: BTreeMap<&str, String> = ENDPOINTS
-        .iter()
-        .map(|(name, path)| (*name, aliased.url(path)))
-        .collect();
+    let alias = |(name, path)| (name, aliased.url(path));
+    let aliases: BTreeMap<&str, String> = ENDPOINTS.map(alias).into();
     Server::start(move |request| {
         if !request.path.starts_with("/.well-known") {
             return answer(request);
