@@ -59,7 +59,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("stdout()", &["ui.rs", "renewal/child.rs"]),
     (
         "stdin()",
-        &["ui.rs", "login/mod.rs", "helper/mod.rs", "helper/cargo.rs"],
+        &[
+            "ui.rs",
+            "login/paste.rs",
+            "helper/mod.rs",
+            "helper/cargo.rs",
+        ],
     ),
     // Ends without destructors, which wipe secrets.
     ("process::exit", &[]),

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod listener;
 mod page;
+mod paste;
 
 use crate::clock::{Deadline, Epoch};
 use crate::error::{Error, Kind, Result, shell_word};
@@ -21,9 +22,7 @@ use crate::ui;
 use listener::{Arrival, Listener};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 /// How long a person may take at the browser, unless the command line says otherwise.
@@ -34,9 +33,6 @@ const EARLY: Duration = Duration::from_secs(20);
 
 /// Requests to the server on the way.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// A code is good for ten minutes at most (RFC 6749 section 4.1.2): who waits longer waits for nothing.
-const CODE_LIFE: Duration = Duration::from_secs(600);
 
 /// The redirect URI where nothing listens.
 pub const NOWHERE: &str = "http://127.0.0.1/callback";
@@ -207,78 +203,6 @@ impl Login<'_> {
         })
     }
 
-    /// Where the redirect cannot arrive: the person brings its address, now or in a later call.
-    /// `pending` is a login that was begun in an earlier one; `read` if the address is to come on a
-    /// stdin that is no terminal.
-    pub fn by_pasting(
-        &self,
-        pending: Option<&Attempt>,
-        attempt: &Attempt,
-        read: bool,
-    ) -> Result<Outcome> {
-        let profile = self.profile;
-        let terminal = std::io::stdin().is_terminal();
-        let mut told = false;
-        // What is piped in may end an earlier login, which needs no new address.
-        if terminal || pending.is_none() || !read {
-            let url = self.url(attempt, false)?;
-            let name = shell_word(&profile.name);
-            let then = if terminal {
-                "then paste that address here:".to_owned()
-            } else {
-                format!(
-                    "then, within ten minutes, give that address to: tokctl login {name} --paste"
-                )
-            };
-            ui::say(&self.instructions(&url, &then));
-            told = true;
-        }
-        // Without a terminal nobody answers, unless the caller has said so.
-        let lines = (terminal || read).then(typed);
-        let end = Deadline::after(CODE_LIFE);
-        let mut next = || next_line(lines.as_ref()?, end, &mut told, &profile.name);
-        while let Some(line) = next() {
-            let line = line.map_err(|cause| Error::io("reading the address", &cause))?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            let parameters = parameters(&line);
-            for attempt in pending.into_iter().chain([attempt]) {
-                if let Some(code) = attempt.answer(profile, self.server, &parameters) {
-                    return self.finish(attempt, &code?, None);
-                }
-            }
-            // RFC 6749 section 10.12: a state that differs is another login's, or a forgery.
-            let why = match parameters.get("state") {
-                Some(_) => "its state is another login's",
-                None => "it has no state",
-            };
-            let what = format!(
-                "profile {:?}: this is not the address that this login ended at: {why}",
-                profile.name
-            );
-            if !terminal {
-                let name = shell_word(&profile.name);
-                let hint = format!("begin again, and give the newest address: tokctl login {name}");
-                return Err(Error::new(Kind::Refused, what).hint(hint));
-            }
-            ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
-        }
-        let what = format!(
-            "profile {:?}: a person must log in; no address was given yet",
-            profile.name
-        );
-        let name = shell_word(&profile.name);
-        let remedy = if terminal {
-            format!("run: tokctl login {name}")
-        } else {
-            format!(
-                "run: tokctl login {name} --paste, with that address on stdin; for a new one: tokctl login {name}"
-            )
-        };
-        Err(Error::new(Kind::LoginRequired, what).hint(remedy))
-    }
-
     /// A login that needs no listener.
     pub fn new_attempt(&self) -> Attempt {
         let uri = self
@@ -287,14 +211,6 @@ impl Login<'_> {
             .clone()
             .unwrap_or_else(|| NOWHERE.to_owned());
         Attempt::new(self.profile, uri)
-    }
-
-    fn instructions(&self, url: &str, then: &str) -> String {
-        format!(
-            "to log in to {}, open this address in a browser:\n\n  {url}\n\nThe browser ends at an address that it \
-             cannot open, which is right;\n{then}\n",
-            self.profile.name
-        )
     }
 
     /// The address to open. `soon` if it is opened at once: a pushed request is good for a minute or so.
@@ -365,16 +281,6 @@ impl Login<'_> {
     }
 }
 
-/// The parameters of a pasted address, or of its query alone.
-fn parameters(line: &str) -> BTreeMap<String, String> {
-    let line = line.trim().trim_matches(['"', '\'']);
-    let query = line.split_once('?').map_or(line, |(_, query)| query);
-    let query = query.split('#').next().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect()
-}
-
 fn picture(text: &str) -> Option<String> {
     let code = QrCode::new(text).ok()?;
     let mut picture = code.render::<Dense1x2>();
@@ -385,37 +291,4 @@ fn picture(text: &str) -> Option<String> {
             .light_color(Dense1x2::Dark)
             .build(),
     )
-}
-
-/// The next line before the end. Who has been told nothing is told after a moment what is waited for.
-fn next_line(
-    lines: &Receiver<std::io::Result<String>>,
-    end: Deadline,
-    told: &mut bool,
-    profile: &str,
-) -> Option<std::io::Result<String>> {
-    if !*told {
-        match lines.recv_timeout(Duration::from_secs(1)) {
-            Err(RecvTimeoutError::Timeout) => {}
-            ended => return ended.ok(),
-        }
-        *told = true;
-        ui::say(&format!(
-            "waiting on stdin for the address that the login to {profile} ended at, which was shown before"
-        ));
-    }
-    lines.recv_timeout(end.left()).ok()
-}
-
-/// The lines of stdin as they come; the end closes the channel.
-fn typed() -> Receiver<std::io::Result<String>> {
-    let (send, lines) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            if send.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }
