@@ -30,13 +30,7 @@ pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
         | ClientAuth::ClientSecretJwt
             if credentials.secret.is_none() =>
         {
-            let id = &profile.client_id;
-            let what =
-                format!("client_auth needs a client_secret, and there is none for client {id:?}");
-            let name = shell_word(&profile.name);
-            return Err(profile.error(&what).hint(format!(
-                "set client_secret = {{ keyring = true }} and run: tokctl secret set {name}"
-            )));
+            return Err(profile.no_secret());
         }
         ClientAuth::Tls => {
             credentials.identity(profile)?;

@@ -323,3 +323,13 @@ fn a_second_name_is_as_good_as_the_first() {
     let known = sandbox.run(["status", "igdb", "--json"]).json();
     assert_eq!(known["token_endpoint"], "https://id.twitch.tv/oauth2/token");
 }
+
+#[test]
+fn with_half_of_what_a_preset_needs_the_other_half_is_named() {
+    let mut sandbox = Sandbox::new();
+    let run = sandbox.run(["get", "spotify"]);
+    run.fails(3, "has no client_id, and SPOTIFY_CLIENT_ID is not set");
+    sandbox.env("SPOTIFY_CLIENT_ID", "id");
+    let run = sandbox.run(["get", "spotify"]);
+    run.fails(3, "hint: set SPOTIFY_CLIENT_SECRET in the environment");
+}

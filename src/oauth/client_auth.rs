@@ -1,7 +1,6 @@
 //! How a client proves itself at the token endpoint (RFC 6749 section 2.3).
 
 use super::{Credentials, client_assertion};
-use crate::env;
 use crate::error::Result;
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
@@ -123,14 +122,8 @@ pub fn apply(
 ) -> Result<Option<(String, Secret)>> {
     let id = profile.client_id.as_str();
     let need = || {
-        credentials.secret.as_ref().ok_or_else(|| {
-            let what =
-                format!("client_auth needs a client_secret, and there is none for client {id:?}");
-            let variable = format!("{}_CLIENT_SECRET", env::variable_part(&profile.name));
-            profile.error(&what).hint(format!(
-                "set client_secret in the profile, or {variable} in the environment"
-            ))
-        })
+        let secret = credentials.secret.as_ref();
+        secret.ok_or_else(|| profile.no_secret())
     };
     match profile.client_auth {
         ClientAuth::Basic => {

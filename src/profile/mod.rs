@@ -22,6 +22,7 @@ mod token_source;
 mod value;
 mod vars;
 
+use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
 use addresses::Addresses;
 pub use api::Api;
@@ -278,6 +279,20 @@ impl Profile {
         self.error(&format!(
             "client_key, {}: {what}",
             source.unwrap_or_default()
+        ))
+    }
+
+    /// That the client has to prove itself with a secret, and has none.
+    pub fn no_secret(&self) -> Error {
+        let what = format!(
+            "client_auth needs a client_secret, and there is none for client {:?}",
+            self.client_id
+        );
+        self.error(&what).hint(format!(
+            "set {}_CLIENT_SECRET in the environment, or client_secret = {{ keyring = true }} in the profile and run: \
+             tokctl secret set {}",
+            env::variable_part(&self.name),
+            shell_word(&self.name)
         ))
     }
 
