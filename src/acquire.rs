@@ -240,10 +240,11 @@ fn renew_locked(
     if profile.is_repeatable() {
         return ask_anew(ask, holdings, record.as_ref());
     }
+    let is_there = record.is_some();
     let bound =
         record.filter(|record| record.binding == profile.binding() && record.refresh.is_some());
     let Some(record) = bound else {
-        return Err(nothing_to_renew(profile, holdings));
+        return Err(nothing_to_renew(profile, holdings, is_there));
     };
     if record
         .refresh
@@ -356,8 +357,9 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
     Merged::renewed(profile, None, granted, sent_at).wanted(profile)
 }
 
-pub fn nothing_to_renew(profile: &Profile, holdings: &Holdings) -> Error {
-    let what = if holdings.note.refreshable {
+/// Why there is no refresh token to use, though perhaps a record.
+pub fn nothing_to_renew(profile: &Profile, holdings: &Holdings, is_there: bool) -> Error {
+    let what = if holdings.note.refreshable && is_there {
         "what is stored belongs to another client_id, token_endpoint or grant"
     } else {
         "there is no refresh token, and the access token has ended or was never there"

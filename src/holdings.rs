@@ -219,14 +219,19 @@ impl Holdings {
 
     /// Writes a record, in the caller's hands the profile's lock. The spool is then of no more use.
     pub fn save(&mut self, profile: &Profile, record: &Record) -> Result<()> {
-        if std::mem::take(&mut self.unreadable)
-            && let Some(aside) = self.store.set_aside(&profile.name)?
-        {
-            ui::warn(&format!(
-                "profile {:?}: what could not be read is kept in {}",
-                profile.name,
-                aside.display()
-            ));
+        if std::mem::take(&mut self.unreadable) {
+            let name = &profile.name;
+            match self.store.set_aside(name) {
+                Ok(Some(aside)) => ui::warn(&format!(
+                    "profile {name:?}: what could not be read is kept in {}",
+                    aside.display()
+                )),
+                Ok(None) => {}
+                // A new token is worth more than an old file.
+                Err(error) => ui::warn(&format!(
+                    "profile {name:?}: what could not be read is replaced, and not kept: {error}"
+                )),
+            }
         }
         self.store.save(&profile.name, &record.to_line())?;
         // If it stays, it has a lower generation and is never taken again.

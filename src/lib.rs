@@ -93,7 +93,10 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     ui::set_color(cli::color(args));
     if !usage.use_stderr() {
         return match usage.print() {
-            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+                ui::error(&Error::io("writing to stdout", &cause), false);
+                ExitCode::FAILURE
+            }
             _ => ExitCode::SUCCESS,
         };
     }

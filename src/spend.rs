@@ -62,7 +62,7 @@ fn spend(
     deadline: Deadline,
 ) -> Result<Spent> {
     let Some(refresh) = &record.refresh else {
-        return Err(nothing_to_renew(profile, holdings));
+        return Err(nothing_to_renew(profile, holdings, true));
     };
     // Everything that can fail without the server fails now, before the refresh token is spent.
     holdings.store.ready(&profile.name)?;
