@@ -29,7 +29,8 @@ pub fn docker(tokens: &Tokens, request: &Request) -> Reply {
             401,
             r#"{"errors":[{"code":"UNAUTHORIZED","message":"who are you?"}]}"#,
         )
-        .header("www-authenticate", "Basic realm=\"registry\"");
+        .header("www-authenticate", "Basic realm=\"registry\"")
+        .header("docker-distribution-api-version", "registry/2.0");
     }
     let answer = match request.path.as_str() {
         "/v2/" => Reply::json(200, "{}"),
