@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use support::git::GitHost;
+use support::git::{GitHost, schemes};
 use support::profiles::grant_at;
 use support::{Reply, Run, Sandbox, Server};
 
@@ -46,7 +46,7 @@ fn clone(sandbox: &Sandbox, host: &GitHost) -> Run {
 
 #[test]
 fn git_clones_and_pushes_where_the_server_wants_bearer_and_where_it_wants_basic() {
-    for scheme in ["Bearer", "Basic"] {
+    for scheme in schemes() {
         let (sandbox, host) = host(scheme, "");
         done(&clone(&sandbox, &host));
         let commit = ["-c", "user.name=t", "-c", "user.email=t@t.example"];
@@ -71,7 +71,7 @@ fn git_clones_and_pushes_where_the_server_wants_bearer_and_where_it_wants_basic(
 
 #[test]
 fn a_token_with_less_than_a_minute_left_is_renewed_before_git_gets_it() {
-    for scheme in ["Bearer", "Basic"] {
+    for scheme in schemes() {
         let (sandbox, host) = host(scheme, "");
         done(&clone(&sandbox, &host));
         sandbox.age(3540, 58);
@@ -84,7 +84,7 @@ fn a_token_with_less_than_a_minute_left_is_renewed_before_git_gets_it() {
 
 #[test]
 fn a_token_that_the_server_has_revoked_is_renewed_within_the_same_git_command() {
-    for scheme in ["Bearer", "Basic"] {
+    for scheme in schemes() {
         let (sandbox, host) = host(scheme, "");
         done(&clone(&sandbox, &host));
         sandbox.age(60, 3540);
@@ -97,7 +97,7 @@ fn a_token_that_the_server_has_revoked_is_renewed_within_the_same_git_command() 
 
 #[test]
 fn a_server_that_refuses_every_token_costs_one_renewal_and_no_loop() {
-    for scheme in ["Bearer", "Basic"] {
+    for scheme in schemes() {
         let (sandbox, host) = host(scheme, "");
         done(&clone(&sandbox, &host));
         sandbox.age(60, 3540);
@@ -123,7 +123,7 @@ fn a_chained_store_helper_learns_no_bearer_token() {
 
 #[test]
 fn a_submodule_on_a_foreign_host_draws_no_token() {
-    let (sandbox, host) = host("Bearer", "");
+    let (sandbox, host) = host(schemes()[0], "");
     let thief = Server::always(
         Reply::new(401, "text/plain", "give")
             .header("www-authenticate", "Bearer")
@@ -170,7 +170,7 @@ fn a_redirect_to_a_foreign_host_draws_no_token() {
 #[test]
 fn where_a_login_is_needed_git_quits_with_our_words_and_does_not_prompt() {
     let sandbox = Sandbox::new();
-    let host = GitHost::start(&sandbox, "Bearer");
+    let host = GitHost::start(&sandbox, schemes()[0]);
     let hosts = format!("{STORE}hosts = [\"{}\"]", host.origin());
     sandbox.config(&grant_at(&host.server.url("/token"), &hosts));
     let run = clone(&sandbox, &host);
@@ -203,7 +203,8 @@ fn git_s_own_user_name_is_kept_for_basic() {
 
 #[test]
 fn git_auth_settles_the_scheme_where_the_server_offers_both() {
-    for (setting, scheme) in [("bearer", "Bearer "), ("basic", "Basic ")] {
+    for scheme in schemes() {
+        let setting = scheme.to_lowercase();
         let server = Server::start(|request| match request.path.as_str() {
             "/token" => Reply::json(200, r#"{"access_token":"at-1","expires_in":3600}"#),
             _ => Reply::new(401, "text/plain", "")

@@ -77,7 +77,7 @@ fn killed(sandbox: &Sandbox, canaries: &mut Canaries) {
             let mut command = sandbox.command(args);
             command.process_group(0);
             let running = Running::start(command, Some(stdin.into()));
-            thread::sleep(Duration::from_micros(u64::from(round * 7919 % 40_000)));
+            thread::sleep(Duration::from_micros(u64::from(round * 7919 % 20_000)));
             let group = Pid::from_raw(running.pid().try_into().expect("a pid"));
             // It may have ended by itself.
             let _ = killpg(group, Signal::SIGKILL);
@@ -86,7 +86,7 @@ fn killed(sandbox: &Sandbox, canaries: &mut Canaries) {
             assert_eq!(canaries.found_in(run.stderr.as_bytes()), [""; 0], "{run:?}");
             assert_eq!(telling(sandbox, canaries), Vec::<PathBuf>::new(), "{run:?}");
         }
-        assert!(ended >= 5, "{args:?}: {ended} were killed");
+        assert!(ended > 0, "{args:?}: none was killed");
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
-use support::git::GitHost;
+use support::git::{GitHost, schemes};
 use support::registries::{self, MANIFEST};
 use support::smtp::MailServer;
 use support::{Reply, Run, Running, Sandbox, Server, TlsServer, Tokens};
@@ -203,7 +203,7 @@ fn given(host: &GitHost) -> Vec<String> {
 
 #[test]
 fn git() {
-    for scheme in ["Bearer", "Basic"] {
+    for scheme in schemes() {
         let (sandbox, host) = git_host(scheme);
         // A helper that writes passwords down, before ours: it is taken away for this host.
         sandbox.write(".gitconfig", "[credential]\n\thelper = store\n");
@@ -305,7 +305,7 @@ fn skopeo() {
 
 #[test]
 #[ignore = "needs kubectl and openssl: tests/run installs them"]
-fn kubectl() {
+fn kubectl_itself() {
     let tokens = Tokens::new(3600);
     let server = TlsServer::start(move |request| {
         let reply = tokens.answer(request);

@@ -165,7 +165,7 @@ fn cause(
         {
             Cause::GrantEnded
         }
-        (408 | 425 | 429 | 500..=599, _)
+        (408 | 429 | 500..=599, _)
         | (_, "temporarily_unavailable" | "server_error" | "slow_down") => busy,
         _ => Cause::Permanent,
     }

@@ -14,6 +14,24 @@ use super::sandbox::Sandbox;
 use super::server::{Reply, Request, Server};
 use super::tokens::Tokens;
 
+/// What git can be asked for here: before 2.46 it sends no `Bearer` (`authtype` in gitcredentials(7)).
+pub fn schemes() -> &'static [&'static str] {
+    let version = Command::new("git").arg("version").output();
+    let version = String::from_utf8(version.expect("git is installed").stdout).expect("text");
+    let mut numbers = version
+        .split([' ', '.'])
+        .filter_map(|word| word.parse().ok());
+    let version: (u32, u32) = (
+        numbers.next().expect("a version"),
+        numbers.next().expect("a version"),
+    );
+    if version >= (2, 46) {
+        &["Bearer", "Basic"]
+    } else {
+        &["Basic"]
+    }
+}
+
 /// Serves `x.git`, which has one commit, to who brings a token; `POST /token` issues them.
 pub struct GitHost {
     pub server: Server,

@@ -82,6 +82,18 @@ fn is_in_memory(dir: &Path) -> bool {
     use nix::sys::statfs::{TMPFS_MAGIC, statfs};
     statfs(dir).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC)
         && nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok()
+        && is_safe(dir)
+}
+
+/// Whether nobody else can put other files in the place of ours: the directory is the user's, or root's and
+/// sticky as `/dev/shm` is.
+#[cfg(target_os = "linux")]
+fn is_safe(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(dir).is_ok_and(|found| {
+        let sticky = found.mode() & 0o1000 != 0;
+        found.uid() == nix::unistd::getuid().as_raw() || (found.uid() == 0 && sticky)
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
