@@ -120,7 +120,14 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     let hint = if command == "tokctl exec" && !separated {
         "-- comes before the command: tokctl exec PROFILE -- COMMAND".to_owned()
     } else {
-        format!("for help, run: {command} --help")
+        let all = ["tokctl refresh", "tokctl logout"].contains(&command.as_str())
+            && usage.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+        let first = if all {
+            "name a profile, or say --all; "
+        } else {
+            ""
+        };
+        format!("{first}for help, run: {command} --help")
     };
     let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).hint(hint);
     ui::error(&error, args.iter().any(|word| word == "--json"));

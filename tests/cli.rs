@@ -139,6 +139,7 @@ fn a_wrong_call_is_exit_2_with_one_hint_and_an_empty_stdout() {
         (&["secret"], "tokctl secret --help"),
         (&["secret", "set"], "--help"),
         (&["logout"], "tokctl logout --help"),
+        (&["refresh"], "name a profile, or say --all"),
         (&["logout", "--all", "p"], "--all"),
         (&["status", "p", "q"], "'q'"),
         (&["unlock", "--for", "x"], "--for"),
