@@ -1,5 +1,6 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
+#[cfg(unix)]
 use crate::ui;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -109,7 +110,7 @@ pub fn close_dir(_: &Path) {}
 /// Gives what is open the mode that it should have been made with, and says so.
 #[cfg(unix)]
 fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
-    use nix::sys::stat::{Mode, fchmod};
+    use nix::sys::stat::fchmod;
     use std::os::unix::fs::MetadataExt;
     let found = metadata.mode() & 0o777;
     let open_to_others = found & 0o077;
@@ -117,8 +118,7 @@ fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
         return;
     }
     let what = format!("{} was open to others (mode {found:04o})", path.display());
-    // macOS has 16 bits for it.
-    match fchmod(file, Mode::from_bits_truncate(mode as nix::libc::mode_t)) {
+    match fchmod(file, mode_of(mode)) {
         Ok(()) => ui::warn(&format!("{what}: now it is not (mode {mode:04o})")),
         Err(cause) => ui::warn(&format!("{what}, and still is: {}", cause.desc())),
     }
@@ -265,14 +265,15 @@ pub fn no_follow(options: &mut OpenOptions) {
     let _ = options;
 }
 
+/// The permissions in a file's mode.
+#[cfg(unix)]
+pub fn mode_of(bits: u32) -> nix::sys::stat::Mode {
+    nix::sys::stat::Mode::from_bits_truncate((bits & 0o7777) as nix::libc::mode_t)
+}
+
 #[cfg(unix)]
 fn is_ours(metadata: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(metadata) == nix::unistd::getuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_ours(_: &Metadata) -> bool {
-    true
 }
 
 /// Says so where root is about to make something for itself in another user's directory, as under a sudo

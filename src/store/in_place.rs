@@ -53,7 +53,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 /// from the mode.
 #[cfg(unix)]
 fn keep_owner_and_mode(file: &File, before: &Metadata) -> io::Result<()> {
-    use nix::sys::stat::{Mode, fchmod};
+    use nix::sys::stat::fchmod;
     use nix::unistd::{Gid, Uid, fchown};
     use std::os::unix::fs::MetadataExt;
     let now = file.metadata()?;
@@ -67,8 +67,7 @@ fn keep_owner_and_mode(file: &File, before: &Metadata) -> io::Result<()> {
         mode &= 0o7707;
     }
     if now.mode() & 0o7777 != mode {
-        // macOS has 16 bits for it.
-        fchmod(file, Mode::from_bits_truncate(mode as nix::libc::mode_t))?;
+        fchmod(file, files::mode_of(mode))?;
     }
     Ok(())
 }
