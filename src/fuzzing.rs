@@ -7,6 +7,7 @@
 use crate::clock;
 use crate::command::api::challenge::Challenge;
 use crate::helper::{self, Core, Mode};
+use crate::http::Endpoint;
 use crate::login::listener;
 use crate::merged::Merged;
 use crate::oauth::authorization_code::Attempt;
@@ -17,6 +18,7 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit;
 use crate::secret::Secret;
+use crate::server;
 use crate::token::{Record, Token};
 use crate::ui;
 use reply::Reading;
@@ -168,18 +170,25 @@ pub fn device_reply(body: &[u8]) {
     }
 }
 
-/// A metadata document: what is taken from it is the right issuer's, and https or loopback.
+/// A metadata document: what is taken from it is the right issuer's, and what is used is https or loopback.
 pub fn discovery(body: &[u8]) {
     let issuer = "https://a.example";
     let Some(Ok(metadata)) = metadata::read(profile(), issuer, body) else {
         return;
     };
     assert_eq!(metadata.issuer.as_deref(), Some(issuer));
-    for url in [metadata.token_endpoint, metadata.revocation_endpoint]
-        .into_iter()
-        .flatten()
-    {
-        let url = url.to_ascii_lowercase();
+    assert!(
+        metadata
+            .token_endpoint
+            .as_ref()
+            .is_none_or(|url| Endpoint::parse(url).is_ok())
+    );
+    for url in [metadata.token_endpoint, metadata.revocation_endpoint] {
+        let used = server::endpoint(profile(), "revocation_endpoint", url.as_ref());
+        let Ok(endpoint) = used else {
+            continue;
+        };
+        let url = endpoint.url().to_ascii_lowercase();
         let loopback = ["http://127.", "http://localhost", "http://[::1]"];
         let safe = url.starts_with("https://") || loopback.iter().any(|at| url.starts_with(at));
         // The one notation of ::1 that is not the usual one.
