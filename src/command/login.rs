@@ -157,34 +157,8 @@ fn keep(
     outcome: &mut Outcome,
 ) -> Result<Option<String>> {
     let name = &profile.name;
-    let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+    let account = account(profile, server, outcome)?;
     let granted = &mut outcome.granted;
-    let account = match granted.id_token.as_ref().map(id_token::claims) {
-        Some(Some(claims)) => {
-            id_token::check(
-                &claims,
-                profile,
-                issuer,
-                outcome.nonce.as_ref(),
-                clock::now(),
-            )
-            .map_err(|why| {
-                Error::new(
-                    Kind::Refused,
-                    format!("profile {name:?}: the id token is not good: {why}; nothing is stored"),
-                )
-            })?;
-            id_token::account(&claims)
-        }
-        Some(None) => {
-            ui::warn(&format!(
-                "profile {name:?}: the id token is no JWT and is left out"
-            ));
-            granted.id_token = None;
-            None
-        }
-        None => None,
-    };
     if granted.access.is_err() && (granted.refresh.is_none() || granted.is_bound()) {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
         return Err(Error::new(
@@ -231,6 +205,39 @@ fn keep(
         ));
     }
     Ok(account)
+}
+
+/// Whose login it is, as the id token says; one that is not good ends the login.
+fn account(profile: &Profile, server: &Metadata, outcome: &mut Outcome) -> Result<Option<String>> {
+    let name = &profile.name;
+    let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+    let granted = &mut outcome.granted;
+    match granted.id_token.as_ref().map(id_token::claims) {
+        Some(Some(claims)) => {
+            id_token::check(
+                &claims,
+                profile,
+                issuer,
+                outcome.nonce.as_ref(),
+                clock::now(),
+            )
+            .map_err(|why| {
+                Error::new(
+                    Kind::Refused,
+                    format!("profile {name:?}: the id token is not good: {why}; nothing is stored"),
+                )
+            })?;
+            Ok(id_token::account(&claims))
+        }
+        Some(None) => {
+            ui::warn(&format!(
+                "profile {name:?}: the id token is no JWT and is left out"
+            ));
+            granted.id_token = None;
+            Ok(None)
+        }
+        None => Ok(None),
+    }
 }
 
 /// The way that was asked for, else the one that is open here.
