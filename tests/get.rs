@@ -271,6 +271,11 @@ fn out_writes_to_a_device_or_a_pipe_and_does_not_replace_it() {
     let read = reader.join().expect("it ends");
     assert_eq!(read.expect("it can be read"), "at-1");
     assert!(fs::metadata(&pipe).is_ok_and(|there| there.file_type().is_fifo()));
+    // Without a reader it is waited for, and not without end.
+    let started = std::time::Instant::now();
+    let run = sandbox.run(["get", "p", "--out", "pipe", "--timeout", "1s"]);
+    run.fails(1, "pipe: nobody reads it");
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
     // Root could replace the real one.
     let device = "/proc/self/fd/2";
     let mut run = sandbox.program(env!("CARGO_BIN_EXE_tokctl"), ["get", "p", "--out", device]);

@@ -12,7 +12,6 @@ use crate::secret::Secret;
 use crate::store::files;
 use crate::token::Token;
 use crate::ui;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +23,7 @@ pub fn run(global: &Global, get: &Get) -> Result<()> {
     check_use(&get.profile, &found.token, format)?;
     let text = render(&get.profile, &found, format);
     if let Some(file) = get.out.as_ref().filter(|file| *file != Path::new("-")) {
-        return write_file(file, &text);
+        return write_file(file, &text, get.timeout.unwrap_or(BUDGET));
     }
     let end = if get.no_newline { "" } else { "\n" };
     ui::answer(&Secret::new(format!("{}{end}", text.expose())))
@@ -145,12 +144,10 @@ fn json(profile: &str, token: &Token, from_env: bool) -> Secret {
 
 /// Writes the answer to a file that only the user can read; a device or a pipe, which cannot be replaced,
 /// is written to.
-fn write_file(file: &Path, text: &Secret) -> Result<()> {
+fn write_file(file: &Path, text: &Secret, budget: Duration) -> Result<()> {
     let failed = |why: String| Error::new(Kind::Io, format!("{}: {why}", file.display()));
     if std::fs::metadata(file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-        let written = OpenOptions::new()
-            .write(true)
-            .open(file)
+        let written = files::open_device(file, budget)
             .and_then(|mut device| device.write_all(text.expose().as_bytes()));
         return written.map_err(|cause| failed(io_cause(&cause)));
     }

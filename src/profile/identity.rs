@@ -96,15 +96,7 @@ pub fn hash(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Config;
-    use super::*;
-
-    fn profile(text: &str) -> Profile {
-        let config = Config::from_text(text);
-        Profile::load(&config, "p").expect("a valid profile")
-    }
-
-    const BASE: &str = "[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n";
+    use crate::profile::tests::{BASE, profile};
 
     #[test]
     fn each_key_that_shapes_a_token_gives_another_variant() {

@@ -347,12 +347,12 @@ pub fn missing_scope<'s>(asked: &'s [String], granted: Option<&str>) -> Vec<&'s 
 mod tests {
     use super::*;
 
-    fn profile(text: &str) -> Profile {
+    pub fn profile(text: &str) -> Profile {
         let config = Config::from_text(text);
         Profile::load(&config, "p").expect("a valid profile")
     }
 
-    const BASE: &str = "[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n";
+    pub const BASE: &str = "[profile.p]\ntoken_endpoint = \"https://s/t\"\nclient_id = \"c\"\n";
 
     #[test]
     fn defaults_lie_below_the_profile() {

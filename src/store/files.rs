@@ -1,12 +1,19 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
 #[cfg(unix)]
+use crate::clock::Deadline;
+#[cfg(unix)]
 use crate::ui;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
+
+/// How long is waited between two looks for a pipe's reader.
+#[cfg(unix)]
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Records are a few kilobytes, and 1 MiB of reply is the most that is ever stored.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -263,6 +270,37 @@ pub fn no_follow(options: &mut OpenOptions) {
     }
     #[cfg(not(unix))]
     let _ = options;
+}
+
+/// Opens what cannot be replaced. A pipe that nobody reads is waited for, but not without end.
+#[cfg(unix)]
+pub fn open_device(file: &Path, budget: Duration) -> io::Result<File> {
+    use nix::errno::Errno;
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use std::os::unix::fs::OpenOptionsExt;
+    let deadline = Deadline::after(budget);
+    loop {
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        match options.open(file) {
+            Ok(device) => {
+                fcntl(&device, FcntlArg::F_SETFL(OFlag::empty()))?;
+                return Ok(device);
+            }
+            Err(cause) if cause.raw_os_error() == Some(Errno::ENXIO as i32) => {
+                if deadline.passed() {
+                    return Err(io::Error::other("nobody reads it"));
+                }
+                std::thread::sleep(PAUSE);
+            }
+            Err(cause) => return Err(cause),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub fn open_device(file: &Path, _: Duration) -> io::Result<File> {
+    OpenOptions::new().write(true).open(file)
 }
 
 /// The permissions in a file's mode.

@@ -9,15 +9,20 @@ use crate::http::{Failure, Incoming};
 use crate::oauth::words;
 use crate::profile::{Grant, Profile};
 use crate::secret::Secret;
+use crate::store::files;
 use crate::ui;
 use serde_json::Value;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// What is read at once, in either direction.
 const BUFFER: usize = 64 * 1024;
+
+/// A pipe's reader is waited for as long as a service may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// A service's message is in the first of its body.
 const MESSAGE: usize = 64 * 1024;
@@ -98,7 +103,7 @@ impl Place {
         let failed = |cause| Error::io(path.display(), &cause);
         let special = fs::metadata(path).is_ok_and(|there| !there.is_file());
         if special {
-            let device = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            let device = files::open_device(path, SILENCE).map_err(failed)?;
             return Ok(Self::Device(device, path.to_owned()));
         }
         // Through a link to the file that it stands for.
