@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Text that must not reach a log, an error message or a terminal.
 ///
 /// The only way to the text is [`Secret::expose`]; where that may be called is checked by
-/// `tests/doors.rs`.
+/// `tests/it/doors.rs`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(Zeroizing<String>);

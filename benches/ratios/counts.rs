@@ -10,7 +10,7 @@ use super::table::heading;
 /// Counts for an empty program and for cached answers; `many` has a thousand profiles more.
 pub fn show(sandbox: &Sandbox, many: &Sandbox, empty: &Path) {
     heading("instructions and system calls, against an empty Rust program");
-    let tokctl = Path::new(env!("CARGO_BIN_EXE_tokctl"));
+    let tokctl = Path::new(crate::support::tokctl());
     let rows: [(&str, &Sandbox, &Path, &[&str]); 6] = [
         ("empty program", sandbox, empty, &[]),
         ("get, from the kernel", sandbox, tokctl, &["get", "kernel"]),

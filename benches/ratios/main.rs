@@ -64,7 +64,7 @@ fn main() {
     crowds(&sandbox);
 
     heading("size");
-    let binary = Path::new(env!("CARGO_BIN_EXE_tokctl"));
+    let binary = Path::new(crate::support::tokctl());
     let bytes = binary.metadata().expect("the binary is there").len();
     println!("{:<40}{:>9} KB", "binary", bytes / 1000);
 }

@@ -229,7 +229,7 @@ impl Sandbox {
     pub fn git(&self, words: &[&str]) -> Run {
         let helper = format!(
             "credential.helper=!{} helper git p",
-            env!("CARGO_BIN_EXE_tokctl")
+            crate::support::tokctl()
         );
         self.git_with(&[&["-c", helper.as_str()], words].concat())
     }

@@ -93,7 +93,7 @@ impl Sandbox {
 
     /// `tokctl` with these arguments, ready to be changed further.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        self.program(env!("CARGO_BIN_EXE_tokctl"), args)
+        self.program(crate::support::tokctl(), args)
     }
 
     /// Another program in the same environment and directory: git with us as its helper, a shell

@@ -65,7 +65,7 @@ impl<'s> Terminal<'s> {
     pub fn tokctl(&self, args: &str) {
         self.types(&format!(
             "{} {args}; echo exit\"=$?\"",
-            env!("CARGO_BIN_EXE_tokctl")
+            crate::support::tokctl()
         ));
     }
 

@@ -1,0 +1,109 @@
+//! `tokctl add` by flags: what it says of what is missing or fails, and what it puts back.
+#![cfg(unix)]
+
+use crate::support;
+
+use support::{Reply, Request, Run, Sandbox, Server};
+
+/// `add p` with an issuer's worth of flags, and these.
+fn add(sandbox: &Sandbox, server: &Server, more: &[&str], stdin: &str) -> Run {
+    let token = server.url("/token");
+    let base = ["add", "p", "--token-endpoint", &token, "--client-id", "id"];
+    let store = ["--store", "encrypted-file"];
+    sandbox.run_with_stdin([&base[..], &store, more].concat(), stdin)
+}
+
+const OWN: [&str; 2] = ["--grant", "client_credentials"];
+const STDIN: &str = "--client-secret-stdin";
+
+#[test]
+fn a_client_without_a_secret_says_so_and_an_empty_one_is_none() {
+    let server = Server::tokens(60);
+    let sandbox = Sandbox::new();
+    add(&sandbox, &server, &OWN, "").fails(2, "say --client-auth none");
+    add(&sandbox, &server, &[&OWN[..], &[STDIN]].concat(), "\n").fails(
+        2,
+        "tokctl: profile \"p\": the client secret on stdin is empty\n",
+    );
+    assert!(!sandbox.config_file().exists() && server.hits() == 0);
+    let none = [&OWN[..], &["--client-auth", "none"]].concat();
+    add(&sandbox, &server, &none, "").ok_with("", "tokctl: added profile p to ");
+    sandbox.run(["get", "p"]).ok("at-2\n");
+}
+
+#[test]
+fn a_failed_trial_without_a_remedy_names_the_way_around_it() {
+    let server = Server::always(Reply::json(200, "{}"));
+    let sandbox = Sandbox::new();
+    let run = add(&sandbox, &server, &[&OWN[..], &[STDIN]].concat(), "s");
+    run.fails(5, "; nothing is added\n")
+        .fails(5, "\ntokctl: hint: --no-try adds it without trying it\n");
+    // A login needs an address that no trial of the token endpoint would miss.
+    for (grant, key) in [
+        ("authorization_code", "authorization_endpoint"),
+        ("device_code", "device_authorization_endpoint"),
+    ] {
+        let run = add(&sandbox, &server, &["--grant", grant], "");
+        run.fails(3, &format!("has no {key}; nothing is added\n"))
+            .fails(3, &format!("hint: set {key} in the profile"));
+    }
+    assert!(!sandbox.config_file().exists());
+}
+
+#[test]
+fn a_secret_that_was_there_is_put_back_where_the_file_cannot_be_written() {
+    let server = Server::start(|request: &Request| {
+        let form = request.form();
+        let secret = form.get("client_secret").map_or("none", String::as_str);
+        let body = format!(r#"{{"access_token":"for-{secret}"}}"#);
+        Reply::json(200, body)
+    });
+    let sandbox = Sandbox::new();
+    let post = ["--client-auth", "client_secret_post", STDIN];
+    let args = [&OWN[..], &post].concat();
+    add(&sandbox, &server, &args, "first").ok_with("", "added profile p");
+    let elsewhere = [&args[..], &["--config", "/proc/self/none"]].concat();
+    add(&sandbox, &server, &elsewhere, "second").fails(1, "nothing is added");
+    sandbox.run(["get", "p"]).ok("for-first\n");
+    add(&sandbox, &server, &args, "second")
+        .fails(2, "hint: choose another name, or replace it with --force");
+    let force = [&args[..], &["--force"]].concat();
+    add(&sandbox, &server, &force, "third").ok_with("", "added profile p");
+    sandbox.run(["get", "p", "--force"]).ok("for-third\n");
+}
+
+#[test]
+fn a_variable_that_is_missing_or_unknown_is_told_as_a_flag() {
+    let sandbox = Sandbox::new();
+    let base = ["add", "p", "--client-id", "i", "--no-try", "--preset"];
+    for (more, words, hint) in [
+        (
+            &["gitea"][..],
+            "tokctl: profile \"p\": token_endpoint: needs vars = { host = ",
+            "tokctl: hint: say --var host=VALUE\n",
+        ),
+        (
+            &["gitea", "--var", "hots=x"],
+            "tokctl: --var: the preset \"gitea\" has no variable \"hots\"\n",
+            "tokctl: hint: its variables: host\n",
+        ),
+        (
+            &["github", "--var", "host=x"],
+            "\"github\" has no variable \"host\"\n",
+            "tokctl: hint: its variables: none\n",
+        ),
+        (
+            &["gitea", "--var", "host=a b"],
+            "tokctl: profile \"p\": token_endpoint: vars.host must be a host name",
+            "",
+        ),
+    ] {
+        let run = sandbox.run([&base[..], more].concat());
+        run.fails(2, words).fails(2, hint);
+    }
+    let refresh = ["github", "--grant", "refresh_token"];
+    sandbox.run([&base[..], &refresh].concat()).ok_with(
+        "",
+        "tokctl: store its refresh token with: tokctl import p\n",
+    );
+}

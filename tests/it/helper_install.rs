@@ -1,0 +1,659 @@
+//! `tokctl helper install`: what it writes, what it leaves alone, and how it takes it back. That the
+//! programs then work is tested with the recipes.
+#![cfg(unix)]
+
+use crate::support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use support::sandbox::files;
+use support::{Run, Running, Sandbox};
+
+const CONFIG: &str = r#"
+[profile.corp]
+token_endpoint = "https://sso.corp.example/token"
+client_id = "id"
+hosts = ["https://git.corp.example", "HTTPS://Registry.corp.example:5000", "https://git.corp.example:443"]
+[profile.other]
+token_endpoint = "https://sso.corp.example/token"
+client_id = "id"
+hosts = ["https://other.example"]
+[profile.bare]
+token_endpoint = "https://sso.corp.example/token"
+client_id = "id"
+"#;
+
+/// A home with those profiles, where `tokctl` is found by its name as the first of two directories of
+/// links.
+fn home() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.config(CONFIG);
+    fs::create_dir(sandbox.home().join("bin")).expect("it can be made");
+    symlink(support::tokctl(), sandbox.home().join("bin/tokctl")).expect("linked");
+    let path = std::env::var("PATH").expect("there is one");
+    let bin = sandbox.home().join("bin");
+    sandbox.env("PATH", format!("{}:{path}", bin.display()));
+    sandbox
+}
+
+#[track_caller]
+fn install(sandbox: &Sandbox, words: &[&str]) -> Run {
+    let run = sandbox.run([&["helper", "install"], words].concat());
+    assert_eq!(run.stdout, "", "{run:?}");
+    run
+}
+
+/// Done, with these lines about it, in this order.
+#[track_caller]
+fn done(run: &Run, lines: &[&str]) {
+    let mut rest = run.stderr.as_str();
+    for line in lines {
+        let found = rest.split_once(&format!("{line}\n"));
+        rest = found.unwrap_or_else(|| panic!("no {line:?} in {run:?}")).1;
+    }
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[track_caller]
+fn text(sandbox: &Sandbox, path: &str) -> String {
+    fs::read_to_string(sandbox.home().join(path)).unwrap_or_else(|cause| panic!("{path}: {cause}"))
+}
+
+fn change_mode(path: &Path, mode: u32) {
+    let file = fs::File::open(path).expect("readable");
+    let mode = fs::Permissions::from_mode(mode);
+    file.set_permissions(mode).expect("changed");
+}
+
+/// Everything below the home but our own state: what `tokctl` may have changed.
+fn snapshot(sandbox: &Sandbox) -> Vec<(PathBuf, String)> {
+    let state = sandbox.state_dir();
+    let read = |path: PathBuf| {
+        let content = match fs::read_link(&path) {
+            Ok(target) => target.to_string_lossy().into_owned(),
+            Err(_) => fs::read_to_string(&path).expect("text"),
+        };
+        (path, content)
+    };
+    let files = files(sandbox.home());
+    let files = files.into_iter().filter(|path| !path.starts_with(&state));
+    files.map(read).collect()
+}
+
+/// What programs have in their files before, and what of ours is in there then.
+const PROGRAMS: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "git",
+        ".gitconfig",
+        "[user]\n\tname = x\n[credential]\n\thelper = store\n[credential \"https://git.corp.example\"]\n\t# why\n\
+         \thelper =\n\thelper = manager\n[credential \"https://else.example\"]\n\thelper = cache\n",
+        &[
+            "\thelper = manager\n\thelper = \n\thelper = !tokctl helper git corp\n[credential \"https://else.example\"]\n",
+            "[credential \"https://registry.corp.example:5000\"]\n\thelper = \n\thelper = !tokctl helper git corp\n",
+        ],
+    ),
+    (
+        "docker",
+        ".docker/config.json",
+        "{\n\t\"auths\": {\n\t\t\"x.example\": {\n\t\t\t\"auth\": \"password-canary\"\n\t\t}\n\t},\n\
+         \t\"credHelpers\": {\n\t\t\"gcr.io\": \"gcloud\"\n\t},\n\t\"n\": 1.0e3, \"s\": \"\\u00e9\\/\"\n}",
+        &[
+            "\"gcr.io\": \"gcloud\",\n\t\t\"git.corp.example\": \"tokctl-corp\",\n\
+             \t\t\"registry.corp.example:5000\": \"tokctl-corp\"\n\t},\n\t\"n\": 1.0e3, \"s\": \"\\u00e9\\/\"\n}",
+        ],
+    ),
+    (
+        "cargo",
+        ".cargo/config.toml",
+        "# mine\n[registries.corp] # ours\nindex = \"sparse+https://registry.corp.example:5000/index/\" # here\n\
+         # and on\n[registries]\na.index = \"https://git.corp.example/a.git\"\nfar.index = \"https://far.example\"\n\
+         [net]\nretry = 3",
+        &[
+            "# here\ncredential-provider = [\"tokctl\", \"corp\"]\n# and on\n",
+            "a.index = \"https://git.corp.example/a.git\"\na.credential-provider = [\"tokctl\", \"corp\"]\nfar.",
+        ],
+    ),
+    (
+        "cargo",
+        ".cargo/config.toml",
+        "# mine\r\n[registries.corp]\r\nindex = \"https://git.corp.example/i\"\r\n",
+        &["/i\"\r\ncredential-provider = [\"tokctl\", \"corp\"]\r\n"],
+    ),
+    (
+        "bazel",
+        ".bazelrc",
+        "# mine\nbuild --jobs=2",
+        &[
+            "build --jobs=2\ncommon --credential_helper=git.corp.example=tokctl-bazel-corp\n\
+             common --credential_helper=registry.corp.example=tokctl-bazel-corp",
+        ],
+    ),
+    (
+        "terraform",
+        ".terraformrc",
+        "# credentials_helper \"old\" {}\nplugin_cache_dir = \"/x\"\n",
+        &["\"/x\"\ncredentials_helper \"tokctl\" {\n  args = [\"corp\"]\n}\n"],
+    ),
+];
+
+#[test]
+fn each_program_s_file_gets_our_lines_once_and_is_byte_for_byte_what_it_was_without_them() {
+    for (program, file, before, ours) in PROGRAMS {
+        for before in [Some(*before), None] {
+            let sandbox = home();
+            // A registry must be there to be given a provider.
+            let Some(before) = before.or((*program == "cargo").then_some("")) else {
+                round_trip(&sandbox, program, file, &[]);
+                continue;
+            };
+            if !before.is_empty() {
+                sandbox.write(file, before);
+                round_trip(&sandbox, program, file, ours);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn round_trip(sandbox: &Sandbox, program: &str, file: &str, ours: &[&str]) {
+    let before = snapshot(sandbox);
+    let words = [program, "corp"];
+    done(
+        &install(sandbox, &[program, "corp", "--dry-run"]),
+        &["tokctl: nothing is changed: this was a dry run"],
+    );
+    assert_eq!(snapshot(sandbox), before, "{program}: dry");
+    let run = install(sandbox, &words);
+    done(
+        &run,
+        &[&format!(
+            "tokctl: done: {program} asks tokctl for the token of profile \"corp\""
+        )],
+    );
+    assert!(!run.stderr.contains("canary"), "{run:?}");
+    let installed = snapshot(sandbox);
+    for lines in ours {
+        let text = text(sandbox, file);
+        assert!(text.contains(lines), "{program}: {lines:?} in {text}");
+    }
+    let again = install(sandbox, &words);
+    done(
+        &again,
+        &[&format!(
+            "tokctl: nothing to do: {program} asks tokctl for the token of profile \"corp\""
+        )],
+    );
+    assert_eq!(snapshot(sandbox), installed, "{program}: twice");
+    // Another profile's lines are not these.
+    install(sandbox, &[program, "other", "--remove"]).ends(0, "", "nothing to do");
+    assert_eq!(snapshot(sandbox), installed, "{program}");
+    done(
+        &install(sandbox, &[program, "corp", "--remove"]),
+        &[&format!(
+            "tokctl: done: {program} does not ask tokctl for profile \"corp\""
+        )],
+    );
+    assert_eq!(snapshot(sandbox), before, "{program}: removed");
+    install(sandbox, &[program, "corp", "--remove"]).ends(0, "", "nothing to do");
+}
+
+#[test]
+fn what_will_be_different_is_shown_line_by_line() {
+    let sandbox = home();
+    let git = sandbox.home().join(".gitconfig");
+    let run = install(&sandbox, &["git", "corp"]);
+    let wanted = format!(
+        "tokctl: {}:\n\
+         tokctl:     [credential \"https://git.corp.example\"]\n\
+         tokctl:   + helper =\n\
+         tokctl:   + helper = !tokctl helper git corp\n\
+         tokctl:     [credential \"https://registry.corp.example:5000\"]\n\
+         tokctl:   + helper =\n\
+         tokctl:   + helper = !tokctl helper git corp\n\
+         tokctl: done: git asks tokctl for the token of profile \"corp\"\n",
+        git.display()
+    );
+    assert_eq!((run.stderr.as_str(), run.code), (wanted.as_str(), 0));
+    // Without a profile's name, for all of them.
+    let run = install(&sandbox, &["git", "--dry-run"]);
+    let lines = [
+        "tokctl:     [credential \"https://git.corp.example\"]",
+        "tokctl:   - helper =",
+        "tokctl:   - helper = !tokctl helper git corp",
+        "tokctl:   + helper =",
+        "tokctl:   + helper = !tokctl helper git",
+        "tokctl:     [credential \"https://other.example\"]",
+        "tokctl:   + helper =",
+        "tokctl:   + helper = !tokctl helper git",
+    ];
+    done(&run, &lines);
+    let link = sandbox.home().join("bin/docker-credential-tokctl-corp");
+    let run = install(&sandbox, &["docker", "corp"]);
+    let lines = [
+        &format!("tokctl: {}:", link.display()),
+        &format!(
+            "tokctl:   + link to {}",
+            sandbox.home().join("bin/tokctl").display()
+        ),
+        "tokctl:     credHelpers",
+        "tokctl:   + \"git.corp.example\": \"tokctl-corp\"",
+    ];
+    done(&run, &lines.map(|line| line as &str));
+    let run = sandbox.run(["-q", "helper", "install", "docker", "corp", "--remove"]);
+    run.ok("");
+}
+
+#[test]
+fn one_profile_takes_the_other_s_place_and_leaves_the_other_hosts() {
+    let sandbox = home();
+    for program in ["git", "docker", "bazel", "terraform"] {
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+        done(&install(&sandbox, &[program]), &[]);
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+    }
+    let git = text(&sandbox, ".gitconfig");
+    assert_eq!(git.matches("!tokctl helper git corp\n").count(), 2, "{git}");
+    assert_eq!(git.matches("!tokctl helper git\n").count(), 1, "{git}");
+    assert_eq!(git.matches("helper = \n").count(), 3, "{git}");
+    let docker = text(&sandbox, ".docker/config.json");
+    assert_eq!(docker.matches("\"tokctl-corp\"").count(), 2, "{docker}");
+    assert_eq!(
+        docker.matches("\"other.example\": \"tokctl\"").count(),
+        1,
+        "{docker}"
+    );
+    let terraform = text(&sandbox, ".terraformrc");
+    assert_eq!(
+        terraform,
+        "credentials_helper \"tokctl\" {\n  args = [\"corp\"]\n}\n"
+    );
+    let bazel = text(&sandbox, ".bazelrc");
+    assert_eq!(bazel.lines().count(), 3, "{bazel}");
+}
+
+#[test]
+fn a_link_to_a_configuration_file_stays_one_and_the_file_keeps_its_mode() {
+    let sandbox = home();
+    let real = sandbox.write("dotfiles/gitconfig", "[user]\n\tname = x\n");
+    change_mode(&real, 0o664);
+    symlink("dotfiles/gitconfig", sandbox.home().join(".gitconfig")).expect("linked");
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    assert!(sandbox.home().join(".gitconfig").is_symlink());
+    assert!(text(&sandbox, "dotfiles/gitconfig").contains("helper git corp"));
+    let is = real.metadata().expect("there").permissions().mode() & 0o777;
+    assert_eq!(is, 0o664);
+    // Also one that ends at no file yet.
+    fs::create_dir(sandbox.home().join(".docker")).expect("made");
+    let link = sandbox.home().join(".docker/config.json");
+    symlink("../dotfiles/docker.json", &link).expect("linked");
+    done(&install(&sandbox, &["docker", "corp"]), &[]);
+    assert!(link.is_symlink() && text(&sandbox, "dotfiles/docker.json").contains("tokctl-corp"));
+}
+
+#[test]
+fn what_somebody_else_has_written_there_is_not_overwritten() {
+    for (program, file, content, words) in [
+        (
+            "docker",
+            ".docker/config.json",
+            "{\"credHelpers\":{\"git.corp.example\":\"ecr-login\"}}",
+            "ecr-login",
+        ),
+        (
+            "cargo",
+            ".cargo/config.toml",
+            "[registries.c]\nindex = \"https://git.corp.example/i\"\ncredential-provider = \"cargo:token\"\n",
+            "another credential-provider",
+        ),
+        (
+            "terraform",
+            ".terraformrc",
+            "credentials_helper \"vault\" {\n}\n",
+            "\"vault\"",
+        ),
+        (
+            "terraform",
+            ".terraformrc",
+            "{\"plugin_cache_dir\":\"/x\"}",
+            "JSON",
+        ),
+        (
+            "docker",
+            "bin/docker-credential-tokctl-corp",
+            "#!/bin/sh\n",
+            "is no link to tokctl",
+        ),
+        (
+            "bazel",
+            "bin/tokctl-bazel-corp",
+            "#!/bin/sh\n",
+            "is no link to tokctl",
+        ),
+    ] {
+        let sandbox = home();
+        sandbox.write(file, content);
+        let before = snapshot(&sandbox);
+        install(&sandbox, &[program, "corp"]).fails(3, words);
+        assert_eq!(snapshot(&sandbox), before, "{program}");
+        install(&sandbox, &[program, "corp", "--remove"]).ends(0, "", "nothing to do");
+        assert_eq!(snapshot(&sandbox), before, "{program}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_written_is_an_error_and_stays_as_it_is() {
+    for (program, file, content, code, words) in [
+        (
+            "docker",
+            ".docker/config.json",
+            "{\"x\": \"canary\",}",
+            3,
+            "not JSON (line 1)",
+        ),
+        (
+            "docker",
+            ".docker/config.json",
+            "{\"credHelpers\": []}",
+            3,
+            "not what docker writes",
+        ),
+        (
+            "docker",
+            ".docker/config.json",
+            "// canary\n{}",
+            3,
+            "not JSON",
+        ),
+        (
+            "cargo",
+            ".cargo/config.toml",
+            "a = 1\nb = \"canary",
+            3,
+            "not TOML (line 2)",
+        ),
+        (
+            "cargo",
+            ".cargo/config.toml",
+            "",
+            3,
+            "no registry has its index at https://git.corp.example",
+        ),
+        ("git", ".gitconfig", "[x\ncanary", 1, "bad config line"),
+    ] {
+        let sandbox = home();
+        sandbox.write(file, content);
+        let before = snapshot(&sandbox);
+        let run = install(&sandbox, &[program, "corp"]);
+        run.fails(code, words);
+        assert!(!run.stderr.contains("canary"), "{run:?}");
+        assert_eq!(snapshot(&sandbox), before, "{program}");
+    }
+    for (program, file) in [("git", ".gitconfig"), ("docker", ".docker/config.json")] {
+        let sandbox = home();
+        let path = sandbox.write(file, "");
+        change_mode(&path, 0o400);
+        install(&sandbox, &[program, "corp"]).fails(1, "read-only");
+        assert_eq!(text(&sandbox, file), "");
+        fs::remove_file(&path).expect("gone");
+        fs::create_dir(&path).expect("made");
+        install(&sandbox, &[program, "corp"]).fails(1, "not a regular file");
+    }
+}
+
+#[test]
+fn without_hosts_profile_or_program_nothing_is_written() {
+    let sandbox = home();
+    let before = snapshot(&sandbox);
+    install(&sandbox, &["git", "bare"]).fails(3, "has no hosts");
+    install(&sandbox, &["git", "nobody"]).fails(3, "no profile \"nobody\"");
+    install(&sandbox, &["go"]).fails(2, "a profile is needed");
+    install(&sandbox, &["kubectl"]).fails(2, "a profile is needed");
+    install(&sandbox, &["svn", "corp"]).fails(2, "invalid value 'svn'");
+    install(&sandbox, &[]).fails(2, "not provided");
+    for program in ["git", "kubectl", "go"] {
+        let words = ["helper", "install", program, "corp"];
+        let mut command = sandbox.command(words);
+        command.env("PATH", sandbox.home().join("bin"));
+        let run = Running::start(command, None).wait();
+        run.fails(1, &format!("{program} is not on the PATH"));
+    }
+    assert_eq!(snapshot(&sandbox), before);
+}
+
+#[test]
+fn a_helper_that_comes_after_ours_and_writes_passwords_down_is_told_of() {
+    let sandbox = home();
+    // This one comes before ours, which takes it away.
+    sandbox.write(".gitconfig", "[credential]\n\thelper = store\n");
+    let quiet = install(&sandbox, &["git", "corp", "--dry-run"]);
+    assert!(!quiet.stderr.contains("warning"), "{quiet:?}");
+    let script = "git init -q . && git config credential.helper 'store --file=x' && \
+        git config credential.https://me@git.corp.example.helper cache && \
+        git config credential.https://else.example.helper wincred";
+    let made = sandbox.program("sh", ["-c", script]).status();
+    assert!(made.expect("sh runs").success());
+    let run = install(&sandbox, &["git", "corp"]);
+    for words in [
+        "\"store --file=x\" too, which writes it to a file in clear text",
+        "\"cache\" too",
+    ] {
+        assert!(run.stderr.contains(words), "{run:?}");
+    }
+    assert!(!run.stderr.contains("wincred") && run.code == 0, "{run:?}");
+
+    let auths = r#"{"auths":{"git.corp.example":{"auth":"canary"},"x.example":{}}}"#;
+    sandbox.write(".docker/config.json", auths);
+    let run = install(&sandbox, &["docker", "corp"]);
+    run.ends(0, "", "holds a password for git.corp.example in auths");
+    assert!(
+        !run.stderr.contains("canary") && !run.stderr.contains("x.example"),
+        "{run:?}"
+    );
+
+    sandbox.write(
+        ".terraformrc",
+        "credentials \"git.corp.example\" {\n  token = \"canary\"\n}\n",
+    );
+    let run = install(&sandbox, &["terraform", "corp"]);
+    run.ends(
+        0,
+        "",
+        "a credentials block for git.corp.example comes before any helper",
+    );
+    assert!(!run.stderr.contains("canary"), "{run:?}");
+}
+
+#[test]
+fn off_the_path_we_are_named_by_our_whole_path() {
+    let sandbox = Sandbox::new();
+    sandbox.config(CONFIG);
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    let file = fs::canonicalize(support::tokctl()).expect("it is there");
+    let wanted = format!("helper = !{} helper git corp\n", file.display());
+    assert!(text(&sandbox, ".gitconfig").contains(&wanted));
+    // Links go where people keep their own programs.
+    let run = install(&sandbox, &["docker", "corp"]);
+    run.ends(0, "", "is not there: add its directory");
+    let link = sandbox
+        .home()
+        .join(".local/bin/docker-credential-tokctl-corp");
+    assert_eq!(fs::read_link(&link).expect("a link"), file);
+    done(&install(&sandbox, &["bazel", "corp"]), &[]);
+    let wanted = format!(
+        "=git.corp.example={}/.local/bin/tokctl-bazel-corp\n",
+        sandbox.home().display()
+    );
+    assert!(text(&sandbox, ".bazelrc").contains(&wanted));
+    for program in ["git", "docker", "bazel"] {
+        done(&install(&sandbox, &[program, "corp", "--remove"]), &[]);
+    }
+    let left = files(sandbox.home())
+        .into_iter()
+        .filter(|path| !path.starts_with(sandbox.state_dir()));
+    assert_eq!(left.collect::<Vec<_>>(), [sandbox.config_file()]);
+}
+
+#[test]
+fn a_link_that_ends_nowhere_any_more_is_made_anew() {
+    let sandbox = home();
+    let link = sandbox.home().join("bin/tokctl-bazel-corp");
+    symlink("/nowhere/tokctl", &link).expect("linked");
+    done(
+        &install(&sandbox, &["bazel", "corp"]),
+        &["tokctl:   - link to /nowhere/tokctl"],
+    );
+    assert_eq!(
+        fs::read_link(&link).expect("a link"),
+        sandbox.home().join("bin/tokctl")
+    );
+}
+
+#[test]
+fn each_program_s_own_variable_for_its_file_is_honoured() {
+    for (program, variable, value, file) in [
+        ("git", "GIT_CONFIG_GLOBAL", "elsewhere/git", "elsewhere/git"),
+        (
+            "docker",
+            "DOCKER_CONFIG",
+            "elsewhere",
+            "elsewhere/config.json",
+        ),
+        ("cargo", "CARGO_HOME", "elsewhere", "elsewhere/config.toml"),
+        (
+            "terraform",
+            "TF_CLI_CONFIG_FILE",
+            "elsewhere/rc",
+            "elsewhere/rc",
+        ),
+    ] {
+        let mut sandbox = home();
+        let value = sandbox.home().join(value);
+        sandbox.env(variable, value);
+        let before = "[registries.c]\nindex = \"https://git.corp.example/i\"\n";
+        if program == "cargo" {
+            sandbox.write(file, before);
+        }
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+        assert!(text(&sandbox, file).contains("tokctl"), "{program}");
+    }
+    // git reads the file in XDG_CONFIG_HOME where the other is not there.
+    let sandbox = home();
+    sandbox.write("config/git/config", "[user]\n\tname = x\n");
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    assert!(text(&sandbox, "config/git/config").contains("helper git corp"));
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/run installs it"]
+fn kubectl_s_user_comes_and_goes_and_the_others_stay() {
+    let sandbox = home();
+    done(
+        &install(&sandbox, &["kubectl", "corp"]),
+        &["tokctl: to use it, run: kubectl config set-context --current --user=tokctl-corp"],
+    );
+    done(
+        &install(&sandbox, &["kubectl", "corp"]),
+        &["tokctl: nothing to do: kubectl asks tokctl for the token of profile \"corp\""],
+    );
+    done(&install(&sandbox, &["kubectl", "corp", "--remove"]), &[]);
+    assert!(!sandbox.home().join(".kube/config").exists());
+
+    sandbox.write(
+        ".kube/config",
+        "# mine\napiVersion: v1\nkind: Config\nclusters:\n- {name: c, cluster: {server: \"https://x.example\", certificate-authority: ca.pem}}\n\
+         contexts:\n- {name: c, context: {cluster: c, user: tokctl-corp}}\nusers:\n- {name: x, user: {token: canary}}\n",
+    );
+    let run = install(&sandbox, &["kubectl", "corp"]);
+    run.ends(0, "", "its comments go");
+    let kubeconfig = text(&sandbox, ".kube/config");
+    for line in [
+        "certificate-authority: ca.pem",
+        "token: canary",
+        "- name: tokctl-corp",
+        "command: tokctl",
+    ] {
+        assert!(kubeconfig.contains(line), "{kubeconfig}");
+    }
+    let run = install(&sandbox, &["kubectl", "corp", "--remove"]);
+    run.ends(0, "", "the context \"c\" still names the user");
+    let kubeconfig = text(&sandbox, ".kube/config");
+    assert!(kubeconfig.contains("canary") && !kubeconfig.contains("- name: tokctl-corp"));
+    let set = ["config", "set-credentials", "tokctl-corp", "--token=canary"];
+    let set = sandbox.program("kubectl", set).output().expect("it runs");
+    assert!(set.status.success());
+    let run = install(&sandbox, &["kubectl", "corp"]);
+    run.fails(3, "which is not ours");
+    assert!(!run.stderr.contains("canary"), "{run:?}");
+    sandbox.write(".kube/config", "x: [");
+    let config = sandbox.home().join(".kube/config");
+    install(&sandbox, &["kubectl", "corp"]).fails(1, &config.display().to_string());
+}
+
+#[test]
+#[ignore = "needs go 1.24: tests/run installs it"]
+fn go_s_list_gets_us_at_its_head_and_loses_nobody_else() {
+    let mut sandbox = home();
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/go/bin");
+    let path = std::env::var("PATH").expect("there is one");
+    let bin = sandbox.home().join("bin");
+    sandbox.env(
+        "PATH",
+        format!("{}:{}:{path}", bin.display(), ours.display()),
+    );
+    let file = "config/go/env";
+    for (before, with) in [
+        ("", "GOAUTH=tokctl helper go corp; netrc\n"),
+        (
+            "GOAUTH=netrc\nGOFLAGS=-x\n",
+            "GOAUTH=tokctl helper go corp;netrc\nGOFLAGS=-x\n",
+        ),
+        (
+            "GOAUTH=git /x; off\n",
+            "GOAUTH=tokctl helper go corp;git /x; off\n",
+        ),
+        (
+            "GOAUTH=tokctl helper go other\n",
+            "GOAUTH=tokctl helper go corp;tokctl helper go other\n",
+        ),
+    ] {
+        if !before.is_empty() {
+            sandbox.write(file, before);
+        }
+        done(&install(&sandbox, &["go", "corp"]), &[]);
+        assert_eq!(text(&sandbox, file), with);
+        install(&sandbox, &["go", "corp"]).ends(0, "", "nothing to do");
+        done(&install(&sandbox, &["go", "corp", "--remove"]), &[]);
+        let left = fs::read_to_string(sandbox.home().join(file)).unwrap_or_default();
+        assert_eq!(left, before);
+    }
+    sandbox.env("GOENV", "off");
+    install(&sandbox, &["go", "corp"]).fails(3, "GOENV is off");
+}
+
+#[test]
+fn options_may_stand_before_the_word_install() {
+    let sandbox = home();
+    let config = sandbox.config_file().display().to_string();
+    let dry = ["install", "docker", "corp", "--dry-run"];
+    for options in [
+        vec!["helper", "--config", &config],
+        vec!["helper", "-v", "--color", "never"],
+        vec!["--config", &config, "helper"],
+    ] {
+        let run = sandbox.run([options.as_slice(), &dry].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+        assert!(run.stderr.contains("git.corp.example"), "{run:?}");
+    }
+    // Programs start tokctl without it.
+    let other = sandbox.write("other.toml", CONFIG).display().to_string();
+    for (config, warned) in [(&config, false), (&other, true)] {
+        let run = sandbox.run([&["--config", config, "helper"], &dry[..]].concat());
+        let words = "docker starts tokctl without --config: it needs TOKCTL_CONFIG";
+        assert_eq!(run.stderr.contains(words), warned, "{run:?}");
+    }
+    sandbox
+        .run(["helper", "--token", "id", "install", "docker"])
+        .fails(2, "--token");
+}

@@ -1,0 +1,233 @@
+//! The exec credential protocol, and the real kubectl against an API server on loopback.
+#![cfg(unix)]
+
+use crate::support;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use support::helpers::{EXEC, exec_info};
+use support::profiles::grant_at;
+use support::{Reply, Run, Running, Sandbox, Server, TlsServer, Tokens};
+
+const HOST: &str = "k8s.corp.example";
+const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://k8s.corp.example\"]";
+
+#[track_caller]
+fn asked(sandbox: &Sandbox, words: &[&str], info: &str) -> Run {
+    let mut command = sandbox.command([&["helper", "kubectl"], words].concat());
+    command.env("KUBERNETES_EXEC_INFO", info);
+    Running::start(command, None).wait()
+}
+
+/// A time as the protocol writes it, in so many seconds.
+fn in_seconds(sandbox: &Sandbox, text: &Value) -> i64 {
+    let text = text.as_str().expect("a string");
+    let well_made = text.len() == 20 && text.ends_with('Z');
+    assert!(well_made, "{text}");
+    let date = sandbox.program("date", ["-u", "-d", text, "+%s"]).output();
+    let date = String::from_utf8(date.expect("date runs").stdout).expect("text");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = i64::try_from(now.expect("after 1970").as_secs()).expect("it fits");
+    date.trim().parse::<i64>().expect("a number") - now
+}
+
+#[test]
+fn the_answer_is_of_the_version_that_was_asked_for() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    for version in ["v1", "v1beta1"] {
+        let mut answer = asked(&sandbox, &["p"], &exec_info(version, HOST)).json();
+        let end = answer["status"]["expirationTimestamp"].take();
+        let left = in_seconds(&sandbox, &end);
+        assert!((3530..=3540).contains(&left), "{left}");
+        let wanted = json!({ "apiVersion": format!("{EXEC}/{version}"), "kind": "ExecCredential",
+            "status": { "token": "at-1", "expirationTimestamp": null } });
+        assert_eq!(answer, wanted);
+    }
+    for version in ["v1alpha1", "v2", "", "v1 ", "V1"] {
+        let run = asked(&sandbox, &["p"], &exec_info(version, HOST));
+        run.fails(2, &format!("{EXEC}/v1 and {EXEC}/v1beta1"));
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    }
+    let other = exec_info("v1", HOST).replace(EXEC, "evil.example");
+    asked(&sandbox, &["p"], &other).fails(2, "apiVersion");
+}
+
+#[test]
+fn without_a_question_or_a_profile_the_call_is_wrong() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    sandbox
+        .run(["helper", "kubectl", "p"])
+        .fails(2, "KUBERNETES_EXEC_INFO");
+    asked(&sandbox, &["p"], "not json").fails(2, "KUBERNETES_EXEC_INFO");
+    asked(&sandbox, &[], &exec_info("v1", HOST)).fails(2, "needs a profile");
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
+fn a_cluster_that_is_not_the_profile_s_gets_no_token() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    for foreign in [
+        "https://evil.example",
+        "http://k8s.corp.example",
+        "https://k8s.corp.example:6443",
+        "https://k8s.corp.example@evil.example",
+        "k8s.corp.example",
+        "//k8s.corp.example",
+        "https://",
+        "",
+    ] {
+        let mut info: Value = serde_json::from_str(&exec_info("v1", HOST)).expect("JSON");
+        info["spec"]["cluster"]["server"] = json!(foreign);
+        let run = asked(&sandbox, &["p"], &info.to_string());
+        run.fails(3, "profile \"p\"");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    }
+    // Without provideClusterInfo there is nothing to compare with.
+    let plain = format!(
+        "{{\"apiVersion\":\"{EXEC}/v1\",\"kind\":\"ExecCredential\",\"spec\":{{\"interactive\":false}}}}"
+    );
+    assert_eq!(
+        asked(&sandbox, &["p"], &plain).json()["status"]["token"],
+        "at-1"
+    );
+}
+
+#[test]
+fn the_id_token_is_given_where_it_is_wanted_with_its_own_end() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("after 1970").as_secs();
+    let end = now + 1800;
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let id = format!(
+        "{}.{}.c2ln",
+        part(json!({ "alg": "RS256" })),
+        part(
+            json!({ "iss": "https://x.example", "sub": "a", "aud": "id", "iat": now, "exp": end })
+        )
+    );
+    let reply = json!({ "access_token": "at-1", "expires_in": 3600, "refresh_token": "rt-2", "id_token": id });
+    let server = Server::granting(&reply.to_string());
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    let info = exec_info("v1", HOST);
+    for words in [["p", "--token", "id"], ["--token", "id", "p"]] {
+        let answer = asked(&sandbox, &words, &info).json();
+        assert_eq!(answer["status"]["token"], json!(id));
+        let left = in_seconds(&sandbox, &answer["status"]["expirationTimestamp"]);
+        assert!((1720..=1740).contains(&left), "{left}");
+    }
+    let answer = asked(&sandbox, &["p"], &info).json();
+    assert_eq!(answer["status"]["token"], "at-1");
+    let config = std::fs::read_to_string(sandbox.config_file()).expect("readable");
+    sandbox.config(&format!("{config}token = \"id\"\n"));
+    let answer = asked(&sandbox, &["p"], &info).json();
+    assert_eq!(answer["status"]["token"], json!(id));
+    let answer = asked(&sandbox, &["p", "--token", "access"], &info).json();
+    assert_eq!(answer["status"]["token"], "at-1");
+    assert_eq!(server.hits(), 1, "one grant, two tokens");
+}
+
+#[test]
+fn the_user_s_stdin_is_left_to_kubectl() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    let script = "printf 'kind: X\\n' | (\"$0\" helper kubectl p >/dev/null; cat)";
+    let mut command = sandbox.program("sh", ["-c", script, support::tokctl()]);
+    command.env("KUBERNETES_EXEC_INFO", exec_info("v1", HOST));
+    Running::start(command, None).wait().ok("kind: X\n");
+    // One that never ends is not waited for.
+    let mut command = sandbox.command(["helper", "kubectl", "p"]);
+    command
+        .env("KUBERNETES_EXEC_INFO", exec_info("v1", HOST))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
+    let started = Instant::now();
+    let mut child = command.spawn().expect("it starts");
+    let open = child.stdin.take();
+    assert!(child.wait().expect("it ends").success());
+    assert!(started.elapsed() < Duration::from_secs(10));
+    drop(open);
+}
+
+/// An API server that tells its version to who brings a good token, and a home for kubectl.
+fn cluster(import: bool) -> (Sandbox, TlsServer) {
+    let tokens = Tokens::new(3600);
+    let server = TlsServer::start(move |request| {
+        let reply = tokens.answer(request);
+        match (request.path.as_str(), reply.status) {
+            ("/token", _) | (_, 401) => reply,
+            _ => Reply::json(200, "{\"major\":\"1\"}"),
+        }
+    });
+    let sandbox = Sandbox::new();
+    let hosts = format!("store = \"plaintext\"\nhosts = [\"{}\"]", server.url(""));
+    sandbox.config(&grant_at(&server.server.url("/token"), &hosts));
+    if import {
+        sandbox.import("rt-1");
+    }
+    (sandbox, server)
+}
+
+#[track_caller]
+fn kubectl(sandbox: &Sandbox, server: &TlsServer, version: &str) -> Run {
+    let exec = json!({ "apiVersion": format!("{EXEC}/{version}"), "command": support::tokctl(),
+        "args": ["helper", "kubectl", "p"], "interactiveMode": "Never", "provideClusterInfo": true });
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{ "name": "c", "cluster": { "server": server.url(""), "certificate-authority": server.ca_file() } }],
+        "users": [{ "name": "u", "user": { "exec": exec } }],
+        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
+    });
+    sandbox.write("kubeconfig", config.to_string());
+    let words = ["--kubeconfig", "kubeconfig", "get", "--raw", "/version"];
+    let mut command = sandbox.program("kubectl", words);
+    command.env("no_proxy", "*");
+    Running::start(command, None).wait()
+}
+
+/// Debian's is 1.20 and knows only v1beta1.
+fn versions(sandbox: &Sandbox) -> Vec<&'static str> {
+    let words = ["version", "--client", "-o", "json"];
+    let run = Running::start(sandbox.program("kubectl", words), None).wait();
+    let value: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let minor = value["clientVersion"]["minor"].as_str().expect("a number");
+    let minor = minor.trim_end_matches(|c: char| !c.is_ascii_digit());
+    if minor.parse::<u32>().expect("a number") >= 22 {
+        vec!["v1beta1", "v1"]
+    } else {
+        vec!["v1beta1"]
+    }
+}
+
+#[test]
+#[ignore = "needs kubectl and openssl: tests/run installs them"]
+fn kubectl_reaches_the_cluster_with_the_token() {
+    let (sandbox, server) = cluster(true);
+    for version in versions(&sandbox) {
+        kubectl(&sandbox, &server, version).ok("{\"major\":\"1\"}");
+    }
+    sandbox.age(3550, 50);
+    kubectl(&sandbox, &server, "v1beta1").ok("{\"major\":\"1\"}");
+    assert_eq!(server.server.hits_of("/token"), 2);
+    let last = server.server.requests();
+    let last = last
+        .last()
+        .and_then(|request| request.header("authorization"));
+    assert_eq!(last, Some("Bearer at-2"));
+}
+
+#[test]
+#[ignore = "needs kubectl and openssl: tests/run installs them"]
+fn kubectl_shows_that_a_login_is_needed() {
+    let (sandbox, server) = cluster(false);
+    for version in versions(&sandbox) {
+        kubectl(&sandbox, &server, version).fails(1, "tokctl login p");
+    }
+    assert_eq!(server.server.hits(), 0);
+}

@@ -1,0 +1,204 @@
+//! What a login believes: `iss` in the redirect, the claims of an id token.
+#![cfg(unix)]
+
+use crate::support;
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use support::issuer::{behave, jwt, metadata, origin, tokens};
+use support::login::{arrive, parameter, profile, redirect};
+use support::{Login, Reply, Run, Sandbox, Server};
+
+fn now() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().expect("a clock");
+    i64::try_from(since.as_secs()).expect("a time")
+}
+
+fn sandbox_for(server: &Server, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let more = format!("scope = \"openid\"\n{more}");
+    sandbox.config(&profile(&server.url(""), "c", &more));
+    sandbox
+}
+
+/// A login whose server answers with these members, of which `id_token` is made of claims.
+struct Case {
+    server: Server,
+    sandbox: Sandbox,
+    members: Arc<Mutex<Value>>,
+}
+
+impl Case {
+    fn new() -> Self {
+        let members = Arc::new(Mutex::new(Value::Null));
+        let answer = Arc::clone(&members);
+        let server = Server::start(move |request| match request.path.as_str() {
+            "/token" => tokens(&answer.lock().expect("no panic")),
+            _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
+        });
+        let sandbox = sandbox_for(&server, "");
+        Self {
+            server,
+            sandbox,
+            members,
+        }
+    }
+
+    /// Logs in with an id token whose good claims are changed; `null` takes one away.
+    fn log_in(&self, changes: &Value) -> Run {
+        let mut login = Login::start(&self.sandbox, &[]);
+        let url = login.address();
+        let mut claims = json!({
+            "iss": self.server.url(""), "aud": "c", "sub": "s-1", "email": "a@b.example",
+            "exp": now() + 600, "iat": now(), "nonce": parameter(&url, "nonce"),
+        });
+        for (name, value) in changes.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+            if value.is_null() {
+                claims.as_object_mut().map(|claims| claims.remove(name));
+            }
+        }
+        *self.members.lock().expect("no panic") = json!({ "id_token": jwt(&claims) });
+        let page = arrive(&redirect(&url, ""));
+        let run = login.wait();
+        assert_eq!(page.body.contains("is logged in"), run.code == 0, "{run:?}");
+        run
+    }
+}
+
+#[test]
+fn good_id_tokens_are_taken_and_name_the_account() {
+    let case = Case::new();
+    for changes in [
+        json!({}),
+        json!({"aud": ["c"]}),
+        json!({"aud": ["c", "d"], "azp": "c"}),
+        json!({"exp": now() - 30, "iat": now() + 30}),
+        json!({"iat": 1_700_000_000.5}),
+        json!({"exp": i64::MAX}),
+        json!({"exp": 1e300}),
+    ] {
+        let run = case.log_in(&changes);
+        run.ok_with("", "logged in to p as a@b.example");
+    }
+    let status = case.sandbox.run(["status", "p", "--json"]).json();
+    assert_eq!(status["account"], "a@b.example");
+    case.log_in(&json!({"email": null}))
+        .ok_with("", "logged in to p as s-1");
+    let words = "\u{1b}[31mx\n\u{202e}y";
+    let run = case.log_in(&json!({"email": words}));
+    assert_eq!(run.code, 0);
+    assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{run:?}");
+}
+
+#[test]
+fn bad_id_tokens_are_refused_and_nothing_is_stored() {
+    let case = Case::new();
+    for changes in [
+        json!({"iss": "https://evil.example"}),
+        json!({"iss": null}),
+        json!({"aud": "d"}),
+        json!({"aud": []}),
+        json!({"aud": null}),
+        json!({"aud": ["c", "d"]}),
+        json!({"aud": ["c", "d"], "azp": "d"}),
+        json!({"azp": "d"}),
+        json!({"exp": now() - 3600}),
+        json!({"exp": null}),
+        json!({"exp": "soon"}),
+        json!({"iat": now() + 3600}),
+        json!({"iat": null}),
+        json!({"nonce": "other"}),
+        json!({"nonce": null}),
+    ] {
+        let run = case.log_in(&changes);
+        assert_eq!(run.code, 5, "{changes}: {run:?}");
+        run.fails(5, "id token");
+        case.sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+    }
+}
+
+#[test]
+fn garbage_for_an_id_token_does_not_cost_the_login() {
+    for garbage in [json!("x"), json!(7), json!(null), json!("a.b.c"), json!({})] {
+        let shown = garbage.clone();
+        let server = Server::start(move |request| match request.path.as_str() {
+            "/token" => tokens(&json!({ "id_token": garbage })),
+            _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
+        });
+        let sandbox = sandbox_for(&server, "");
+        let mut login = Login::start(&sandbox, &[]);
+        arrive(&redirect(&login.address(), ""));
+        let run = login.wait();
+        assert_eq!(run.code, 0, "{shown}: {run:?}");
+        sandbox.run(["get", "p"]).ok("access-1\n");
+        let run = sandbox.run(["get", "p", "--token", "id"]);
+        assert!(run.code != 0 && run.stdout.is_empty(), "{run:?}");
+    }
+}
+
+#[test]
+fn an_id_token_ends_by_its_own_time() {
+    let case = Case::new();
+    // Within the skew for a login, and yet expired.
+    case.log_in(&json!({"exp": now() - 30}))
+        .ok_with("", "logged in");
+    case.sandbox.run(["get", "p"]).ok("access-1\n");
+    let hits = case.server.hits_of("/token");
+    let fresh = json!({
+        "iss": case.server.url(""), "aud": "c", "sub": "s-1", "exp": now() + 600, "iat": now(),
+    });
+    *case.members.lock().expect("no panic") = json!({ "id_token": jwt(&fresh) });
+    let run = case.sandbox.run(["get", "p", "--token", "id"]);
+    run.ok(&format!("{}\n", jwt(&fresh)));
+    assert_eq!(
+        case.server.hits_of("/token"),
+        hits + 1,
+        "renewed for the id token"
+    );
+    case.sandbox
+        .run(["get", "p", "--token", "id"])
+        .ok(&format!("{}\n", jwt(&fresh)));
+    assert_eq!(case.server.hits_of("/token"), hits + 1);
+}
+
+#[test]
+fn a_redirect_of_another_issuer_is_refused() {
+    let case = Case::new();
+    let mut login = Login::start(&case.sandbox, &[]);
+    let page = arrive(&redirect(
+        &login.address(),
+        "&iss=https%3A%2F%2Fevil.example",
+    ));
+    assert!(page.body.contains("Not logged in"), "{}", page.body);
+    login.wait().fails(5, "evil.example");
+    assert_eq!(case.server.hits_of("/token"), 0, "the code is not sent");
+    // Also where it brings an error: that may be forged too.
+    let mut login = Login::start(&case.sandbox, &[]);
+    let address = redirect(&login.address(), "&iss=https%3A%2F%2Fevil.example");
+    arrive(&address.replace("code=c-1", "error=access_denied"));
+    let run = login.wait();
+    run.fails(5, "evil.example");
+}
+
+#[test]
+fn a_redirect_without_an_issuer_is_refused_where_the_server_announces_one() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/.well-known/oauth-authorization-server" => {
+            let mut value = metadata(request, "");
+            value["authorization_response_iss_parameter_supported"] = json!(true);
+            Reply::json(200, value.to_string())
+        }
+        _ => behave(request).unwrap_or_else(|| Reply::json(404, origin(request))),
+    });
+    let sandbox = sandbox_for(&server, "");
+    let mut login = Login::start(&sandbox, &[]);
+    arrive(&redirect(&login.address(), ""));
+    login.wait().fails(5, "iss");
+    assert_eq!(server.hits_of("/token"), 0);
+    let mut login = Login::start(&sandbox, &[]);
+    let url = login.address();
+    arrive(&redirect(&url, &format!("&iss={}", server.url(""))));
+    login.wait().ok_with("", "logged in to p");
+}
