@@ -1,37 +1,28 @@
 //! `tokctl` as a library of one function, which the binary calls: parse, run, report an error as words and an
 //! exit code.
 
-mod acquire;
 mod cli;
 mod clock;
 mod command;
-mod credentials;
 mod doctor;
 mod env;
 mod error;
-mod exchange;
+mod files;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
-mod guess;
+mod hash;
 mod helper;
-mod holdings;
 mod http;
-mod lock;
 mod login;
-mod merged;
-mod new_grant;
-mod note;
 mod oauth;
 mod profile;
-mod renewal;
+mod program;
 mod secret;
-mod server;
 #[cfg(unix)]
 mod signals;
-mod spend;
-mod spool;
+mod state;
 mod store;
-mod subject;
+mod text;
 mod token;
 mod ui;
 
@@ -114,7 +105,7 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
     // The library's first paragraph says what is wrong; the rest repeats the usage.
     let what = text.split("\n\n").next().unwrap_or_default();
     // It quotes the command line, which another program may have put together from anything.
-    let what = oauth::words::clean(what, 500, &[]);
+    let what = text::clean(what, 500, &[]);
     let command = usage_of(args);
     let separated = args.iter().any(|word| word == "--");
     let hint = if command == "tokctl exec" && !separated {

@@ -6,8 +6,8 @@ mod waiting;
 
 use crate::cli::Color;
 use crate::error::{Error, Result};
-use crate::oauth::words;
 use crate::secret::Secret;
+use crate::text;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -95,7 +95,7 @@ fn is_collecting() -> bool {
 /// Words on stderr. Nobody can be told that stderr is gone, so that is not an error. A path or a name
 /// in them may come from anywhere, and must not repaint the terminal.
 fn line(kind: Tag, text: &str) {
-    let text: String = text.chars().filter(|c| words::is_shown(*c)).collect();
+    let text: String = text.chars().filter(|c| text::is_shown(*c)).collect();
     let tag = match kind {
         Tag::None => String::new(),
         _ if !is_colored(&std::io::stderr()) => kind.word().to_owned(),

@@ -10,16 +10,17 @@ mod trial;
 use super::login;
 use crate::cli::{Add, Global, Login};
 use crate::clock::Deadline;
-use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::holdings::Holdings;
-use crate::lock::{Lock, Purpose};
+use crate::files::in_place;
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit::{self, Refused};
 use crate::secret::Secret;
-use crate::store::{Backend, Interaction, in_place};
+use crate::state::lock::{Lock, Purpose};
+use crate::state::storage::Storage;
+use crate::store::{Backend, Interaction};
+use crate::token::credentials;
 use crate::ui;
 use draft::{Draft, Origin};
 use std::time::Duration;
@@ -132,8 +133,8 @@ fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Se
 
 /// Makes sure that the profile's store can keep a secret.
 fn usable_store(profile: &Profile) -> Result<()> {
-    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
-    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
+    let mut storage = Storage::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         let what = format!(
             "profile {:?}: there is no keyring here that could keep a client secret",
             profile.name
@@ -141,7 +142,7 @@ fn usable_store(profile: &Profile) -> Result<()> {
         return Err(Error::new(Kind::StoreUnavailable, what)
             .hint("say --store encrypted-file, or --client-secret-env NAME"));
     }
-    holdings.store.ready(&credentials::account(&profile.name))
+    storage.store.ready(&credentials::account(&profile.name))
 }
 
 /// Tries the profile; one that fails is kept only if the person wants it.
@@ -212,15 +213,15 @@ fn with_secret(
     secret: &Secret,
     write: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    let mut storage = Storage::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
     let account = credentials::account(&profile.name);
-    let before = holdings.store.load(&account)?;
-    credentials::keep(profile, &mut holdings, secret)?;
+    let before = storage.store.load(&account)?;
+    credentials::keep(profile, &mut storage, secret)?;
     let written = write();
     if written.is_err() {
         match before {
-            Some(before) => holdings.store.save(&account, &before)?,
-            None => drop(holdings.store.erase(&account)?),
+            Some(before) => storage.store.save(&account, &before)?,
+            None => drop(storage.store.erase(&account)?),
         }
     }
     written

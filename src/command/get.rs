@@ -1,16 +1,16 @@
 //! `tokctl get`: a token on stdout, and nothing else.
 
 use super::{BUDGET, from_environment, load_from};
-use crate::acquire::{self, Ask};
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result, io_cause};
+use crate::files;
 use crate::profile::Api;
 use crate::profile::config::Config;
-use crate::renewal::Again;
 use crate::secret::Secret;
-use crate::store::files;
-use crate::token::Token;
+use crate::state::record::Token;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 use crate::ui;
 use std::io::Write;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
     let profile = load_from(&config, &get.profile, &get.wanted)?;
     let budget = get.timeout.or(profile.timeout).unwrap_or(BUDGET);
     let overrides = get.wanted.to_args();
-    let token = acquire::token(&Ask {
+    let token = token::token(&Ask {
         profile: &profile,
         min_ttl: get.min_ttl,
         force: get.force,

@@ -4,13 +4,13 @@ use super::load;
 use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Result, shell_word};
-use crate::holdings::Holdings;
-use crate::new_grant::{self, Stored};
 use crate::oauth::id_token;
 use crate::oauth::reply::{self, Granted, Reading};
 use crate::profile::Profile;
 use crate::secret::Secret;
+use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
+use crate::token::new_grant::{self, Stored};
 use crate::ui;
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let text = ui::read_secret("token response or refresh token")?;
     let granted = read(&profile, &text)?;
     let deadline = Deadline::after(BUDGET);
-    let mut holdings = Holdings::open(&profile, deadline, Interaction::Never)?;
-    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
+    let mut storage = Storage::open(&profile, deadline, Interaction::Never)?;
+    if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error("store = \"none\" cannot keep a refresh token"));
     }
-    let old = holdings.record(&profile).ok().flatten();
+    let old = storage.record(&profile).ok().flatten();
     let has_refresh =
         old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
     if granted.refresh.is_none() && has_refresh {
@@ -52,7 +52,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let account = account.as_ref().and_then(id_token::account);
     let sent_at = clock::now();
     let Stored { record, token } =
-        new_grant::store(&profile, &mut holdings, granted, sent_at, account, deadline)?;
+        new_grant::store(&profile, &mut storage, granted, sent_at, account, deadline)?;
     let what = match (&record.refresh, token) {
         (Some(_), Some(_)) => "a refresh token and an access token",
         (Some(_), None) => "a refresh token",
@@ -61,7 +61,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     ui::notice(&format!(
         "stored {what} for {} ({}); use it with: tokctl get {}",
         profile.name,
-        holdings.store.describe(),
+        storage.store.describe(),
         shell_word(&profile.name)
     ));
     Ok(())

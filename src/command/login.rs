@@ -3,21 +3,21 @@
 use super::load_from;
 use crate::cli::{Global, Login as Args, Wanted};
 use crate::clock::{self, Deadline};
-use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::holdings::{Holdings, pending_login};
-use crate::lock::{Lock, Purpose, Taken};
 use crate::login::{self, Login, Outcome, browser};
-use crate::new_grant;
-use crate::note::Note;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
 use crate::profile::{Profile, missing_scope, split_scope};
-use crate::server;
+use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::note::Note;
+use crate::state::server;
+use crate::state::storage::{Storage, pending_login};
 use crate::store::Interaction;
+use crate::token::credentials;
+use crate::token::new_grant;
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
@@ -113,11 +113,11 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     } else {
         Interaction::Never
     };
-    let mut holdings = Holdings::open(profile, Deadline::after(BUDGET), interaction)?;
-    new_grant::probe(profile, &mut holdings)?;
+    let mut storage = Storage::open(profile, Deadline::after(BUDGET), interaction)?;
+    new_grant::probe(profile, &mut storage)?;
     let server = server::for_login(profile, Deadline::after(BUDGET))?;
-    let credentials = credentials::find(profile, Some(&mut holdings), Deadline::after(BUDGET))?;
-    let asking = with_scope(args, profile, &holdings.note);
+    let credentials = credentials::find(profile, Some(&mut storage), Deadline::after(BUDGET))?;
+    let asking = with_scope(args, profile, &storage.note);
     let login = Login {
         profile: &asking,
         server: &server,
@@ -134,13 +134,13 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
                 ui::notice(&format!(
                     "{name}: the server gives this client no code for another device"
                 ));
-                paste(&login, &mut holdings, false)?
+                paste(&login, &mut storage, false)?
             }
             Err(error) => return Err(error),
         },
-        Way::Paste => paste(&login, &mut holdings, args.paste)?,
+        Way::Paste => paste(&login, &mut storage, args.paste)?,
     };
-    let stored = keep(profile, &asking, &server, holdings, &mut outcome);
+    let stored = keep(profile, &asking, &server, storage, &mut outcome);
     match &stored {
         Ok(account) => outcome.show(name, Ok(account.as_deref())),
         Err(error) => outcome.show(name, Err(error)),
@@ -153,7 +153,7 @@ fn keep(
     profile: &Profile,
     asking: &Profile,
     server: &Metadata,
-    mut holdings: Holdings,
+    mut storage: Storage,
     outcome: &mut Outcome,
 ) -> Result<Option<String>> {
     let name = &profile.name;
@@ -182,7 +182,7 @@ fn keep(
     let deadline = Deadline::after(BUDGET);
     let stored = new_grant::store(
         profile,
-        &mut holdings,
+        &mut storage,
         granted,
         outcome.sent_at,
         account.clone(),
@@ -193,7 +193,7 @@ fn keep(
         .map_or_else(String::new, |account| format!(" as {account}"));
     ui::notice(&format!(
         "logged in to {name}{who} ({}); use it with: tokctl get {}",
-        holdings.store.describe(),
+        storage.store.describe(),
         shell_word(name)
     ));
     if stored.record.refresh.is_none() {
@@ -325,13 +325,13 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
 }
 
 /// Takes the address from stdin. Where none comes, what has been begun is kept for the next call.
-fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outcome> {
+fn paste(login: &Login<'_>, storage: &mut Storage, read: bool) -> Result<Outcome> {
     let account = pending_login(&login.profile.name);
-    let pending = pending(holdings, &account)?;
+    let pending = pending(storage, &account)?;
     let attempt = login.new_attempt();
     let result = login.by_pasting(pending.as_ref(), &attempt, read);
     match &result {
-        Ok(_) => drop(holdings.store.erase(&account)?),
+        Ok(_) => drop(storage.store.erase(&account)?),
         // An earlier one stays good where no new address was shown.
         Err(error) if error.kind == Kind::LoginRequired && (pending.is_none() || !read) => {
             let pending = Pending {
@@ -339,7 +339,7 @@ fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outco
                 attempt,
             };
             let text = serde_json::to_vec(&pending).expect("strings and numbers always serialize");
-            holdings
+            storage
                 .store
                 .save(&account, &zeroize::Zeroizing::new(text))?;
         }
@@ -349,8 +349,8 @@ fn paste(login: &Login<'_>, holdings: &mut Holdings, read: bool) -> Result<Outco
 }
 
 /// A login that was begun without a terminal and is still good.
-fn pending(holdings: &mut Holdings, account: &str) -> Result<Option<Attempt>> {
-    let Some(text) = holdings.store.load(account)? else {
+fn pending(storage: &mut Storage, account: &str) -> Result<Option<Attempt>> {
+    let Some(text) = storage.store.load(account)? else {
         return Ok(None);
     };
     let pending: Option<Pending> = serde_json::from_slice(&text).ok();

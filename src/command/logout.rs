@@ -3,18 +3,18 @@
 use super::{load, worst};
 use crate::cli::{Global, Logout, Wanted};
 use crate::clock::Deadline;
-use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::holdings::{Cache, Holdings};
-use crate::lock::{Lock, Purpose, Taken};
-use crate::note::Note;
 use crate::oauth::{self, Credentials, revoke};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
-use crate::server;
-use crate::token::Record;
+use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::note::Note;
+use crate::state::record::Record;
+use crate::state::server;
+use crate::state::storage::{Cache, Storage};
+use crate::token::credentials;
 use crate::ui;
 use std::path::Path;
 use std::time::Duration;
@@ -67,16 +67,16 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
         let what = format!("profile {name:?}: another tokctl is busy with it");
         return Err(Error::new(Kind::Temporary, what));
     }
-    let opened = Holdings::open_to_erase(profile, deadline);
-    let mut holdings = opened.inspect_err(|_| forget_cached(profile, &state))?;
-    let record = holdings.record(profile).ok().flatten();
+    let opened = Storage::open_to_erase(profile, deadline);
+    let mut storage = opened.inspect_err(|_| forget_cached(profile, &state))?;
+    let record = storage.record(profile).ok().flatten();
     let ours = |record: &&Record| revoke && record.binding == profile.binding();
     let credentials = match record.as_ref().filter(ours) {
-        Some(_) => credentials::find(profile, Some(&mut holdings), deadline),
+        Some(_) => credentials::find(profile, Some(&mut storage), deadline),
         None => Ok(Credentials::default()),
     };
     // First what is here, whatever the server says and however long that takes it.
-    let erased = holdings.erase(profile, record.as_ref());
+    let erased = storage.erase(profile, record.as_ref());
     drop(taken);
     let revoked = match record.as_ref().filter(ours) {
         Some(record) => credentials

@@ -24,8 +24,8 @@ use crate::error::{Error, Result};
 use crate::helper::Call;
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
-use crate::renewal;
-use crate::token::Token;
+use crate::state::record::Token;
+use crate::token::background;
 use crate::ui;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             None => Ok(()),
         },
         Command::Renewal(Renewal { wanted, profile }) => {
-            renewal::serve(|config| load_from(config, &profile, &wanted))
+            background::serve(|config| load_from(config, &profile, &wanted))
         }
     }?;
     Ok(ExitCode::SUCCESS)

@@ -1,14 +1,14 @@
 //! `tokctl refresh`: renews now, so that grants which die of disuse do not.
 
 use super::{load_from, worst};
-use crate::acquire::{self, Ask};
 use crate::cli::{Global, Refresh, Wanted};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::Result;
-use crate::note::Note;
 use crate::profile::config::Config;
-use crate::renewal::Again;
+use crate::state::note::Note;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 use crate::ui;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
         ui::step(&format!("{name}: renewed {} ago", clock::words(age)));
         return Ok(());
     }
-    let token = acquire::token(&Ask {
+    let token = token::token(&Ask {
         profile: &profile,
         min_ttl: None,
         force: true,

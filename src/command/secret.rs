@@ -3,12 +3,12 @@
 use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
 use crate::clock::Deadline;
-use crate::credentials;
 use crate::error::{Error, Kind, Result};
-use crate::holdings::Holdings;
 use crate::profile::SecretSource;
 use crate::secret::Secret;
+use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
+use crate::token::credentials;
 use crate::ui;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     let (Action::Set { profile: name } | Action::Rm { profile: name }) = action;
     let profile = load(global, name, &Wanted::default())?;
     let deadline = Deadline::after(BUDGET);
-    let mut holdings = Holdings::open(&profile, deadline, Interaction::Allowed)?;
+    let mut storage = Storage::open(&profile, deadline, Interaction::Allowed)?;
     let account = credentials::account(name);
-    let place = holdings.store.describe();
+    let place = storage.store.describe();
     let is_key = is_kept(profile.client_key.as_ref());
     let what = if is_key {
         "client key"
@@ -30,7 +30,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
         "client secret"
     };
     if let Action::Rm { .. } = action {
-        let done = if holdings.store.erase(&account)? {
+        let done = if storage.store.erase(&account)? {
             "removed from"
         } else {
             "not found in"
@@ -40,7 +40,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     }
     let none = format!("there is no store that can keep a {what}");
     let hint = "start a keyring, or set store = \"encrypted-file\" in the configuration";
-    match holdings.store.backend() {
+    match storage.store.backend() {
         Backend::None => return Err(profile.error(&none).hint(hint)),
         Backend::Kernel => {
             let what = format!("profile {name:?}: {none}");
@@ -49,7 +49,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
         _ => {}
     }
     // Before the person types: a store that cannot take it must not cost the typing.
-    holdings.store.ready(&account)?;
+    storage.store.ready(&account)?;
     let secret = if is_key {
         one_line(&ui::read_piped(&format!(
             "profile {name:?}: a client key has several lines, which a terminal would give to the shell"
@@ -62,7 +62,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
             "profile {name:?}: the {what} is empty"
         )));
     }
-    credentials::keep(&profile, &mut holdings, &secret)?;
+    credentials::keep(&profile, &mut storage, &secret)?;
     ui::notice(&format!("{name}: {what} stored ({place})"));
     if !is_key && !is_kept(profile.client_secret.as_ref()) {
         ui::warn(&format!(

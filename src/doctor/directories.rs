@@ -3,8 +3,8 @@
 use super::Report;
 use crate::env;
 use crate::error::{Error, Kind, io_cause, shell_word};
-use crate::lock::{self, Standing};
-use crate::store::files;
+use crate::files;
+use crate::state::lock::{self, Standing};
 use std::io;
 use std::path::{Path, PathBuf};
 

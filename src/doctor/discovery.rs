@@ -5,7 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind};
 use crate::oauth::metadata::{self, Metadata};
 use crate::profile::{ClientAuth, Profile};
-use crate::server::with_hand_set;
+use crate::state::server::with_hand_set;
 use std::time::Duration;
 
 /// The two places where metadata can be have this time together.

@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::env;
+use crate::files;
 use crate::profile::Profile;
-use crate::store::files;
 use serde_json::Value;
 use std::io::Read;
 use zeroize::Zeroizing;

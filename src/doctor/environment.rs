@@ -3,8 +3,8 @@
 use super::Report;
 use crate::env;
 use crate::error::io_cause;
+use crate::files;
 use crate::secret::Secret;
-use crate::store::files;
 use percent_encoding::percent_decode_str;
 
 /// This program, and what it runs on.

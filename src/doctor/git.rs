@@ -3,7 +3,7 @@
 use super::Report;
 use crate::clock::Deadline;
 use crate::profile::Profile;
-use crate::profile::program;
+use crate::program;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(3);

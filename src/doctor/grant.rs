@@ -5,10 +5,10 @@ use super::keyring::Tried;
 use crate::clock;
 use crate::env;
 use crate::error::shell_word;
-use crate::holdings::Found;
-use crate::note::Note;
 use crate::profile::Profile;
-use crate::token::Record;
+use crate::state::note::Note;
+use crate::state::record::Record;
+use crate::state::storage::Found;
 
 /// Looks at the record, whose tokens are kept out of the report, and at the note beside it.
 pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
@@ -18,9 +18,9 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
     let (note, record) = match store {
         Tried::Broken => return,
         Tried::New => (Note::default(), None),
-        Tried::Open(holdings) => match report.of("grant", holdings.find(profile)) {
-            Some(Found::Record(record)) => (holdings.note.clone(), Some(*record)),
-            Some(Found::Nothing) => (holdings.note.clone(), None),
+        Tried::Open(storage) => match report.of("grant", storage.find(profile)) {
+            Some(Found::Record(record)) => (storage.note.clone(), Some(*record)),
+            Some(Found::Nothing) => (storage.note.clone(), None),
             Some(Found::Unreadable(error)) if profile.is_repeatable() => {
                 let hint = "nothing: the next token replaces it";
                 return report.warn("grant", error.message, hint);

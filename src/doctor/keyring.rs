@@ -4,9 +4,9 @@ use super::Report;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind};
-use crate::holdings::Holdings;
-use crate::note::Note;
 use crate::profile::{Profile, StoreChoice};
+use crate::state::note::Note;
+use crate::state::storage::Storage;
 use crate::store::key_source::KeySource;
 use crate::store::{self, Backend};
 use std::path::Path;
@@ -51,7 +51,7 @@ fn needs_keyring(profile: &Profile, state: Option<&Path>) -> bool {
 
 /// A profile's store after it was tried.
 pub enum Tried {
-    Open(Box<Holdings>),
+    Open(Box<Storage>),
     /// Nothing was ever stored, so that there is not even a key yet.
     New,
     /// It cannot be used, which has been told.
@@ -81,15 +81,15 @@ pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
             None => return Tried::Broken,
         }
     }
-    let opened = Holdings::examine(profile, deadline);
-    let tried = opened.and_then(|mut holdings| {
-        let came_back = holdings.store.round_trip(&profile.name)?;
-        Ok((holdings, came_back))
+    let opened = Storage::examine(profile, deadline);
+    let tried = opened.and_then(|mut storage| {
+        let came_back = storage.store.round_trip(&profile.name)?;
+        Ok((storage, came_back))
     });
-    let Some((holdings, came_back)) = report.of("store", tried) else {
+    let Some((storage, came_back)) = report.of("store", tried) else {
         return Tried::Broken;
     };
-    let (backend, place) = (holdings.store.backend(), holdings.store.describe());
+    let (backend, place) = (storage.store.backend(), storage.store.describe());
     let what = format!("{}: {place}", backend.name());
     let after = "an entry was written, read back and erased";
     match backend {
@@ -108,5 +108,5 @@ pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
         ),
         _ => report.ok("store", format!("{what}; {after}")),
     }
-    Tried::Open(Box::new(holdings))
+    Tried::Open(Box::new(storage))
 }

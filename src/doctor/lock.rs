@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::error::{Error, Kind, io_cause};
-use crate::lock::{self, Purpose, Standing};
 use crate::profile::Profile;
+use crate::state::lock::{self, Purpose, Standing};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
         let path = lock::path(state, &profile.name, purpose);
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        crate::store::files::no_follow(&mut options);
+        crate::files::no_follow(&mut options);
         let standing = match options.open(&path) {
             Ok(file) => lock::standing(&file).map(|standing| (standing, file)),
             // Made by the first call that needs it.

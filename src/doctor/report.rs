@@ -1,8 +1,8 @@
 //! The findings, in the order in which they were made, free of secrets.
 
 use crate::error::{Error, Kind, Result};
-use crate::oauth::words;
 use crate::secret::Secret;
+use crate::text;
 use serde_json::{Value, json};
 
 /// A line of a report is at most this long, in characters.
@@ -157,7 +157,7 @@ impl Report {
 
     fn clean(&self, text: &str) -> String {
         let secrets: Vec<&Secret> = self.secrets.iter().collect();
-        words::clean(text, MAX_DETAIL, &secrets)
+        text::clean(text, MAX_DETAIL, &secrets)
     }
 }
 

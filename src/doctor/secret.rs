@@ -3,12 +3,12 @@
 use super::Report;
 use super::keyring::Tried;
 use crate::clock::Deadline;
-use crate::credentials;
 use crate::oauth::Credentials;
 use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource};
 use crate::secret::Secret;
-use crate::subject;
+use crate::token::credentials;
+use crate::token::subject;
 use std::time::Duration;
 
 /// A program that asks its own agent has answered by then.
@@ -117,8 +117,8 @@ fn read(
             let place = "in which nothing is stored yet";
             Err(credentials::missing(profile, what, place))
         }
-        (source, Tried::Open(holdings)) => {
-            credentials::one(profile, source, key, Some(holdings), deadline)
+        (source, Tried::Open(storage)) => {
+            credentials::one(profile, source, key, Some(storage), deadline)
         }
         (source, _) => source.resolve(&profile.name, key, deadline),
     };

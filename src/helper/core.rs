@@ -3,16 +3,16 @@
 use super::matrix::one_line;
 use super::mode::BUDGET;
 use super::{Answer, Case, Mode};
-use crate::acquire::{self, Ask};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
-use crate::note::{self, HelperFailure};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, preset};
-use crate::renewal::Again;
-use crate::token::Token;
+use crate::state::note::{self, HelperFailure};
+use crate::state::record::Token;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 use crate::ui;
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ impl Core<'_> {
         let least = profile.min_ttl.unwrap_or_default().max(MARGIN);
         let token = match env::token_override(&profile.name) {
             Some(text) if text.is_token_text() => Token::bare(text, start),
-            _ => acquire::token(&Ask {
+            _ => token::token(&Ask {
                 profile: &profile,
                 min_ttl: Some(least),
                 force,
@@ -178,7 +178,7 @@ impl Core<'_> {
     /// Forgets a profile's access token: the one that a server has refused, or whichever is stored. The
     /// grant stays.
     pub fn forget(profile: &Profile, presented: Option<&str>) -> Result<bool> {
-        acquire::forget(profile, presented, Deadline::after(BUDGET))
+        token::forget(profile, presented, Deadline::after(BUDGET))
     }
 
     /// The same for the profile that owns an origin, as an answer: nobody's is nothing to forget.

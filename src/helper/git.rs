@@ -1,7 +1,8 @@
 //! git's credential protocol (gitcredentials(7), git-credential(1)).
 
 use super::{Answer, Core, Fit};
-use crate::profile::{GitAuth, Profile, hash};
+use crate::hash::hash;
+use crate::profile::{GitAuth, Profile};
 use std::fmt::Write;
 
 /// What git says of the credential it wants.

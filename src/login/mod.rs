@@ -7,7 +7,6 @@ mod paste;
 
 use crate::clock::{Deadline, Epoch};
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::exchange::exchange;
 use crate::http::Endpoint;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::{self, Device};
@@ -17,7 +16,8 @@ use crate::oauth::reply::Granted;
 use crate::oauth::{self, Credentials, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
-use crate::server;
+use crate::state::server;
+use crate::token::request;
 use crate::ui;
 use listener::{Arrival, Listener};
 use qrcode::QrCode;
@@ -255,7 +255,7 @@ impl Login<'_> {
             redirect_uri: &attempt.redirect_uri,
         };
         let deadline = Deadline::after(LIMIT);
-        match exchange(
+        match request::send(
             self.profile,
             self.credentials,
             request,

@@ -3,7 +3,7 @@
 
 use super::client_auth::{Form, form_encode};
 use super::metadata::Metadata;
-use super::{Credentials, Refused, connect, pkce, send, words};
+use super::{Credentials, Refused, connect, pkce, send};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 use crate::profile::Profile;
@@ -135,7 +135,7 @@ impl Attempt {
         let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
         match (get("iss"), issuer) {
             (Some(iss), Some(issuer)) if iss != issuer => {
-                let iss = words::clean(iss, 200, &secrets);
+                let iss = crate::text::clean(iss, 200, &secrets);
                 return Err(refuse(format!(
                     "the redirect came from {iss:?} instead of {issuer:?}; not used"
                 )));
@@ -148,8 +148,9 @@ impl Attempt {
             _ => {}
         }
         if let Some(error) = get("error") {
-            let code = words::clean(error, 64, &secrets);
-            let words = get("error_description").map(|words| words::clean(words, 300, &secrets));
+            let code = crate::text::clean(error, 64, &secrets);
+            let words =
+                get("error_description").map(|words| crate::text::clean(words, 300, &secrets));
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
             let mut refused = refuse(format!("the login was refused: {code}{words}"));
             refused.hint = super::hint::of(profile, None, Some(&self.redirect_uri), &code, 200);

@@ -1,9 +1,7 @@
 //! The device grant (RFC 8628): a code for the person, and patience until it is used.
 
 use super::client_auth::Form;
-use super::{
-    Cause, Credentials, Refused, TokenRequest, connect, refusal, reply, request, send, words,
-};
+use super::{Cause, Credentials, Refused, TokenRequest, connect, refusal, reply, request, send};
 use crate::clock::{Deadline, Epoch};
 use crate::error::Error;
 use crate::http::{Endpoint, Http};
@@ -59,7 +57,7 @@ impl Device {
     /// Takes what the server gave; `None` where the person or the polling would lack something.
     pub fn read(value: &Value, secrets: &[&Secret]) -> Option<Self> {
         let text = |name: &str| {
-            let found = words::clean(value[name].as_str()?, 2000, secrets);
+            let found = crate::text::clean(value[name].as_str()?, 2000, secrets);
             Some(found).filter(|text| !text.is_empty())
         };
         let url = |name: &str| {

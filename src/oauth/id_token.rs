@@ -93,5 +93,5 @@ pub fn account(claims: &Value) -> Option<String> {
     let name = names
         .iter()
         .find_map(|name| claims[*name].as_str().filter(|text| !text.is_empty()))?;
-    Some(super::words::clean(name, 200, &[]))
+    Some(crate::text::clean(name, 200, &[]))
 }

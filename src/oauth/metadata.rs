@@ -226,7 +226,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
     };
     let named = metadata.issuer.as_deref().unwrap_or_default();
     if named != issuer {
-        let named = super::words::clean(named, 200, &[]);
+        let named = crate::text::clean(named, 200, &[]);
         return Err(refuse(format!("it is {named:?}'s, not {issuer:?}'s"))
             .hint("set issuer exactly as the server writes it, to the last slash"));
     }
@@ -234,7 +234,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
     if let Some(url) = &metadata.token_endpoint
         && let Err(why) = Endpoint::parse(url)
     {
-        let shown = super::words::clean(url, 200, &[]);
+        let shown = crate::text::clean(url, 200, &[]);
         return Err(refuse(format!("token_endpoint {shown:?} {why}")));
     }
     Ok(metadata)

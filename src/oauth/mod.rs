@@ -19,7 +19,6 @@ pub mod reply;
 pub mod revoke;
 mod shape;
 pub mod token_exchange;
-pub mod words;
 
 use crate::clock::Epoch;
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! Why a server gave no tokens: the message with the next command, and what the caller can do about it.
 
 use super::reply::{self, Refusal};
-use super::{Answer, TokenRequest, hint, words};
+use super::{Answer, TokenRequest, hint};
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint};
 use crate::profile::Profile;
@@ -123,11 +123,11 @@ pub(super) fn refusal_words(
         (None, None) => {}
     }
     if let (300..400, Some(location)) = (status, &reply.location) {
-        let host = words::clean(&http::redirect_host(location), 100, secrets);
+        let host = crate::text::clean(&http::redirect_host(location), 100, secrets);
         return format!("HTTP {status}, a redirect to {host}, which is not followed");
     }
     let kind = reply.content_type.split(';').next().unwrap_or_default();
-    let kind = words::clean(kind, 64, secrets);
+    let kind = crate::text::clean(kind, 64, secrets);
     let about = if kind.is_empty() {
         "without a content type".to_owned()
     } else {
@@ -136,7 +136,7 @@ pub(super) fn refusal_words(
     let about = match &reply.content_encoding {
         Some(coding) => format!(
             "{about}, compressed as {}",
-            words::clean(coding, 32, secrets)
+            crate::text::clean(coding, 32, secrets)
         ),
         None => about,
     };

@@ -3,10 +3,10 @@
 
 use super::lenient;
 use super::shape::Shape;
-use super::words::{REPEATS, clean};
 use crate::clock::Epoch;
 use crate::profile::Profile;
 use crate::secret::Secret;
+use crate::text::{REPEATS, clean};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What tells one profile's tokens from another's: by whom they were issued, and for what.
 
 use super::{Grant, Profile, SecretSource, TokenKind};
-use ring::digest::{Context, SHA256};
+use crate::hash::hash;
 
 impl Profile {
     /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
@@ -75,23 +75,6 @@ impl Profile {
         }
         hash(&parts)
     }
-}
-
-/// The first 16 bytes of SHA-256 over length-prefixed parts, in hexadecimal.
-pub fn hash(parts: &[&str]) -> String {
-    use std::fmt::Write;
-    let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let digest = context.finish();
-    digest.as_ref()[..16]
-        .iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
 }
 
 #[cfg(test)]

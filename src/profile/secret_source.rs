@@ -1,13 +1,13 @@
 //! Where a secret comes from: never from the command line, and read only when a request needs it.
 
 use super::keys::{Fault, unknown};
-use super::program;
 use super::value::{kind, text};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
+use crate::files;
+use crate::program;
 use crate::secret::Secret;
-use crate::store::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use toml::Spanned;

@@ -4,11 +4,13 @@
 //! which Argon2id makes the key.
 
 use super::cipher::{self, Key};
-use super::{files, kernel};
+use super::kernel;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::profile::{Profile, SecretSource, from_file, hash};
+use crate::files;
+use crate::hash::hash;
+use crate::profile::{Profile, SecretSource, from_file};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,8 +3,6 @@
 pub mod cipher;
 #[cfg(target_os = "linux")]
 mod dbus;
-pub mod files;
-pub mod in_place;
 pub mod kernel;
 pub mod key_source;
 mod keyring;
@@ -15,7 +13,8 @@ mod secret_service;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::profile::hash;
+use crate::files;
+use crate::hash::hash;
 use crate::ui;
 use cipher::Key;
 use key_source::Found;

@@ -16,7 +16,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("apple_native_keyring_store", &["store/"]),
     ("windows_native_keyring_store", &["store/"]),
     ("security_framework", &["store/"]),
-    ("UnixStream", &["renewal/child.rs", "store/dbus/socket.rs"]),
+    (
+        "UnixStream",
+        &["token/background/child.rs", "store/dbus/socket.rs"],
+    ),
     // The environment and the clock.
     ("std::env", &["env.rs", "env/"]),
     ("env::var_os", &["env.rs", "env/"]),
@@ -26,7 +29,7 @@ const DOORS: &[(&str, &[&str])] = &[
         "Instant::now",
         &[
             "clock.rs",
-            "lock.rs",
+            "state/lock.rs",
             "ui/waiting.rs",
             "store/dbus/",
             "store/dbus.rs",
@@ -39,8 +42,8 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "process::Command",
         &[
-            "renewal/child.rs",
-            "profile/program.rs",
+            "token/background/child.rs",
+            "program.rs",
             "login/browser.rs",
             "command/exec/mod.rs",
             "helper/install/tool.rs",
@@ -56,7 +59,7 @@ const DOORS: &[(&str, &[&str])] = &[
         "stderr()",
         &["ui.rs", "ui/", "login/mod.rs", "command/login.rs"],
     ),
-    ("stdout()", &["ui.rs", "renewal/child.rs"]),
+    ("stdout()", &["ui.rs", "token/background/child.rs"]),
     (
         "stdin()",
         &[
@@ -83,20 +86,26 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ),
     ("command/import.rs", "reads a token response from stdin"),
     (
-        "credentials.rs",
+        "token/credentials.rs",
         "hands the client secret or key to the store",
     ),
     (
         "command/secret.rs",
         "takes the line ends out of a client key",
     ),
-    ("spend.rs", "compares refresh tokens after invalid_grant"),
     (
-        "acquire.rs",
+        "token/refresh.rs",
+        "compares refresh tokens after invalid_grant",
+    ),
+    (
+        "token/mod.rs",
         "compares a token with the one that a server has refused",
     ),
     ("helper/core.rs", "puts the token into a program's protocol"),
-    ("note.rs", "hashes a refresh token to remember it as ended"),
+    (
+        "state/note.rs",
+        "hashes a refresh token to remember it as ended",
+    ),
     ("http/mod.rs", "sends headers and the form"),
     ("http/transfer.rs", "sends headers"),
     (
@@ -124,7 +133,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "puts the client secret into form or header",
     ),
     (
-        "oauth/words.rs",
+        "text.rs",
         "takes the request's secrets out of a server's words",
     ),
     (

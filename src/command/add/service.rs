@@ -8,7 +8,7 @@ use crate::http::Endpoint;
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
 use crate::profile::preset;
-use crate::server;
+use crate::state::server;
 use crate::ui;
 use std::time::Duration;
 

@@ -1,16 +1,16 @@
 //! A new profile is tried before it is kept.
 
 use crate::clock::{self, Deadline};
-use crate::credentials;
 use crate::error::Result;
-use crate::exchange::exchange;
-use crate::holdings::Holdings;
 use crate::http::Http;
 use crate::oauth::{Credentials, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
-use crate::server;
+use crate::state::server;
+use crate::state::storage::Storage;
 use crate::store::Interaction;
+use crate::token::credentials;
+use crate::token::request;
 use std::time::Duration;
 
 /// A person waits for it.
@@ -29,9 +29,9 @@ pub fn run(profile: &Profile, given: Option<&Secret>) -> Result<String> {
 fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Result<String> {
     let credentials = credentials(profile, given, deadline)?;
     let request = TokenRequest::repeatable(profile);
-    let result = exchange(profile, &credentials, request, deadline, Duration::ZERO);
+    let result = request::send(profile, &credentials, request, deadline, Duration::ZERO);
     let (granted, sent_at) = result.map_err(|refused| refused.error)?;
-    let merged = crate::merged::Merged::renewed(profile, None, granted, sent_at);
+    let merged = crate::token::merge::Merged::renewed(profile, None, granted, sent_at);
     let token = merged.wanted(profile)?;
     let life = token.expires.map_or_else(String::new, |end| {
         format!(", good for {}", clock::words(end - sent_at))
@@ -56,8 +56,8 @@ fn credentials(
         return Ok(credentials);
     }
     if profile.has_stored_secret() {
-        let mut holdings = Holdings::open(profile, deadline, Interaction::Allowed)?;
-        return credentials::find(profile, Some(&mut holdings), deadline);
+        let mut storage = Storage::open(profile, deadline, Interaction::Allowed)?;
+        return credentials::find(profile, Some(&mut storage), deadline);
     }
     credentials::find(profile, None, deadline)
 }

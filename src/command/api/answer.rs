@@ -5,11 +5,11 @@ use super::challenge::Challenge;
 use super::target::Target;
 use crate::clock;
 use crate::error::{Error, Kind, Result, shell_word};
+use crate::files;
 use crate::http::{Failure, Incoming};
-use crate::oauth::words;
 use crate::profile::{Grant, Profile};
 use crate::secret::Secret;
-use crate::store::files;
+use crate::text;
 use crate::ui;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -186,7 +186,7 @@ pub fn refusal(
     error.http_status = Some(status);
     error.oauth_code = challenge
         .error
-        .map(|error| words::clean(&error, 100, &[token]));
+        .map(|error| text::clean(&error, 100, &[token]));
     match hint(profile, status, incoming, scope, may_log_in) {
         Some(hint) => error.hint(hint),
         None => error,
@@ -226,7 +226,7 @@ fn hint(
             let after = incoming.header("retry-after")?.trim();
             match after.parse::<i64>() {
                 Ok(seconds) => Some(format!("try again in {}", clock::words(seconds.clamp(0, 86_400 * 365)))),
-                Err(_) => Some(format!("try again after {}", words::clean(after, 60, &[]))),
+                Err(_) => Some(format!("try again after {}", text::clean(after, 60, &[]))),
             }
         }
         _ => None,
@@ -241,7 +241,7 @@ fn missing_scope(
     token: &Secret,
 ) -> Option<Vec<String>> {
     let split = |text: &str| -> Vec<String> {
-        let text = words::clean(text, 300, &[token]);
+        let text = text::clean(text, 300, &[token]);
         let found = text.split([' ', ',']).filter(|word| !word.is_empty());
         found.map(str::to_owned).collect()
     };
@@ -283,5 +283,5 @@ fn service_words(incoming: &Incoming, start: &[u8], token: &Secret) -> Option<St
             .as_str()
             .filter(|text| !text.is_empty())
     })?;
-    Some(words::clean(found, 300, &[token]))
+    Some(text::clean(found, 300, &[token]))
 }

@@ -7,17 +7,18 @@ mod request;
 mod target;
 
 use super::{BUDGET, from_environment, load_from};
-use crate::acquire::{self, Ask};
 use crate::cli::{self, Global};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Http, Incoming};
-use crate::oauth::{pkce, words};
+use crate::oauth::pkce;
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::renewal::Again;
 use crate::secret::Secret;
+use crate::text;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 use crate::ui;
 use challenge::Challenge;
 use request::Request;
@@ -123,7 +124,7 @@ impl Call<'_> {
         let budget = self
             .deadline
             .map_or(usual, |deadline| deadline.left().min(usual));
-        let token = acquire::token(&Ask {
+        let token = token::token(&Ask {
             profile: self.profile,
             min_ttl: None,
             force,
@@ -280,7 +281,7 @@ impl Call<'_> {
             .redirected(self.profile, location)
             .map_err(|why| refuse(&why))?;
         // A name is shown here, and looked up at servers that have no part in this.
-        if words::clean(next.endpoint.host(), usize::MAX, &[token]) == words::REPEATS {
+        if text::clean(next.endpoint.host(), usize::MAX, &[token]) == text::REPEATS {
             return Err(refuse("to a host whose name repeats the token"));
         }
         if become_get {

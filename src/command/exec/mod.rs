@@ -8,14 +8,14 @@ mod refresh;
 mod variables;
 
 use super::{BUDGET, from_environment, load_from};
-use crate::acquire::{self, Ask};
 use crate::cli::{self, Global, Wanted};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::renewal::Again;
-use crate::token::Token;
+use crate::state::record::Token;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 use crate::ui;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -141,7 +141,7 @@ impl Asked {
             return Ok(token);
         }
         let budget = self.timeout.or(profile.timeout).unwrap_or(BUDGET);
-        acquire::token(&Ask {
+        token::token(&Ask {
             profile,
             min_ttl: self.min_ttl,
             force: false,

@@ -3,8 +3,8 @@
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::secret::Secret;
-use crate::store::files;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use super::place::Place;
 use super::{Asked, command, not_run};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::token::Token;
+use crate::state::record::Token;
 use crate::{signals, ui};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::clock::{self, Epoch};
-use crate::oauth::words::clean;
+use crate::text::clean;
 use crate::ui::Look;
 use anstyle::{Effects, Style};
 use serde_json::Value;

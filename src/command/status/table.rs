@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::clock::{self, Epoch};
-use crate::oauth::words::clean;
+use crate::text::clean;
 use crate::ui::Look;
 use anstyle::{AnsiColor, Effects, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};

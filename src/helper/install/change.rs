@@ -2,7 +2,7 @@
 
 use super::text::Text;
 use crate::error::{Error, Result};
-use crate::store::in_place;
+use crate::files::in_place;
 use crate::ui;
 use std::io;
 use std::path::{Path, PathBuf};

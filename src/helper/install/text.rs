@@ -76,7 +76,7 @@ impl Text {
 
 fn read(path: &Path) -> Result<Option<String>> {
     let refuse = |why: String| Error::new(Kind::Io, format!("{}: {why}", path.display()));
-    let file = match crate::store::files::open_regular(path) {
+    let file = match crate::files::open_regular(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(refuse(io_cause(&cause))),

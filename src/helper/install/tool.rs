@@ -21,7 +21,7 @@ impl Copy {
     pub fn of(text: &Text) -> Result<Self> {
         let failed = |cause: &std::io::Error| Error::io("making a copy to work on", cause);
         let state = env::state_dir()?;
-        crate::store::files::ensure_dir(&state).map_err(|cause| failed(&cause))?;
+        crate::files::ensure_dir(&state).map_err(|cause| failed(&cause))?;
         let dir = tempfile::Builder::new()
             .prefix(".tmp-")
             .tempdir_in(state)

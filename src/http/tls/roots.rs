@@ -2,8 +2,8 @@
 //! the server's.
 
 use crate::error::{Result, io_cause};
+use crate::files;
 use crate::http::bad_setting;
-use crate::store::files;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;

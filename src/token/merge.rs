@@ -2,12 +2,12 @@
 
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Kind, Result};
-use crate::holdings::new_spool_key;
 use crate::oauth::id_token as jwt;
 use crate::oauth::reply::{Expiry, Granted};
 use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
-use crate::token::{Record, Token};
+use crate::state::record::{Record, Token};
+use crate::state::storage::new_spool_key;
 use crate::ui;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be (R15).

@@ -10,12 +10,12 @@ mod child;
 
 use crate::clock::Deadline;
 use crate::error::Result;
-use crate::lock::Lock;
 use crate::oauth::Credentials;
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::spend;
-use crate::token::{Record, Token};
+use crate::state::lock::Lock;
+use crate::state::record::{Record, Token};
+use crate::token::refresh;
 #[cfg(unix)]
 use child::hold_signals;
 #[cfg(unix)]
@@ -67,7 +67,7 @@ pub fn run(
     #[cfg(not(unix))]
     let _ = (again.overrides, deadline);
     let _held = (lock, hold_signals());
-    spend::renew(profile, job)
+    refresh::renew(profile, job)
 }
 
 /// Without processes to detach there is no child.

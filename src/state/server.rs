@@ -4,11 +4,12 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::hash::hash;
 use crate::http::Endpoint;
 use crate::oauth::metadata::{self, Metadata};
-use crate::oauth::words;
-use crate::profile::{Profile, hash};
-use crate::store::files;
+use crate::profile::Profile;
+use crate::text;
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -61,7 +62,7 @@ pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<En
     })?;
     // What is set in the profile has been looked at with it.
     Endpoint::parse(url).map_err(|why| {
-        let shown = words::clean(url, 200, &[]);
+        let shown = text::clean(url, 200, &[]);
         let name = &profile.name;
         let what = format!("profile {name:?}: the server's metadata: {key} {shown:?} {why}");
         Error::new(Kind::Refused, what)

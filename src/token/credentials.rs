@@ -2,21 +2,21 @@
 
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::holdings::Holdings;
 use crate::oauth::Credentials;
 use crate::profile::{ClientAuth, Grant, NO_TEXT, Profile, SecretSource, from_file};
 use crate::secret::Secret;
+use crate::state::storage::Storage;
 use crate::ui;
 use std::path::PathBuf;
 
-/// The profile's secrets, each from its source, as many as its requests need. Without `holdings` there is
+/// The profile's secrets, each from its source, as many as its requests need. Without `storage` there is
 /// no store to look into.
 pub fn find(
     profile: &Profile,
-    holdings: Option<&mut Holdings>,
+    storage: Option<&mut Storage>,
     deadline: Deadline,
 ) -> Result<Credentials> {
-    let credentials = read(profile, holdings, deadline)?;
+    let credentials = read(profile, storage, deadline)?;
     check(profile, &credentials)?;
     Ok(credentials)
 }
@@ -49,13 +49,13 @@ pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
 /// The same without asking whether they are enough.
 pub fn read(
     profile: &Profile,
-    mut holdings: Option<&mut Holdings>,
+    mut storage: Option<&mut Storage>,
     deadline: Deadline,
 ) -> Result<Credentials> {
     let mut read = |source: Option<&SecretSource>, key: &str| {
-        let holdings = holdings.as_deref_mut();
+        let storage = storage.as_deref_mut();
         source.map_or(Ok(None), |source| {
-            one(profile, source, key, holdings, deadline)
+            one(profile, source, key, storage, deadline)
         })
     };
     Ok(Credentials {
@@ -89,7 +89,7 @@ pub fn one(
     profile: &Profile,
     source: &SecretSource,
     key: &str,
-    holdings: Option<&mut Holdings>,
+    storage: Option<&mut Storage>,
     deadline: Deadline,
 ) -> Result<Option<Secret>> {
     let what = &key.replace('_', " ");
@@ -100,16 +100,16 @@ pub fn one(
         ));
     }
     let found = source.resolve(&profile.name, key, deadline)?;
-    match (found, holdings) {
-        (None, Some(holdings)) => stored(profile, what, holdings).map(Some),
+    match (found, storage) {
+        (None, Some(storage)) => stored(profile, what, storage).map(Some),
         (found, _) => Ok(found),
     }
 }
 
-fn stored(profile: &Profile, what: &str, holdings: &mut Holdings) -> Result<Secret> {
-    let stored = holdings.store.load(&account(&profile.name))?;
+fn stored(profile: &Profile, what: &str, storage: &mut Storage) -> Result<Secret> {
+    let stored = storage.store.load(&account(&profile.name))?;
     let text = stored.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-    let missing = || missing(profile, what, &holdings.store.describe());
+    let missing = || missing(profile, what, &storage.store.describe());
     text.map(Secret::from_line).ok_or_else(missing)
 }
 
@@ -122,11 +122,11 @@ pub fn missing(profile: &Profile, what: &str, place: &str) -> Error {
 }
 
 /// Keeps the client secret or key in the profile's store, which is settled with it.
-pub fn keep(profile: &Profile, holdings: &mut Holdings, secret: &Secret) -> Result<()> {
+pub fn keep(profile: &Profile, storage: &mut Storage, secret: &Secret) -> Result<()> {
     let account = account(&profile.name);
-    holdings.store.save(&account, secret.expose().as_bytes())?;
-    holdings.note.store = Some(holdings.store.backend());
-    holdings.save_note();
+    storage.store.save(&account, secret.expose().as_bytes())?;
+    storage.note.store = Some(storage.store.backend());
+    storage.save_note();
     Ok(())
 }
 

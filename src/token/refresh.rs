@@ -1,20 +1,20 @@
 //! The refresh token is spent: by one process at a time, after everything that can fail without the
 //! server, and what comes for it is saved whatever it takes.
 
-use crate::acquire::{grant_ended, nothing_to_renew, token_of};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Result};
-use crate::exchange::{exchange, remember};
-use crate::holdings::Holdings;
-use crate::merged::Merged;
-use crate::note::fingerprint;
 use crate::oauth::{Cause, Credentials, TokenRequest};
 use crate::profile::Profile;
-use crate::renewal::Job;
 use crate::secret::Secret;
-use crate::spool::Spool;
+use crate::state::note::fingerprint;
+use crate::state::record::{Record, Token};
+use crate::state::spool::Spool;
+use crate::state::storage::Storage;
 use crate::store::Interaction;
-use crate::token::{Record, Token};
+use crate::token::background::Job;
+use crate::token::merge::Merged;
+use crate::token::request::{self, remember};
+use crate::token::{grant_ended, nothing_to_renew, token_of};
 use crate::ui;
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
     let deadline = Deadline::after(job.budget);
     // Two answers that were awaited to the end must still find a store that listens.
     let patient = Deadline::after(job.budget.max(PATIENCE * 2) + PATIENCE);
-    let mut holdings = Holdings::open(profile, patient, Interaction::Never)?;
+    let mut storage = Storage::open(profile, patient, Interaction::Never)?;
     match spend(
         profile,
-        &mut holdings,
+        &mut storage,
         &job.record,
         &job.credentials,
         deadline,
@@ -39,7 +39,7 @@ pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
         Spent::Token(token) => Ok(token),
         // Somebody else has stored another refresh token meanwhile; it is tried once.
         Spent::Replaced(record) => {
-            match spend(profile, &mut holdings, &record, &job.credentials, deadline)? {
+            match spend(profile, &mut storage, &record, &job.credentials, deadline)? {
                 Spent::Token(token) => Ok(token),
                 Spent::Replaced(_) => Err(grant_ended(profile)),
             }
@@ -56,31 +56,31 @@ enum Spent {
 
 fn spend(
     profile: &Profile,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     record: &Record,
     credentials: &Credentials,
     deadline: Deadline,
 ) -> Result<Spent> {
     let Some(refresh) = &record.refresh else {
-        return Err(nothing_to_renew(profile, holdings, true));
+        return Err(nothing_to_renew(profile, storage, true));
     };
     // Everything that can fail without the server fails now, before the refresh token is spent.
-    holdings.store.ready(&profile.name)?;
-    let spool = Spool::reserve(&holdings.state, profile)?;
+    storage.store.ready(&profile.name)?;
+    let spool = Spool::reserve(&storage.state, profile)?;
     let request = TokenRequest::RefreshToken(refresh);
-    match exchange(profile, credentials, request, deadline, PATIENCE) {
+    match request::send(profile, credentials, request, deadline, PATIENCE) {
         Ok((granted, sent_at)) => {
             let merged = Merged::renewed(profile, Some(record), granted, sent_at);
-            keep_renewed(profile, holdings, &merged, spool)?;
+            keep_renewed(profile, storage, &merged, spool)?;
             merged.wanted(profile).map(Spent::Token)
         }
         Err(refused) if refused.cause == Cause::GrantEnded => {
             spool.discard();
-            after_invalid_grant(profile, holdings, refresh, refused.error)
+            after_invalid_grant(profile, storage, refresh, refused.error)
         }
         Err(refused) => {
             spool.discard();
-            Err(remember(holdings, refused))
+            Err(remember(storage, refused))
         }
     }
 }
@@ -88,11 +88,11 @@ fn spend(
 /// Saves what a refresh brought, whatever it takes.
 fn keep_renewed(
     profile: &Profile,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     merged: &Merged,
     spool: Spool,
 ) -> Result<()> {
-    match holdings.save(profile, &merged.record) {
+    match storage.save(profile, &merged.record) {
         Ok(()) => spool.discard(),
         Err(error) => match spool.keep(profile, &merged.record) {
             Ok(path) => ui::warn(&format!(
@@ -107,13 +107,13 @@ fn keep_renewed(
             }
         },
     }
-    holdings.forget(profile, &merged.evicted);
+    storage.forget(profile, &merged.evicted);
     let token = merged.record.tokens.get(&profile.variant());
     // The note first: a reader that has still seen the old record looks there before it caches that.
-    holdings.note_written(&merged.record, token);
+    storage.note_written(&merged.record, token);
     match token {
-        Some(token) => drop(holdings.cache(profile).put(token, clock::now())),
-        None => holdings.cache(profile).forget(),
+        Some(token) => drop(storage.cache(profile).put(token, clock::now())),
+        None => storage.cache(profile).forget(),
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ fn keep_renewed(
 /// at its end, which is remembered.
 fn after_invalid_grant(
     profile: &Profile,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     sent: &Secret,
     refusal: Error,
 ) -> Result<Spent> {
@@ -132,17 +132,17 @@ fn after_invalid_grant(
             .as_ref()
             .is_some_and(|stored| stored.expose() != sent.expose())
     };
-    if let Some(record) = holdings.record(profile)?.filter(other) {
+    if let Some(record) = storage.record(profile)?.filter(other) {
         let token = token_of(profile, Some(&record));
         return Ok(match token.filter(|token| token.is_alive(clock::now())) {
             Some(token) => Spent::Token(token),
             None => Spent::Replaced(Box::new(record)),
         });
     }
-    holdings.note.ended = Some(fingerprint(sent));
-    holdings.note.failure = None;
-    holdings.save_note();
-    holdings.cache(profile).forget();
+    storage.note.ended = Some(fingerprint(sent));
+    storage.note.failure = None;
+    storage.save_note();
+    storage.cache(profile).forget();
     let mut error = grant_ended(profile);
     error.message = format!("{} ({})", error.message, server_words(&refusal));
     error.oauth_code = refusal.oauth_code;

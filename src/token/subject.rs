@@ -1,14 +1,14 @@
 //! What a token exchange is given: a token from a source, or another profile's.
 
-use crate::acquire::{self, Ask};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::Result;
 use crate::oauth::Given;
 use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource, TokenSource};
-use crate::renewal::Again;
 use crate::secret::Secret;
+use crate::token::background::Again;
+use crate::token::{self, Ask};
 
 /// The tokens that the profile exchanges; nothing for another grant.
 pub fn find(ask: &Ask<'_>) -> Result<Option<Given>> {
@@ -98,7 +98,7 @@ fn of_profile(ask: &Ask<'_>, key: &str, name: &str) -> Result<Secret> {
         deadline: ask.deadline,
         again,
     };
-    acquire::token(&ask).map(|token| token.text)
+    token::token(&ask).map(|token| token.text)
 }
 
 fn other(profile: &Profile, config: &Config, key: &str, name: &str) -> Result<Profile> {

@@ -4,24 +4,25 @@
 //! Never with a code or a refresh token at stake: a refused request may have spent it.
 
 use crate::clock::{Deadline, Epoch};
-use crate::exchange::exchange;
-use crate::holdings::Holdings;
+use crate::hash::hash;
 use crate::oauth::reply::Granted;
 use crate::oauth::{Credentials, Refused, TokenRequest};
-use crate::profile::{ClientAuth, Profile, hash};
+use crate::profile::{ClientAuth, Profile};
+use crate::state::storage::Storage;
+use crate::token::request;
 use crate::ui;
 use std::time::Duration;
 
 /// Asks with a grant that can be repeated; which place the server took the secret in is remembered.
 pub fn repeatable(
     profile: &Profile,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     credentials: &Credentials,
     deadline: Deadline,
 ) -> Result<(Granted, Epoch), Refused> {
     let ask = |profile: &Profile| {
         let request = TokenRequest::repeatable(profile);
-        exchange(profile, credentials, request, deadline, Duration::ZERO)
+        request::send(profile, credentials, request, deadline, Duration::ZERO)
     };
     let Some(place) = place(profile) else {
         return ask(profile);
@@ -30,11 +31,11 @@ pub fn repeatable(
         client_auth: ClientAuth::Post,
         ..profile.clone()
     };
-    if holdings.note.secret_in_body.as_ref() == Some(&place) {
+    if storage.note.secret_in_body.as_ref() == Some(&place) {
         let result = ask(&in_body);
         if result.as_ref().is_err_and(is_about_the_client) {
-            holdings.note.secret_in_body = None;
-            holdings.save_note();
+            storage.note.secret_in_body = None;
+            storage.save_note();
         }
         return result;
     }
@@ -48,8 +49,8 @@ pub fn repeatable(
     ));
     // The first refusal is the one to tell: it is about what is usual.
     let granted = ask(&in_body).map_err(|_| refused)?;
-    holdings.note.secret_in_body = Some(place);
-    holdings.save_note();
+    storage.note.secret_in_body = Some(place);
+    storage.save_note();
     Ok(granted)
 }
 

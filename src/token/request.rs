@@ -3,12 +3,12 @@
 
 use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result};
-use crate::holdings::Holdings;
-use crate::note::Failure;
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
 use crate::profile::Profile;
-use crate::server;
+use crate::state::note::Failure;
+use crate::state::server;
+use crate::state::storage::Storage;
 use crate::ui;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
 
 /// One request, tried again while that can help, within the deadline.
-pub fn exchange(
+pub fn send(
     profile: &Profile,
     credentials: &Credentials,
     request: TokenRequest<'_>,
@@ -119,7 +119,7 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 /// Notes a temporary failure: a `Retry-After` for everybody, the failure for those who waited for it.
-pub fn remember(holdings: &mut Holdings, refused: Refused) -> Error {
+pub fn remember(storage: &mut Storage, refused: Refused) -> Error {
     let mut error = refused.error;
     if let Cause::Busy {
         retry_after: Some(after),
@@ -128,17 +128,17 @@ pub fn remember(holdings: &mut Holdings, refused: Refused) -> Error {
         let seconds = Epoch::try_from(after.as_secs())
             .unwrap_or(Epoch::MAX)
             .min(LONGEST_RETRY_AFTER);
-        holdings.note.not_before = Some(clock::now().saturating_add(seconds));
+        storage.note.not_before = Some(clock::now().saturating_add(seconds));
         error = error.hint(format!(
             "the server asks not to be called again for {}",
             clock::words(seconds)
         ));
     }
-    holdings.note.failure = Some(Failure {
+    storage.note.failure = Some(Failure {
         at_ms: clock::now_millis(),
         error: error.clone(),
     });
-    holdings.save_note();
+    storage.save_note();
     error
 }
 

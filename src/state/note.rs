@@ -3,9 +3,10 @@
 
 use crate::clock::{self, Epoch};
 use crate::error::Error;
-use crate::profile::hash;
+use crate::files;
+use crate::hash::hash;
 use crate::secret::Secret;
-use crate::store::{Backend, files};
+use crate::store::Backend;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;

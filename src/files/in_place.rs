@@ -1,7 +1,7 @@
 //! A file that is the user's own is replaced where it really is: links to it stay, and so do its mode and
 //! owner.
 
-use super::files;
+use crate::files;
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

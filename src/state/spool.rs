@@ -1,9 +1,11 @@
 //! The spool: where a renewed token is kept, sealed, if the store will not take it.
 
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::profile::{Profile, hash};
-use crate::store::{cipher, files};
-use crate::token::Record;
+use crate::files;
+use crate::hash::hash;
+use crate::profile::Profile;
+use crate::state::record::Record;
+use crate::store::cipher;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 

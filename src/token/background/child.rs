@@ -3,11 +3,12 @@
 use super::{Again, Job};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::lock::Lock;
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::token::Token;
-use crate::{env, spend, ui};
+use crate::state::lock::Lock;
+use crate::state::record::Token;
+use crate::token::refresh;
+use crate::{env, ui};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -128,7 +129,7 @@ pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
     let config = Config::from_excerpt(job.config.0.clone(), job.config.1.clone());
-    let result = load(&config).and_then(|profile| spend::renew(&profile, &job));
+    let result = load(&config).and_then(|profile| refresh::renew(&profile, &job));
     let outcome = Outcome {
         result,
         warnings: ui::collected(),

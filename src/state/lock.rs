@@ -1,8 +1,8 @@
 //! One profile's lock across processes, within a deadline.
 
 use crate::clock::Deadline;
-use crate::profile::hash;
-use crate::store::files;
+use crate::files;
+use crate::hash::hash;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};

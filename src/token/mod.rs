@@ -4,22 +4,28 @@
 //! waited takes the result. What is new is saved before it is printed. Nothing stored is lost by a
 //! failure.
 
+pub mod background;
+mod client_auth_guess;
+pub mod credentials;
+pub mod merge;
+pub mod new_grant;
+mod refresh;
+pub mod request;
+pub mod subject;
+
+use self::background::Job;
+use self::request::{remember, respect_retry_after};
 use crate::clock::{self, Deadline};
-use crate::credentials;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::exchange::{exchange, remember, respect_retry_after};
-use crate::guess;
-use crate::holdings::{Cache, Holdings};
-use crate::lock::{Lock, Purpose, Taken};
-use crate::merged::Merged;
-use crate::note::Note;
 use crate::oauth::{TokenRequest, pkce};
 use crate::profile::Profile;
-use crate::renewal::{self, Job};
+use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::note::Note;
+use crate::state::record::{Record, Token};
+use crate::state::storage::{Cache, Storage};
 use crate::store::{Backend, Interaction};
-use crate::subject;
-use crate::token::{Record, Token};
+use crate::token::merge::Merged;
 use crate::ui;
 use std::path::Path;
 use std::time::Duration;
@@ -41,7 +47,7 @@ pub struct Ask<'a> {
     pub stale: Option<Duration>,
     pub deadline: Deadline,
     /// The same profile for a process that is started for the renewal.
-    pub again: renewal::Again<'a>,
+    pub again: background::Again<'a>,
 }
 
 impl Ask<'_> {
@@ -105,8 +111,8 @@ fn stored_or_renewed(
 ) -> Result<Token> {
     let profile = ask.profile;
     let started = clock::now_millis();
-    let mut holdings = Holdings::open(profile, ask.deadline, Interaction::Never)?;
-    let before = holdings.record(profile)?;
+    let mut storage = Storage::open(profile, ask.deadline, Interaction::Never)?;
+    let before = storage.record(profile)?;
     let stored = token_of(profile, before.as_ref());
     if let Some(token) = stored
         .as_ref()
@@ -114,7 +120,7 @@ fn stored_or_renewed(
     {
         ui::step(&format!(
             "the token comes from the store: {}",
-            holdings.store.describe()
+            storage.store.describe()
         ));
         // Not over a newer one that a renewal has put there meanwhile.
         let written = Note::load(state, &profile.name).generation;
@@ -141,7 +147,7 @@ fn stored_or_renewed(
         Turn::Come(token) => Ok(token),
         Turn::Ours(lock) => match cache.get().filter(|token| ask.is_news(token, started)) {
             Some(token) => Ok(token),
-            None => renew_locked(ask, &mut holdings, before.as_ref(), lock, started),
+            None => renew_locked(ask, &mut storage, before.as_ref(), lock, started),
         },
     }
 }
@@ -204,14 +210,14 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
 /// With the lock held: looks again, then makes the one request.
 fn renew_locked(
     ask: &Ask<'_>,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     before: Option<&Record>,
     lock: Option<Lock>,
     started: u128,
 ) -> Result<Token> {
     let profile = ask.profile;
     let generation = |record: Option<&Record>| record.map_or(0, |record| record.generation);
-    let record = holdings.record_locked(profile)?;
+    let record = storage.record_locked(profile)?;
     let renewed_meanwhile = generation(record.as_ref()) > generation(before);
     if let Some(token) = token_of(profile, record.as_ref()) {
         // Renewed while this process waited: as fresh as a token from the server can be, also for
@@ -226,8 +232,8 @@ fn renew_locked(
             return Ok(token);
         }
     }
-    holdings.note = Note::load(&holdings.state, &profile.name);
-    if let Some(failure) = holdings
+    storage.note = Note::load(&storage.state, &profile.name);
+    if let Some(failure) = storage
         .note
         .failure
         .as_ref()
@@ -236,58 +242,58 @@ fn renew_locked(
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
         return Err(failure.error.clone());
     }
-    respect_retry_after(profile, holdings.note.not_before, ask.deadline)?;
+    respect_retry_after(profile, storage.note.not_before, ask.deadline)?;
     if profile.is_repeatable() {
-        return ask_anew(ask, holdings, record.as_ref());
+        return ask_anew(ask, storage, record.as_ref());
     }
     let is_there = record.is_some();
     let bound =
         record.filter(|record| record.binding == profile.binding() && record.refresh.is_some());
     let Some(record) = bound else {
-        return Err(nothing_to_renew(profile, holdings, is_there));
+        return Err(nothing_to_renew(profile, storage, is_there));
     };
     if record
         .refresh
         .as_ref()
-        .is_some_and(|refresh| holdings.note.says_ended(refresh))
+        .is_some_and(|refresh| storage.note.says_ended(refresh))
     {
         return Err(grant_ended(profile));
     }
     let job = Job {
         config: ask.again.config.excerpt(&profile.name),
         record,
-        credentials: credentials::find(profile, Some(holdings), ask.deadline)?,
+        credentials: credentials::find(profile, Some(storage), ask.deadline)?,
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
     };
     let _waiting = ui::waiting(format!("profile {:?}: renewing the token", profile.name));
-    renewal::run(profile, &ask.again, &job, lock, ask.deadline)
+    background::run(profile, &ask.again, &job, lock, ask.deadline)
 }
 
 /// Asks for a token that needs neither a person nor a refresh token.
-fn ask_anew(ask: &Ask<'_>, holdings: &mut Holdings, old: Option<&Record>) -> Result<Token> {
+fn ask_anew(ask: &Ask<'_>, storage: &mut Storage, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
-    let mut credentials = credentials::find(profile, Some(holdings), ask.deadline)?;
+    let mut credentials = credentials::find(profile, Some(storage), ask.deadline)?;
     credentials.given = subject::find(ask)?;
-    let result = guess::repeatable(profile, holdings, &credentials, ask.deadline);
-    let (granted, sent_at) = result.map_err(|refused| remember(holdings, refused))?;
+    let result = client_auth_guess::repeatable(profile, storage, &credentials, ask.deadline);
+    let (granted, sent_at) = result.map_err(|refused| remember(storage, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let token = merged.wanted(profile)?;
     if merged.kept {
-        holdings.forget(profile, &merged.evicted);
-        keep_repeatable(profile, holdings, &merged.record, &token);
+        storage.forget(profile, &merged.evicted);
+        keep_repeatable(profile, storage, &merged.record, &token);
     }
     Ok(token)
 }
 
 /// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
-fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, token: &Token) {
-    let backend = holdings.store.backend();
+fn keep_repeatable(profile: &Profile, storage: &mut Storage, record: &Record, token: &Token) {
+    let backend = storage.store.backend();
     if backend == Backend::None {
         return;
     }
-    let cached = holdings.cache(profile).put(token, clock::now());
-    match holdings.save(profile, record) {
+    let cached = storage.cache(profile).put(token, clock::now());
+    match storage.save(profile, record) {
         Ok(()) if backend == Backend::Kernel && !cached && token.is_alive(clock::now()) => {
             ui::warn(&format!(
                 "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
@@ -295,7 +301,7 @@ fn keep_repeatable(profile: &Profile, holdings: &mut Holdings, record: &Record, 
                 profile.name
             ));
         }
-        Ok(()) => holdings.note_written(record, Some(token)),
+        Ok(()) => storage.note_written(record, Some(token)),
         Err(error) => ui::warn(&format!("the token is not stored: {error}")),
     }
 }
@@ -346,7 +352,7 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
     ));
     let mut credentials = credentials::find(profile, None, ask.deadline)?;
     credentials.given = subject::find(ask)?;
-    let result = exchange(
+    let result = request::send(
         profile,
         &credentials,
         TokenRequest::repeatable(profile),
@@ -358,8 +364,8 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
 }
 
 /// Why there is no refresh token to use, though perhaps a record.
-pub fn nothing_to_renew(profile: &Profile, holdings: &Holdings, is_there: bool) -> Error {
-    let what = if holdings.note.refreshable && is_there {
+pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) -> Error {
+    let what = if storage.note.refreshable && is_there {
         "what is stored belongs to another client_id, token_endpoint or grant"
     } else {
         "there is no refresh token, and the access token has ended or was never there"
@@ -397,16 +403,16 @@ pub fn forget(profile: &Profile, presented: Option<&str>, deadline: Deadline) ->
     ) {
         return Ok(found);
     }
-    let mut holdings = Holdings::open(profile, deadline, Interaction::Never)?;
-    let Some(mut record) = holdings.record_locked(profile)? else {
+    let mut storage = Storage::open(profile, deadline, Interaction::Never)?;
+    let Some(mut record) = storage.record_locked(profile)? else {
         return Ok(found);
     };
     let variant = profile.variant();
     if record.tokens.get(&variant).is_some_and(is_it) {
         record.tokens.remove(&variant);
         record.generation += 1;
-        holdings.save(profile, &record)?;
-        holdings.note_written(&record, None);
+        storage.save(profile, &record)?;
+        storage.note_written(&record, None);
         found = true;
     }
     Ok(found)

@@ -3,13 +3,13 @@
 
 use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::holdings::Holdings;
-use crate::lock::{Lock, Purpose, Taken};
-use crate::merged::Merged;
 use crate::oauth::reply::Granted;
 use crate::profile::Profile;
+use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::record::{Record, Token};
+use crate::state::storage::Storage;
 use crate::store::Backend;
-use crate::token::{Record, Token};
+use crate::token::merge::Merged;
 
 /// What was stored.
 pub struct Stored {
@@ -18,27 +18,27 @@ pub struct Stored {
 }
 
 /// Makes sure that the store can keep a grant: before a person is sent anywhere.
-pub fn probe(profile: &Profile, holdings: &mut Holdings) -> Result<()> {
-    if matches!(holdings.store.backend(), Backend::None | Backend::Kernel) {
+pub fn probe(profile: &Profile, storage: &mut Storage) -> Result<()> {
+    if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error("store = \"none\" cannot keep a refresh token"));
     }
-    if holdings.store.round_trip(&profile.name)? {
+    if storage.store.round_trip(&profile.name)? {
         Ok(())
     } else {
-        Err(forgetful(profile, holdings))
+        Err(forgetful(profile, storage))
     }
 }
 
 /// Stores the grant with the profile's lock held, and reads it back.
 pub fn store(
     profile: &Profile,
-    holdings: &mut Holdings,
+    storage: &mut Storage,
     granted: Granted,
     sent_at: Epoch,
     account: Option<String>,
     deadline: Deadline,
 ) -> Result<Stored> {
-    let state = holdings.state.clone();
+    let state = storage.state.clone();
     let taken = Lock::take(
         &state,
         &profile.name,
@@ -61,25 +61,25 @@ pub fn store(
         return Err(Error::new(Kind::Temporary, what));
     }
     // What was there may be unreadable: then this replaces it.
-    let old = holdings.record(profile).ok().flatten();
+    let old = storage.record(profile).ok().flatten();
     let mut merged = Merged::new_grant(profile, old.as_ref(), granted, sent_at);
-    merged.record.generation = merged.record.generation.max(holdings.note.generation + 1);
+    merged.record.generation = merged.record.generation.max(storage.note.generation + 1);
     // Before the record: a kill in between must not leave the old grant's token in front of the new one.
-    holdings.store.ready(&profile.name)?;
-    forget(profile, holdings, old.as_ref());
-    holdings.save(profile, &merged.record)?;
-    let back = holdings.record(profile)?;
+    storage.store.ready(&profile.name)?;
+    forget(profile, storage, old.as_ref());
+    storage.save(profile, &merged.record)?;
+    let back = storage.record(profile)?;
     if back.is_none_or(|back| back.generation != merged.record.generation) {
-        return Err(forgetful(profile, holdings));
+        return Err(forgetful(profile, storage));
     }
     let token = merged.record.tokens.get(&profile.variant()).cloned();
     // Once more: somebody may have read the old record meanwhile.
-    forget(profile, holdings, old.as_ref());
-    holdings.note.begin_epoch();
-    holdings.note.account = account;
-    holdings.note_written(&merged.record, token.as_ref());
+    forget(profile, storage, old.as_ref());
+    storage.note.begin_epoch();
+    storage.note.account = account;
+    storage.note_written(&merged.record, token.as_ref());
     if let Some(token) = &token {
-        holdings.cache(profile).put(token, clock::now());
+        storage.cache(profile).put(token, clock::now());
     }
     Ok(Stored {
         record: merged.record,
@@ -88,18 +88,18 @@ pub fn store(
 }
 
 /// Takes what is known of an earlier grant out of the kernel's cache.
-fn forget(profile: &Profile, holdings: &Holdings, old: Option<&Record>) {
-    holdings.cache(profile).forget();
+fn forget(profile: &Profile, storage: &Storage, old: Option<&Record>) {
+    storage.cache(profile).forget();
     if let Some(old) = old {
-        holdings.forget(profile, old.tokens.keys());
+        storage.forget(profile, old.tokens.keys());
     }
 }
 
-fn forgetful(profile: &Profile, holdings: &Holdings) -> Error {
+fn forgetful(profile: &Profile, storage: &Storage) -> Error {
     let what = format!(
         "profile {:?}: the store does not give back what it was given ({})",
         profile.name,
-        holdings.store.describe()
+        storage.store.describe()
     );
     Error::new(Kind::StoreUnavailable, what).hint("choose another one: store = \"encrypted-file\"")
 }

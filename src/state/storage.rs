@@ -4,14 +4,14 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::note::Note;
-use crate::profile::{Grant, Profile, StoreChoice, hash};
+use crate::files;
+use crate::hash::hash;
+use crate::profile::{Grant, Profile, StoreChoice};
 use crate::secret::Secret;
-use crate::spool;
-use crate::store::{
-    Backend, Held, Interaction, Opening, Store, cipher, files, kernel, probe_account,
-};
-use crate::token::{Record, Token};
+use crate::state::note::Note;
+use crate::state::record::{Record, Token};
+use crate::state::spool;
+use crate::store::{Backend, Held, Interaction, Opening, Store, cipher, kernel, probe_account};
 use crate::ui;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ pub enum Found {
 }
 
 /// A profile's opened store with its note.
-pub struct Holdings {
+pub struct Storage {
     pub state: PathBuf,
     pub note: Note,
     pub store: Store,
@@ -89,7 +89,7 @@ pub struct Holdings {
     unreadable: bool,
 }
 
-impl Holdings {
+impl Storage {
     /// Opens the profile's store.
     pub fn open(profile: &Profile, deadline: Deadline, interaction: Interaction) -> Result<Self> {
         files::close_dir(&env::state_dir()?);

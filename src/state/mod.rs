@@ -1,0 +1,9 @@
+//! What this machine keeps of a profile: its record with cache, store and spool, its note, its lock and what is
+//! known of its server.
+
+pub mod lock;
+pub mod note;
+pub mod record;
+pub mod server;
+pub mod spool;
+pub mod storage;
