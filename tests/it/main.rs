@@ -28,6 +28,8 @@ mod doors;
 mod examples;
 mod exec;
 mod get;
+mod golden_names;
+mod golden_states;
 mod harness;
 mod headless;
 mod helper_cargo;

@@ -9,6 +9,7 @@
 pub mod canaries;
 pub mod desk;
 pub mod git;
+pub mod golden;
 pub mod grants;
 pub mod helpers;
 pub mod http;
