@@ -13,9 +13,9 @@ use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::Device;
 use crate::oauth::metadata::{self, Metadata};
 use crate::oauth::{id_token, reply};
-use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit;
+use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use crate::state::record::{Record, Token};
 use crate::state::server;
@@ -179,12 +179,12 @@ pub fn discovery(body: &[u8]) {
     assert_eq!(metadata.issuer.as_deref(), Some(issuer));
     assert!(
         metadata
-            .token_endpoint
-            .as_ref()
+            .endpoints
+            .get(EndpointKind::Token)
             .is_none_or(|url| Endpoint::parse(url).is_ok())
     );
-    for url in [metadata.token_endpoint, metadata.revocation_endpoint] {
-        let used = server::endpoint(profile(), "revocation_endpoint", url.as_ref());
+    for kind in [EndpointKind::Token, EndpointKind::Revocation] {
+        let used = server::endpoint(profile(), &metadata, kind);
         let Ok(endpoint) = used else {
             continue;
         };
@@ -343,7 +343,7 @@ pub fn edit(text: &[u8]) {
     let after = Config::from_text(&changed);
     // What is wrong elsewhere in the file may keep it from being read, as before.
     let Ok(names) = before.names() else { return };
-    let added = Profile::load(&after, "added").map(|profile| profile.client_id);
+    let added = Profile::load(&after, "added").map(|profile| profile.client.id);
     if before.layers("added").is_ok() {
         assert_eq!(added.ok().as_deref(), Some("new"), "{changed}");
     }

@@ -78,7 +78,7 @@ fn require(draft: &Draft) -> Result<()> {
 
 /// Client credentials are nothing without a secret, unless the client proves itself otherwise.
 fn needs_secret(profile: &Profile, draft: &Draft) -> Result<()> {
-    let proved = profile.client_secret.is_some() || draft.client_auth.is_some();
+    let proved = profile.client.secret.is_some() || draft.client_auth.is_some();
     if !profile.is_repeatable() || proved {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::oauth::authorization_code::Attempt;
 use crate::oauth::id_token;
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
-use crate::profile::{Profile, missing_scope, split_scope};
+use crate::profile::{EndpointKind, Grant, LoginGrant, Profile, missing_scope, split_scope};
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
 use crate::state::server;
@@ -166,8 +166,8 @@ fn keep(
             format!("profile {name:?}: the server's token cannot be used: {why}"),
         ));
     }
-    let asked = asking.scope.join(" ");
-    let missing = missing_scope(&asking.scope, granted.scope.as_deref());
+    let asked = asking.request.scope.join(" ");
+    let missing = missing_scope(&asking.request.scope, granted.scope.as_deref());
     if !missing.is_empty() {
         ui::warn(&format!(
             "the server granted less than was asked for: without {}",
@@ -210,7 +210,7 @@ fn keep(
 /// Whose login it is, as the id token says; one that is not good ends the login.
 fn account(profile: &Profile, server: &Metadata, outcome: &mut Outcome) -> Result<Option<String>> {
     let name = &profile.name;
-    let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+    let issuer = profile.server.issuer().or(server.issuer.as_deref());
     let granted = &mut outcome.granted;
     match granted.id_token.as_ref().map(id_token::claims) {
         Some(Some(claims)) => {
@@ -251,13 +251,13 @@ fn way(args: &Args, profile: &Profile, server: &Metadata) -> Way {
     if args.no_browser {
         return Way::Browser { open: false };
     }
-    if profile.grant.name() == "device_code" {
+    if profile.grant == Grant::Login(LoginGrant::DeviceCode) {
         return Way::Device;
     }
-    let device = server.device_authorization_endpoint.is_some();
+    let device = server.endpoints.has(EndpointKind::DeviceAuthorization);
     let why = match browser::absent() {
         Some(why) => why,
-        None if server.authorization_endpoint.is_none() && device => {
+        None if device && !server.endpoints.has(EndpointKind::Authorization) => {
             "the server has no authorization_endpoint"
         }
         None => return Way::Browser { open: true },
@@ -295,7 +295,7 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
         .collect();
     let granted = split_scope(&note.scope.iter().cloned().collect::<Vec<_>>());
     let mut scope = if plain.is_empty() {
-        asking.scope.clone()
+        asking.request.scope.clone()
     } else {
         plain
     };
@@ -320,7 +320,7 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
     scope.extend(added);
     let mut seen = std::collections::BTreeSet::new();
     scope.retain(|word| seen.insert(word.clone()));
-    asking.scope = scope;
+    asking.request.scope = scope;
     asking
 }
 

@@ -6,8 +6,8 @@ use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::oauth::{self, Credentials, revoke};
-use crate::profile::Profile;
 use crate::profile::config::Config;
+use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
@@ -114,10 +114,10 @@ fn forget_cached(profile: &Profile, state: &Path) {
 fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> Result<()> {
     let deadline = Deadline::after(REVOKING);
     let server = server::for_login(profile, deadline)?;
-    let Some(url) = server.revocation_endpoint.as_ref() else {
+    if !server.endpoints.has(EndpointKind::Revocation) {
         return Err(profile.error("the server has no revocation_endpoint"));
-    };
-    let endpoint = server::endpoint(profile, "revocation_endpoint", Some(url))?;
+    }
+    let endpoint = server::endpoint(profile, &server, EndpointKind::Revocation)?;
     let http = oauth::connect(&endpoint, profile, credentials)?;
     let suited = server.suited(profile);
     let send = |token: &Secret, hint: &str| {

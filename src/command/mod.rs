@@ -120,18 +120,18 @@ fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
         profile.own_variant = Some(profile.variant());
     }
     if let Some(token) = wanted.token {
-        profile.kind = kind(token);
+        profile.request.kind = kind(token);
     }
     if !wanted.scope.is_empty() {
-        profile.scope = split_scope(&wanted.scope);
+        profile.request.scope = split_scope(&wanted.scope);
         profile.quirks.scope_on_refresh = true;
     }
     // An empty one takes the profile's away.
     if let Some(audience) = &wanted.audience {
-        profile.audience = Some(audience.clone()).filter(|audience| !audience.is_empty());
+        profile.request.audience = Some(audience.clone()).filter(|audience| !audience.is_empty());
     }
     if !wanted.resource.is_empty() {
-        profile.resource = wanted
+        profile.request.resource = wanted
             .resource
             .iter()
             .filter(|uri| !uri.is_empty())

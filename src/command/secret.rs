@@ -23,7 +23,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     let mut storage = Storage::open(&profile, deadline, Interaction::Allowed)?;
     let account = credentials::account(name);
     let place = storage.store.describe();
-    let is_key = is_kept(profile.client_key.as_ref());
+    let is_key = is_kept(profile.client.key.as_ref());
     let what = if is_key {
         "client key"
     } else {
@@ -64,7 +64,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     }
     credentials::keep(&profile, &mut storage, &secret)?;
     ui::notice(&format!("{name}: {what} stored ({place})"));
-    if !is_key && !is_kept(profile.client_secret.as_ref()) {
+    if !is_key && !is_kept(profile.client.secret.as_ref()) {
         ui::warn(&format!(
             "profile {name:?} does not use it: set client_secret = {{ keyring = true }}"
         ));

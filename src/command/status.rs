@@ -8,7 +8,7 @@ use crate::clock::{self, Epoch};
 use crate::env;
 use crate::error::Result;
 use crate::profile::config::Config;
-use crate::profile::{Profile, StoreChoice};
+use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
 use crate::state::note::{self, Note};
 use crate::state::record::CLOCK_STEP;
@@ -104,9 +104,9 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "profile": profile.name,
         "state": standing,
         "grant": profile.grant.name(),
-        "issuer": profile.issuer,
-        "token_endpoint": profile.token_endpoint,
-        "client_id": Some(&profile.client_id).filter(|id| !id.is_empty()),
+        "issuer": profile.server.issuer(),
+        "token_endpoint": profile.server.url(EndpointKind::Token),
+        "client_id": Some(&profile.client.id).filter(|id| !id.is_empty()),
         "account": note.account,
         "scope": note.scope,
         "expires_at": note.expires.map(clock::rfc3339),
@@ -116,7 +116,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "source": if overridden { "environment" } else { "store" },
         "store": store,
         "store_path": path,
-        "access_cache": if profile.kernel_cache { "kernel" } else { "none" },
+        "access_cache": if profile.storage.kernel_cache { "kernel" } else { "none" },
         "updated_at": note.updated.map(clock::rfc3339),
         "helper_failures": state.and_then(|state| helper_failures(state, &profile.name)),
     });
@@ -144,7 +144,7 @@ fn helper_failures(state: &Path, profile: &str) -> Option<Value> {
 /// The store's name and where it keeps things, as far as that is settled.
 fn store(profile: &Profile, note: &Note, state: Option<&Path>) -> (String, Option<String>) {
     let below = |folder: &str| state.map(|state| state.join(folder).display().to_string());
-    let backend = match profile.store {
+    let backend = match profile.storage.choice {
         StoreChoice::Keyring => Backend::Keyring,
         StoreChoice::EncryptedFile => Backend::EncryptedFile,
         StoreChoice::Plaintext => Backend::Plaintext,

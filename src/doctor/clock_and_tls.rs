@@ -21,7 +21,7 @@ pub fn check(
     let vouched = http.vouched_by();
     if endpoint.is_https() {
         let by = vouched.unwrap_or("nobody");
-        let file = profile.ca_file.as_ref().filter(|_| by == "ca_file");
+        let file = profile.server.ca_file.as_ref().filter(|_| by == "ca_file");
         let file = file.map_or_else(String::new, |file| format!(" {}", file.display()));
         report.ok(
             "tls",

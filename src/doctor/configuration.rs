@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::error::{Kind, io_cause, shell_word};
-use crate::http::Endpoint;
+use crate::http::Origin;
 use crate::profile::config::Config;
 use crate::profile::{Profile, SecretSource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,13 +41,9 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
 
 /// A host of which two profiles say that it is theirs, so that no helper knows whose token to give.
 fn claims(report: &mut Report, profiles: &[Profile]) {
-    let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut owners: BTreeMap<&Origin, Vec<&str>> = BTreeMap::new();
     for profile in profiles {
-        let origins = profile
-            .hosts
-            .iter()
-            .filter_map(|host| Endpoint::parse_origin(host).ok());
-        let origins: BTreeSet<String> = origins.map(|origin| origin.origin()).collect();
+        let origins: BTreeSet<&Origin> = profile.hosts.origins.iter().collect();
         for origin in origins {
             owners.entry(origin).or_default().push(&profile.name);
         }
@@ -98,7 +94,7 @@ fn describe(report: &mut Report, config: &Config, profiles: usize) {
 
 /// A client secret in a file that others can read.
 fn literal(report: &mut Report, config: &Config, profile: &Profile) {
-    let Some(SecretSource::Literal(secret)) = &profile.client_secret else {
+    let Some(SecretSource::Literal(secret)) = &profile.client.secret else {
         return;
     };
     report.keep_out(secret);

@@ -4,7 +4,7 @@ use super::Report;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind};
 use crate::oauth::metadata::{self, Metadata};
-use crate::profile::{ClientAuth, Profile};
+use crate::profile::{ClientAuth, EndpointKind, Profile};
 use crate::state::server::with_hand_set;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(8);
 
 /// The server's addresses, asked for anew; `None` where nothing is known of it.
 pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option<Metadata> {
-    let Some(issuer) = &profile.issuer else {
+    let Some(issuer) = profile.server.issuer() else {
         let what = "none: the endpoints are set by hand or by a preset";
         report.ok("discovery", what);
         return Some(with_hand_set(profile, Metadata::default()));
@@ -26,7 +26,7 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option
             scopes(report, profile, &server);
             Some(server)
         }
-        Err(error) if profile.token_endpoint.is_some() => {
+        Err(error) if profile.server.endpoints.has(EndpointKind::Token) => {
             let hint = "the endpoints that are set by hand are used; without them, check issuer";
             report.warn("discovery", error.message, hint);
             Some(with_hand_set(profile, Metadata::default()))
@@ -41,17 +41,16 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option
 }
 
 fn described(report: &mut Report, issuer: &str, server: &Metadata) {
-    let known = [
-        ("token", &server.token_endpoint),
-        ("authorization", &server.authorization_endpoint),
-        ("device", &server.device_authorization_endpoint),
-        ("revocation", &server.revocation_endpoint),
-        ("PAR", &server.pushed_authorization_request_endpoint),
-    ];
-    let known = known.into_iter().filter(|(_, url)| url.is_some());
-    let names: Vec<&str> = known.map(|(name, _)| name).collect();
+    let known = server.endpoints.known().map(|(kind, _)| match kind {
+        EndpointKind::Token => "token",
+        EndpointKind::Authorization => "authorization",
+        EndpointKind::DeviceAuthorization => "device",
+        EndpointKind::Revocation => "revocation",
+        EndpointKind::PushedAuthorizationRequest => "PAR",
+    });
+    let names: Vec<&str> = known.collect();
     let what = format!("{issuer} is who it says; endpoints: {}", names.join(", "));
-    if server.token_endpoint.is_some() {
+    if server.endpoints.has(EndpointKind::Token) {
         return report.ok("discovery", what);
     }
     let error = Error::new(Kind::Config, format!("{what}; there is no token_endpoint"));
@@ -61,7 +60,7 @@ fn described(report: &mut Report, issuer: &str, server: &Metadata) {
 
 /// Whether the server says that it takes the way in which this client proves itself.
 fn client_auth(report: &mut Report, profile: &Profile, server: &Metadata, has_secret: bool) {
-    let method = match server.suited(profile).client_auth {
+    let method = match server.suited(profile).client.auth {
         ClientAuth::Basic | ClientAuth::BasicRaw => "client_secret_basic",
         ClientAuth::Post => "client_secret_post",
         ClientAuth::PrivateKeyJwt => "private_key_jwt",
@@ -85,7 +84,11 @@ fn scopes(report: &mut Report, profile: &Profile, server: &Metadata) {
     let Some(listed) = &server.scopes_supported else {
         return;
     };
-    let unknown = profile.scope.iter().filter(|scope| !listed.contains(scope));
+    let unknown = profile
+        .request
+        .scope
+        .iter()
+        .filter(|scope| !listed.contains(scope));
     let unknown: Vec<&str> = unknown.map(String::as_str).collect();
     if unknown.is_empty() {
         return;

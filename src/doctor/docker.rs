@@ -3,6 +3,7 @@
 use super::Report;
 use crate::env;
 use crate::files;
+use crate::http::Origin;
 use crate::profile::Profile;
 use serde_json::Value;
 use std::io::Read;
@@ -15,7 +16,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub fn check(report: &mut Report, profiles: &[Profile]) {
     let hosts: Vec<&str> = profiles
         .iter()
-        .flat_map(|profile| profile.hosts.iter().map(String::as_str))
+        .flat_map(|profile| profile.hosts.origins.iter().map(Origin::authority))
         .collect();
     let Some(path) = env::docker_config().filter(|path| path.exists() && !hosts.is_empty()) else {
         return;
@@ -32,8 +33,7 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
         return report.ok("docker", format!("not looked at: {shown} cannot be read"));
     }
     let mut ours = 0;
-    for host in hosts {
-        let name = host.split_once("://").map_or(host, |(_, name)| name);
+    for name in hosts {
         let helper = config["credHelpers"][name]
             .as_str()
             .or(config["credsStore"].as_str());

@@ -28,6 +28,7 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
         .flat_map(|profile| {
             profile
                 .hosts
+                .origins
                 .iter()
                 .map(|host| (profile.name.as_str(), host.as_str()))
         })

@@ -45,8 +45,8 @@ fn tried(name: &str, at: Option<&String>) -> String {
 
 fn needs_keyring(profile: &Profile, state: Option<&Path>) -> bool {
     let resolved = || state.and_then(|state| Note::load(state, &profile.name).store);
-    profile.store == StoreChoice::Keyring
-        || profile.store == StoreChoice::Auto && resolved() == Some(Backend::Keyring)
+    profile.storage.choice == StoreChoice::Keyring
+        || profile.storage.choice == StoreChoice::Auto && resolved() == Some(Backend::Keyring)
 }
 
 /// A profile's store after it was tried.
@@ -62,7 +62,7 @@ pub enum Tried {
 pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
     let deadline = Deadline::after(LIMIT);
     // The first use makes the key file; an examination does not.
-    if profile.store == StoreChoice::EncryptedFile {
+    if profile.storage.choice == StoreChoice::EncryptedFile {
         let key = env::state_dir().and_then(|state| {
             let source = KeySource::new(profile, &state);
             let found = source.find(deadline)?;

@@ -2,24 +2,24 @@
 
 use super::Report;
 use crate::login::{self, browser};
-use crate::profile::{Grant, Profile};
+use crate::profile::{Grant, LoginGrant, Profile};
 
 /// Looks at the redirect and for a browser; opens neither.
 pub fn check(report: &mut Report, profile: &Profile) {
     let Grant::Login(grant) = profile.grant else {
         return;
     };
-    if !matches!(grant, "authorization_code" | "device_code") {
+    if grant == LoginGrant::RefreshToken {
         return;
     }
     let way = match browser::absent() {
         None => "in a browser here".to_owned(),
         Some(why) => format!("on another device or by pasting an address: {why}"),
     };
-    if grant == "device_code" {
+    if grant == LoginGrant::DeviceCode {
         return report.ok("login", "with a code on any device");
     }
-    let Some(redirect) = &profile.redirect_uri else {
+    let Some(redirect) = &profile.request.redirect_uri else {
         let what = format!("{way}; redirect to {}, at any free port", login::NOWHERE);
         return report.ok("login", what);
     };

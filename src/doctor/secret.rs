@@ -25,12 +25,12 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Crede
     let has_one = credentials.secret.is_some() || credentials.key.is_some();
     let read = [
         (
-            profile.client_secret.is_some(),
+            profile.client.secret.is_some(),
             credentials.secret.is_some(),
         ),
-        (profile.client_key.is_some(), credentials.key.is_some()),
+        (profile.client.key.is_some(), credentials.key.is_some()),
         (
-            profile.client_certificate.is_some(),
+            profile.client.certificate.is_some(),
             credentials.certificate.is_some(),
         ),
     ];
@@ -64,7 +64,7 @@ pub fn check_subject(report: &mut Report, profile: &Profile, config: &Config) {
 }
 
 fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
-    let source = profile.client_secret.as_ref();
+    let source = profile.client.secret.as_ref();
     let (secret, what) = read(report, profile, source, "client_secret", store)?;
     match secret.copied_badly() {
         // What stands in the configuration is told with that.
@@ -80,7 +80,7 @@ fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Op
 }
 
 fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
-    let source = profile.client_key.as_ref();
+    let source = profile.client.key.as_ref();
     let (key, what) = read(report, profile, source, "client_key", store)?;
     let credentials = Credentials {
         key: Some(key),
@@ -92,7 +92,7 @@ fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> Optio
 }
 
 fn check_certificate(report: &mut Report, profile: &Profile) -> Option<Secret> {
-    let file = profile.client_certificate.as_ref()?.display();
+    let file = profile.client.certificate.as_ref()?.display();
     let certificate = report.of("client certificate", credentials::certificate(profile))?;
     report.ok("client certificate", format!("from file {file}"));
     certificate

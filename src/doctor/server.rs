@@ -6,7 +6,7 @@ use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
 use crate::oauth::metadata::Metadata;
 use crate::oauth::{self, Credentials};
-use crate::profile::{Grant, Profile};
+use crate::profile::{EndpointKind, Grant, Profile};
 use std::time::{Duration, Instant};
 
 /// A server that needs longer is not there for anybody.
@@ -14,16 +14,15 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks the issuer for its metadata, and each of the server's hosts whether it is there.
 pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) {
-    let issuer = profile.issuer.as_deref();
-    let issuer = issuer.and_then(|issuer| Endpoint::parse(issuer).ok());
-    if let Some(issuer) = &issuer {
+    let issuer = profile.server.issuer.as_ref();
+    if let Some(issuer) = issuer {
         way(report, profile, issuer);
     }
     let has_secret = credentials.secret.is_some() || credentials.key.is_some();
     let Some(server) = discovery::check(report, profile, has_secret) else {
         return;
     };
-    let told = issuer.map(|issuer| issuer.origin());
+    let told = issuer.map(Endpoint::origin);
     for endpoint in hosts(profile, &server) {
         if told.as_ref() != Some(&endpoint.origin()) {
             way(report, profile, &endpoint);
@@ -34,13 +33,16 @@ pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) 
 
 /// One endpoint on each of the hosts that the profile's grant needs.
 fn hosts(profile: &Profile, server: &Metadata) -> Vec<Endpoint> {
-    let mut urls = vec![&server.token_endpoint];
+    let mut kinds = vec![EndpointKind::Token];
     if matches!(profile.grant, Grant::Login(_)) {
-        urls.push(&server.authorization_endpoint);
-        urls.push(&server.device_authorization_endpoint);
+        kinds.push(EndpointKind::Authorization);
+        kinds.push(EndpointKind::DeviceAuthorization);
     }
+    let urls = kinds
+        .into_iter()
+        .filter_map(|kind| server.endpoints.get(kind));
     let mut hosts: Vec<Endpoint> = Vec::new();
-    for endpoint in urls.into_iter().flatten().map(|url| Endpoint::parse(url)) {
+    for endpoint in urls.map(|url| Endpoint::parse(url)) {
         let Ok(endpoint) = endpoint else { continue };
         if !hosts.iter().any(|host| host.origin() == endpoint.origin()) {
             hosts.push(endpoint);
@@ -52,7 +54,7 @@ fn hosts(profile: &Profile, server: &Metadata) -> Vec<Endpoint> {
 /// How requests get there.
 fn way(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
     let scheme = if endpoint.is_https() { "https" } else { "http" };
-    let http = Http::new(endpoint, profile.ca_file.as_deref());
+    let http = Http::new(endpoint, profile.server.ca_file.as_deref());
     let Some(http) = report.of("proxy", http) else {
         return;
     };
@@ -70,9 +72,9 @@ fn way(report: &mut Report, profile: &Profile, endpoint: &Endpoint) {
 fn reach(report: &mut Report, profile: &Profile, credentials: &Credentials, endpoint: &Endpoint) {
     let name = format!("server {}", endpoint.host());
     // What is wrong with the way, or with a file, has been told.
-    let lacks = profile.client_certificate.is_some()
+    let lacks = profile.client.certificate.is_some()
         && (credentials.certificate.is_none() || credentials.key.is_none());
-    if lacks || Http::new(endpoint, profile.ca_file.as_deref()).is_err() {
+    if lacks || Http::new(endpoint, profile.server.ca_file.as_deref()).is_err() {
         return;
     }
     let http = oauth::connect(endpoint, profile, credentials);

@@ -21,7 +21,7 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
         Ok(fit) => {
             let mut reply =
                 json!({ "headers": { "Authorization": [format!("Bearer {}", fit.text())] } });
-            if let Some(end) = fit.expires().filter(|_| fit.profile.tell_expiry) {
+            if let Some(end) = fit.expires().filter(|_| fit.profile.hosts.tell_expiry) {
                 reply["expires"] = clock::rfc3339(end).into();
             }
             Answer {

@@ -70,7 +70,7 @@ fn get(core: &Core<'_>, origin: &str) -> String {
         Err(answer) => return said(&answer),
     };
     // cargo adds no scheme of its own.
-    let text = if fit.profile.cargo_bearer {
+    let text = if fit.profile.hosts.cargo_bearer {
         format!("Bearer {}", fit.text())
     } else {
         fit.text().to_owned()

@@ -6,7 +6,7 @@ use super::{Answer, Case, Mode};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::http::Endpoint;
+use crate::http::Origin;
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, preset};
 use crate::state::note::{self, HelperFailure};
@@ -54,7 +54,7 @@ impl Fit {
 
     /// The user name beside the token.
     pub fn username(&self) -> &str {
-        self.profile.username.as_deref().unwrap_or("oauth2")
+        self.profile.hosts.username.as_deref().unwrap_or("oauth2")
     }
 }
 
@@ -62,21 +62,15 @@ impl Core<'_> {
     /// The profile that owns an origin such as `https://git.example:8443`: the named one if it does,
     /// else the only one that does. `None` where nobody does.
     pub fn owner(&self, origin: &str) -> Result<Option<Profile>> {
-        let Ok(origin) = Endpoint::parse_origin(origin).map(|origin| origin.origin()) else {
+        let Ok(origin) = Origin::parse(origin) else {
             return Ok(None);
         };
-        let owns = |profile: &Profile| {
-            let hosts = profile
-                .hosts
-                .iter()
-                .filter_map(|host| Endpoint::parse_origin(host).ok());
-            hosts.into_iter().any(|host| host.origin() == origin)
-        };
+        let owns = |profile: &Profile| profile.hosts.origins.contains(&origin);
         if let Some(name) = self.profile {
             return Ok(Some(Profile::load(self.config, name)?).filter(owns));
         }
         // A file of a thousand profiles is parsed only where one of them can be meant.
-        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let host = origin.authority();
         if !self.config.mentions(host) && !preset::mentions(host) {
             return Ok(None);
         }
@@ -135,9 +129,9 @@ impl Core<'_> {
         let start = clock::now();
         if let Some(kind) = self.token {
             profile.own_variant = Some(profile.variant());
-            profile.kind = kind;
+            profile.request.kind = kind;
         }
-        let overrides: &[String] = match profile.kind {
+        let overrides: &[String] = match profile.request.kind {
             TokenKind::Access => &[],
             TokenKind::Id => &["--token=id".to_owned()],
         };

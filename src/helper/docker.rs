@@ -61,7 +61,7 @@ fn get(core: &Core<'_>, server_url: &str) -> Answer {
         Ok(fit) => {
             // Under this name docker sends the secret as a refresh token to the server that the registry
             // names, which is only sound where the profile says so. It is an access token also then.
-            let username = if fit.profile.docker_identity {
+            let username = if fit.profile.hosts.docker_identity {
                 "<token>"
             } else {
                 fit.username()

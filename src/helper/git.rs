@@ -153,7 +153,7 @@ fn render(request: &Request<'_>, fit: &Fit, again: bool) -> String {
 /// Bearer where git can send it and the server or the profile wants it.
 fn is_bearer(request: &Request<'_>, profile: &Profile) -> bool {
     request.can_authtype
-        && match profile.git_auth {
+        && match profile.hosts.git_auth {
             GitAuth::Bearer => true,
             GitAuth::Basic => false,
             GitAuth::Auto => request.offers_bearer,

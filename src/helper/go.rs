@@ -9,9 +9,12 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
         .iter()
         .find(|argument| argument.starts_with("https://"));
     let origins = match url {
-        Some(url) => origin_of(url).into_iter().collect(),
+        Some(url) => origin_of(url).into_iter().collect::<Vec<String>>(),
         None => match core.named() {
-            Ok(profile) => profile.hosts,
+            Ok(profile) => {
+                let origins = profile.hosts.origins.iter();
+                origins.map(ToString::to_string).collect()
+            }
             Err(error) => return core.unfit(None, "", &error),
         },
     };
@@ -28,9 +31,11 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
     {
         match core.for_origin(origin, force) {
             Ok(fit) => {
-                let at = origin.trim_end_matches('/');
                 // The empty line at the end is not for show: without it go drops everything.
-                stdout.push_str(&format!("{at}\n\nAuthorization: Bearer {}\n\n", fit.text()));
+                stdout.push_str(&format!(
+                    "{origin}\n\nAuthorization: Bearer {}\n\n",
+                    fit.text()
+                ));
             }
             Err(answer) => return answer,
         }

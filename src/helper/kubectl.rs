@@ -35,7 +35,7 @@ fn credential(core: &Core<'_>, info: Option<&str>) -> Result<std::result::Result
     let profile = core.named()?;
     let server = info["spec"]["cluster"]["server"].as_str();
     // One that cannot be compared is nobody's.
-    if let Some(server) = server.filter(|_| !profile.hosts.is_empty())
+    if let Some(server) = server.filter(|_| !profile.hosts.origins.is_empty())
         && origin_of(server)
             .map(|origin| core.owner(&origin))
             .transpose()?

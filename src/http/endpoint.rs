@@ -1,11 +1,15 @@
 //! The URLs that secrets may be sent to.
 
+use super::Origin;
 use std::net::IpAddr;
 use ureq::http::Uri;
 
 /// A URL that secrets may be sent to: https, or http on loopback.
 #[derive(Debug, Clone)]
-pub struct Endpoint(pub(super) Uri);
+pub struct Endpoint {
+    pub(super) uri: Uri,
+    text: String,
+}
 
 impl Endpoint {
     /// Takes a URL that is safe to send secrets to, or says what is wrong with it.
@@ -42,19 +46,21 @@ impl Endpoint {
             return Err("must name one host, without *".to_owned());
         }
         match uri.scheme_str() {
-            Some("https") => Ok(Self(uri)),
-            Some("http") if is_loopback(authority.host()) => Ok(Self(uri)),
-            Some("http") => Err("must be https; http is for loopback only".to_owned()),
-            Some(_) => Err("must be https".to_owned()),
-            None => Err("must be a whole URL with https:// and a host".to_owned()),
+            Some("https") => {}
+            Some("http") if is_loopback(authority.host()) => {}
+            Some("http") => return Err("must be https; http is for loopback only".to_owned()),
+            Some(_) => return Err("must be https".to_owned()),
+            None => return Err("must be a whole URL with https:// and a host".to_owned()),
         }
+        let text = url.to_owned();
+        Ok(Self { uri, text })
     }
 
     /// Takes scheme, host and port without a path.
     pub fn parse_origin(url: &str) -> Result<Self, String> {
         let origin = Self::parse(url)?;
         match origin
-            .0
+            .uri
             .path_and_query()
             .map_or("", ureq::http::uri::PathAndQuery::as_str)
         {
@@ -63,20 +69,25 @@ impl Endpoint {
         }
     }
 
-    /// Scheme, host and port as they are compared: in lower case, without a default port.
-    pub fn origin(&self) -> String {
-        let scheme = self.0.scheme_str().unwrap_or_default().to_ascii_lowercase();
-        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
-        let usual = if scheme == "https" { 443 } else { 80 };
-        match self.0.port_u16().filter(|port| *port != usual) {
-            Some(port) => format!("{scheme}://{host}:{port}"),
-            None => format!("{scheme}://{host}"),
-        }
+    /// Scheme, host and port as they are compared.
+    pub fn origin(&self) -> Origin {
+        let uri = &self.uri;
+        let (scheme, host) = (uri.scheme_str(), uri.host());
+        Origin::new(
+            scheme.unwrap_or_default(),
+            host.unwrap_or_default(),
+            uri.port_u16(),
+        )
+    }
+
+    /// The URL as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Whether requests go through TLS.
     pub fn is_https(&self) -> bool {
-        self.0.scheme_str() == Some("https")
+        self.uri.scheme_str() == Some("https")
     }
 
     /// Whether it is this machine.
@@ -86,19 +97,19 @@ impl Endpoint {
 
     /// Host and port, for messages.
     pub fn host(&self) -> &str {
-        self.0
+        self.uri
             .authority()
             .map_or("", ureq::http::uri::Authority::as_str)
     }
 
     /// The URL itself.
     pub fn url(&self) -> String {
-        self.0.to_string()
+        self.uri.to_string()
     }
 
     /// The host without the brackets of an IPv6 address.
     pub(super) fn bare_host(&self) -> &str {
-        self.0
+        self.uri
             .host()
             .unwrap_or_default()
             .trim_start_matches('[')

@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod failure;
+mod origin;
 mod proxy;
 mod resolver;
 mod tls;
@@ -14,6 +15,7 @@ use crate::ui;
 pub use endpoint::Endpoint;
 pub use failure::Failure;
 use failure::failure;
+pub use origin::Origin;
 use resolver::LiteralFirst;
 use std::path::Path;
 use std::time::Duration;
@@ -83,7 +85,7 @@ impl Http {
             None
         } else {
             proxy::for_host(
-                endpoint.0.scheme_str().unwrap_or_default(),
+                endpoint.uri.scheme_str().unwrap_or_default(),
                 endpoint.bare_host(),
             )?
         };
@@ -156,7 +158,7 @@ impl Http {
         let sent_at = clock::now();
         let mut request = self
             .agent
-            .post(&endpoint.0)
+            .post(&endpoint.uri)
             .content_type(content_type)
             .config()
             .timeout_global(Some(limit))
@@ -174,7 +176,7 @@ impl Http {
         let sent_at = clock::now();
         let request = self
             .agent
-            .get(&endpoint.0)
+            .get(&endpoint.uri)
             .config()
             .timeout_global(Some(limit))
             .build();

@@ -85,7 +85,7 @@ impl Http {
     ) -> Result<Incoming, Failure> {
         let host = self.way_to(endpoint);
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| not_sendable(&host))?;
-        let mut request = Request::builder().method(method).uri(&endpoint.0);
+        let mut request = Request::builder().method(method).uri(&endpoint.uri);
         for (name, value) in headers {
             request = request.header(name, value.expose());
         }

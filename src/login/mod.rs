@@ -14,7 +14,7 @@ use crate::oauth::hint;
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Credentials, TokenRequest};
-use crate::profile::Profile;
+use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use crate::state::server;
 use crate::token::request;
@@ -83,7 +83,7 @@ impl Login<'_> {
     /// With a browser that comes back to this machine; `open` to start one.
     pub fn in_browser(&self, open: bool) -> Result<Outcome> {
         let profile = self.profile;
-        let listener = Listener::start(&profile.name, profile.redirect_uri.as_deref())?;
+        let listener = Listener::start(&profile.name, profile.request.redirect_uri.as_deref())?;
         let attempt = Attempt::new(profile, listener.redirect_uri().to_owned());
         let url = self.url(&attempt, true)?;
         ui::say(&format!(
@@ -163,8 +163,8 @@ impl Login<'_> {
     /// A code for the person; the server may not give one to this client.
     pub fn device(&self) -> Result<Device> {
         let profile = self.profile;
-        let url = self.server.device_authorization_endpoint.as_ref();
-        let endpoint = server::endpoint(profile, "device_authorization_endpoint", url)?;
+        let kind = EndpointKind::DeviceAuthorization;
+        let endpoint = server::endpoint(profile, self.server, kind)?;
         let client = self.server.suited(profile);
         device_code::start(&client, self.credentials, &endpoint, LIMIT)
             .map_err(|refused| refused.error)
@@ -173,8 +173,7 @@ impl Login<'_> {
     /// Shows the code, and waits until it has been used.
     pub fn wait_for_device(&self, device: &Device) -> Result<Outcome> {
         let profile = self.profile;
-        let url = self.server.token_endpoint.as_ref();
-        let token = server::endpoint(profile, "token_endpoint", url)?;
+        let token = server::endpoint(profile, self.server, EndpointKind::Token)?;
         ui::say(&format!(
             "to log in to {}, open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
             profile.name, device.verification_uri, device.user_code
@@ -207,6 +206,7 @@ impl Login<'_> {
     pub fn new_attempt(&self) -> Attempt {
         let uri = self
             .profile
+            .request
             .redirect_uri
             .clone()
             .unwrap_or_else(|| NOWHERE.to_owned());
@@ -216,19 +216,16 @@ impl Login<'_> {
     /// The address to open. `soon` if it is opened at once: a pushed request is good for a minute or so.
     fn url(&self, attempt: &Attempt, soon: bool) -> Result<String> {
         let (profile, server) = (self.profile, self.server);
-        let endpoint = server::endpoint(
-            profile,
-            "authorization_endpoint",
-            server.authorization_endpoint.as_ref(),
-        )?;
+        let endpoint = server::endpoint(profile, server, EndpointKind::Authorization)?;
         let required = server.require_pushed_authorization_requests;
-        let url = server.pushed_authorization_request_endpoint.as_ref();
+        let kind = EndpointKind::PushedAuthorizationRequest;
+        let url = server.endpoints.get(kind);
         let is_good = url.is_some_and(|url| Endpoint::parse(url).is_ok());
         if !required && (!is_good || !soon) {
             return Ok(attempt.url(profile, &endpoint));
         }
         // Used wherever it is offered: some servers demand it of single clients without saying so.
-        let push_to = server::endpoint(profile, "pushed_authorization_request_endpoint", url)?;
+        let push_to = server::endpoint(profile, server, kind)?;
         let client = server.suited(profile);
         match attempt.pushed_url(&client, self.credentials, &endpoint, &push_to, LIMIT) {
             Ok(url) => Ok(url),

@@ -25,7 +25,7 @@ pub struct Attempt {
 impl Attempt {
     /// New values for one login.
     pub fn new(profile: &Profile, redirect_uri: String) -> Self {
-        let openid = profile.scope.iter().any(|scope| scope == "openid");
+        let openid = profile.request.scope.iter().any(|scope| scope == "openid");
         Self {
             state: pkce::random(),
             verifier: pkce::random(),
@@ -50,13 +50,17 @@ impl Attempt {
         if let Some(nonce) = &self.nonce {
             form.push_secret("nonce", nonce);
         }
-        if let Some(audience) = &profile.audience {
+        if let Some(audience) = &profile.request.audience {
             form.push("audience", audience);
         }
-        for resource in &profile.resource {
+        for resource in &profile.request.resource {
             form.push("resource", resource);
         }
-        for (name, value) in profile.authorization_params.of("authorization_code") {
+        for (name, value) in profile
+            .request
+            .authorization_params
+            .of("authorization_code")
+        {
             form.push(name, value);
         }
         form
@@ -65,7 +69,7 @@ impl Attempt {
     /// The address to open, with the parameters in it.
     pub fn url(&self, profile: &Profile, endpoint: &Endpoint) -> String {
         let mut form = Form::default();
-        form.push("client_id", &profile.client_id);
+        form.push("client_id", &profile.client.id);
         let form = self.parameters(profile, form);
         let query = form.renamed(&profile.quirks.rename).into_body();
         join(endpoint, query.expose())
@@ -97,7 +101,7 @@ impl Attempt {
                 &value,
             ));
         };
-        let id = form_encode(&profile.client_id);
+        let id = form_encode(&profile.client.id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
         Ok(join(endpoint, &query))
     }
@@ -132,7 +136,7 @@ impl Attempt {
         let refuse = |what: String| Error::new(Kind::Refused, format!("profile {name:?}: {what}"));
         let secrets = [&self.state, &self.verifier];
         // Before anything else in it is believed (RFC 9207 section 2.4).
-        let issuer = profile.issuer.as_deref().or(server.issuer.as_deref());
+        let issuer = profile.server.issuer().or(server.issuer.as_deref());
         match (get("iss"), issuer) {
             (Some(iss), Some(issuer)) if iss != issuer => {
                 let iss = crate::text::clean(iss, 200, &secrets);

@@ -22,11 +22,11 @@ pub fn by_secret(profile: &Profile, secret: &Secret) -> Secret {
 /// What RFC 7523 section 3 and OpenID Connect Core section 9 demand; [`jwt`] adds the times.
 fn claims(profile: &Profile) -> Claims {
     let mut claims = Claims::new();
-    let audience = profile.client_assertion_audience.as_deref();
+    let audience = profile.client.assertion_audience.as_deref();
     for (name, value) in [
-        ("iss", profile.client_id.as_str()),
-        ("sub", &profile.client_id),
-        ("aud", audience.unwrap_or(profile.server())),
+        ("iss", profile.client.id.as_str()),
+        ("sub", &profile.client.id),
+        ("aud", audience.unwrap_or(profile.server.name())),
     ] {
         claims.insert(name.to_owned(), value.into());
     }
@@ -35,7 +35,7 @@ fn claims(profile: &Profile) -> Claims {
 
 /// Adds the assertion, with the `client_id` that RFC 7521 section 4.2 allows and some servers want.
 pub fn push(profile: &Profile, assertion: &Secret, form: &mut Form) {
-    form.push("client_id", &profile.client_id);
+    form.push("client_id", &profile.client.id);
     form.push(
         "client_assertion_type",
         "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

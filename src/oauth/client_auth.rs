@@ -47,10 +47,10 @@ impl Form {
     /// 8628 section 3.1, RFC 9126 section 2.1).
     pub fn with_id(mut self, profile: &Profile) -> Self {
         if matches!(
-            profile.client_auth,
+            profile.client.auth,
             ClientAuth::Basic | ClientAuth::BasicRaw
         ) {
-            self.push("client_id", &profile.client_id);
+            self.push("client_id", &profile.client.id);
         }
         self
     }
@@ -120,12 +120,12 @@ pub fn apply(
     credentials: &Credentials,
     form: &mut Form,
 ) -> Result<Option<(String, Secret)>> {
-    let id = profile.client_id.as_str();
+    let id = profile.client.id.as_str();
     let need = || {
         let secret = credentials.secret.as_ref();
         secret.ok_or_else(|| profile.no_secret())
     };
-    match profile.client_auth {
+    match profile.client.auth {
         ClientAuth::Basic => {
             let secret = need()?;
             form.secrets.push(secret.clone());

@@ -31,7 +31,7 @@ impl Credentials {
     /// What is shown to a server that asks for a certificate (RFC 8705).
     pub fn identity(&self, profile: &Profile) -> Result<Option<Identity<'_>>> {
         let Some(certificate) = &self.certificate else {
-            if profile.client_auth == ClientAuth::Tls {
+            if profile.client.auth == ClientAuth::Tls {
                 let hint = "set client_certificate = \"client.pem\" and client_key in the profile";
                 return Err(profile
                     .error("has no client_certificate to show")

@@ -108,13 +108,13 @@ fn parameters(profile: &Profile) -> Form {
         let name = profile.quirks.device_scope_param.as_deref();
         form.push(name.unwrap_or("scope"), &scope);
     }
-    if let Some(audience) = &profile.audience {
+    if let Some(audience) = &profile.request.audience {
         form.push("audience", audience);
     }
-    for resource in &profile.resource {
+    for resource in &profile.request.resource {
         form.push("resource", resource);
     }
-    for (name, value) in profile.authorization_params.of("device_code") {
+    for (name, value) in profile.request.authorization_params.of("device_code") {
         form.push(name, value);
     }
     form.with_id(profile)

@@ -94,7 +94,7 @@ fn grant(sent: Option<&str>, may_log_in: bool, login: &str) -> Option<String> {
 fn client(profile: &Profile) -> String {
     let clock = "and this machine's clock; or client_assertion_audience: some servers want the token endpoint's URL, \
                  others the issuer";
-    match profile.client_auth {
+    match profile.client.auth {
         ClientAuth::PrivateKeyJwt => {
             format!(
                 "check client_id, client_key and client_key_id, that the server has the public key, {clock}"
@@ -115,7 +115,7 @@ fn client(profile: &Profile) -> String {
 }
 
 fn secret(profile: &Profile) -> String {
-    match &profile.client_secret {
+    match &profile.client.secret {
         Some(source) => format!("client_secret (from {})", source.describe()),
         None => "client_secret, which is not set".to_owned(),
     }
@@ -126,7 +126,7 @@ fn secret(profile: &Profile) -> String {
 pub fn redirect(profile: &Profile, sent: &str) -> String {
     let after_host = sent.rsplit_once(']').map_or(sent, |(_, rest)| rest);
     let has_port = after_host.matches(':').count() > usize::from(!sent.contains(']'));
-    if has_port && profile.redirect_uri.as_deref() != Some(sent) {
+    if has_port && profile.request.redirect_uri.as_deref() != Some(sent) {
         return format!(
             "the redirect URI was {sent}, whose port is another one each time; where the server wants it to the letter, \
              register one with a port, and set it in the profile, as in redirect_uri = \"http://127.0.0.1:8000/callback\""

@@ -49,7 +49,7 @@ pub fn check(
     {
         return Err(format!("its iss is not {issuer}"));
     }
-    let id = profile.client_id.as_str();
+    let id = profile.client.id.as_str();
     let audience: Vec<&str> = match &claims["aud"] {
         Value::String(one) => vec![one],
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),

@@ -29,10 +29,10 @@ pub fn signed(
     claims: Claims,
 ) -> Result<Secret> {
     let refuse = |why: Unusable| profile.key_error(&why.what).hint(why.hint);
-    let set = profile.signing_alg.as_deref();
+    let set = profile.client.signing_alg.as_deref();
     let algorithm = key.algorithm(set).map_err(refuse)?;
     let mut header = json!({ "typ": "JWT", "alg": algorithm });
-    if let Some(id) = profile.client_key_id.as_deref().or(key.id.as_deref()) {
+    if let Some(id) = profile.client.key_id.as_deref().or(key.id.as_deref()) {
         header["kid"] = id.into();
     }
     if let Some(thumbprint) = credentials.thumbprint() {
@@ -45,7 +45,7 @@ pub fn signed(
 
 /// Signs a token with a secret that the server has too.
 pub fn with_secret(profile: &Profile, secret: &Secret, claims: Claims) -> Secret {
-    let (name, algorithm) = match profile.signing_alg.as_deref() {
+    let (name, algorithm) = match profile.client.signing_alg.as_deref() {
         Some("HS512") => ("HS512", hmac::HMAC_SHA512),
         Some("HS384") => ("HS384", hmac::HMAC_SHA384),
         _ => ("HS256", hmac::HMAC_SHA256),

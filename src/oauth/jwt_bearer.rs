@@ -24,7 +24,7 @@ fn claims(profile: &Profile, key: &Key) -> Result<Claims> {
     let mut claims: Claims = profile.assertion.clone().into_iter().collect();
     let account = key.account.as_ref();
     if !claims.contains_key("iss") {
-        let id = Some(&profile.client_id).filter(|id| !id.is_empty());
+        let id = Some(&profile.client.id).filter(|id| !id.is_empty());
         let issuer = account
             .map(|account| &account.email)
             .or(id)
@@ -41,12 +41,15 @@ fn claims(profile: &Profile, key: &Key) -> Result<Claims> {
     }
     if !claims.contains_key("aud") {
         let named = account.and_then(|account| account.token_uri.as_deref());
-        claims.insert("aud".to_owned(), named.unwrap_or(profile.server()).into());
+        claims.insert(
+            "aud".to_owned(),
+            named.unwrap_or(profile.server.name()).into(),
+        );
     }
     if claims.get("scope") == Some(&Value::Bool(true)) {
         claims.remove("scope");
-        if !profile.scope.is_empty() {
-            claims.insert("scope".to_owned(), profile.scope_text().into());
+        if !profile.request.scope.is_empty() {
+            claims.insert("scope".to_owned(), profile.request.scope_text().into());
         }
     }
     Ok(claims)

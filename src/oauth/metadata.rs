@@ -4,7 +4,7 @@ use super::lenient;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Http};
-use crate::profile::{ClientAuth, Profile};
+use crate::profile::{ClientAuth, EndpointKind, Endpoints, Profile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -19,11 +19,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[serde(default)]
 pub struct Metadata {
     pub issuer: Option<String>,
-    pub token_endpoint: Option<String>,
-    pub authorization_endpoint: Option<String>,
-    pub device_authorization_endpoint: Option<String>,
-    pub revocation_endpoint: Option<String>,
-    pub pushed_authorization_request_endpoint: Option<String>,
+    #[serde(flatten)]
+    pub endpoints: Endpoints<String>,
     pub require_pushed_authorization_requests: bool,
     /// Whether the redirect carries `iss` (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
@@ -55,11 +52,7 @@ impl Metadata {
             .collect();
         Self {
             issuer: text("issuer"),
-            token_endpoint: text("token_endpoint"),
-            authorization_endpoint: text("authorization_endpoint"),
-            device_authorization_endpoint: text("device_authorization_endpoint"),
-            revocation_endpoint: text("revocation_endpoint"),
-            pushed_authorization_request_endpoint: text("pushed_authorization_request_endpoint"),
+            endpoints: Endpoints::of(|kind| text(kind.name())),
             require_pushed_authorization_requests: flag("require_pushed_authorization_requests"),
             authorization_response_iss_parameter_supported: flag(
                 "authorization_response_iss_parameter_supported",
@@ -73,20 +66,11 @@ impl Metadata {
     /// The endpoints for a client with a certificate.
     pub fn for_certificate(mut self) -> Self {
         let aliases = std::mem::take(&mut self.mtls_endpoint_aliases);
-        for (name, endpoint) in [
-            ("token_endpoint", &mut self.token_endpoint),
-            (
-                "device_authorization_endpoint",
-                &mut self.device_authorization_endpoint,
-            ),
-            ("revocation_endpoint", &mut self.revocation_endpoint),
-            (
-                "pushed_authorization_request_endpoint",
-                &mut self.pushed_authorization_request_endpoint,
-            ),
-        ] {
-            if let Some(alias) = aliases.get(name) {
-                *endpoint = Some(alias.clone());
+        // A browser shows none at the authorization endpoint.
+        let others = |kind: &EndpointKind| *kind != EndpointKind::Authorization;
+        for kind in EndpointKind::ALL.into_iter().filter(others) {
+            if let Some(alias) = aliases.get(kind.name()) {
+                self.endpoints.set(kind, alias.clone());
             }
         }
         self
@@ -99,17 +83,16 @@ impl Metadata {
             let methods = self.token_endpoint_auth_methods_supported.as_deref();
             methods.is_none_or(|methods| methods.iter().any(|known| known == method))
         };
-        if profile.client_auth_is_set
-            || profile.client_auth != ClientAuth::Basic
+        if profile.client.auth_is_set
+            || profile.client.auth != ClientAuth::Basic
             || takes("client_secret_basic")
             || !takes("client_secret_post")
         {
             return Cow::Borrowed(profile);
         }
-        Cow::Owned(Profile {
-            client_auth: ClientAuth::Post,
-            ..profile.clone()
-        })
+        let mut suited = profile.clone();
+        suited.client.auth = ClientAuth::Post;
+        Cow::Owned(suited)
     }
 }
 
@@ -147,7 +130,7 @@ fn fetch_from(
     let name = &profile.name;
     let endpoint = Endpoint::parse(url)
         .map_err(|why| Trouble::Wrong(profile.error(&format!("issuer: {why}"))))?;
-    let http = Http::new(&endpoint, profile.ca_file.as_deref())
+    let http = Http::new(&endpoint, profile.server.ca_file.as_deref())
         .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
     let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
     let absent = |kind: Kind, what: String| {
@@ -231,7 +214,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
             .hint("set issuer exactly as the server writes it, to the last slash"));
     }
     // Without this one there is nothing to use.
-    if let Some(url) = &metadata.token_endpoint
+    if let Some(url) = metadata.endpoints.get(EndpointKind::Token)
         && let Err(why) = Endpoint::parse(url)
     {
         let shown = crate::text::clean(url, 200, &[]);

@@ -158,11 +158,15 @@ pub fn connect(
     credentials: &Credentials,
 ) -> Result<Http, Error> {
     let identity = credentials.identity(profile)?;
-    if profile.client_auth == ClientAuth::Tls && !endpoint.is_https() {
+    if profile.client.auth == ClientAuth::Tls && !endpoint.is_https() {
         return Err(profile.error("tls_client_auth needs an endpoint with https"));
     }
-    Http::with_identity(endpoint, profile.ca_file.as_deref(), identity.as_ref())
-        .map_err(|error| profile.error(&error.message))
+    Http::with_identity(
+        endpoint,
+        profile.server.ca_file.as_deref(),
+        identity.as_ref(),
+    )
+    .map_err(|error| profile.error(&error.message))
 }
 
 /// What a server answered, and the secrets of the request, which it may repeat.
@@ -187,7 +191,7 @@ fn send(
     limit: Duration,
 ) -> Result<Answer, Refused> {
     let identity = client_auth::apply(profile, credentials, &mut form).map_err(Refused::unsent)?;
-    let extra = profile.headers.iter();
+    let extra = profile.request.headers.iter();
     let mut headers: Vec<(String, Secret)> = extra
         .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
         .collect();
@@ -209,9 +213,11 @@ fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
     let quirks = &profile.quirks;
     // With a code the scope has been asked for already (RFC 6749 section 4.1.3).
     let (name, scope) = match grant {
-        "client_credentials" | "token_exchange" => ("scope", profile.scope_text()),
+        "client_credentials" | "token_exchange" => ("scope", profile.request.scope_text()),
         // Where it is a claim, it is no parameter.
-        "jwt_bearer" if !profile.assertion.contains_key("scope") => ("scope", profile.scope_text()),
+        "jwt_bearer" if !profile.assertion.contains_key("scope") => {
+            ("scope", profile.request.scope_text())
+        }
         "refresh_token" if quirks.scope_on_refresh => ("scope", profile.login_scope()),
         "device_code" => match &quirks.device_scope_param {
             Some(name) => (name.as_str(), profile.login_scope()),
@@ -222,16 +228,16 @@ fn ask_for(profile: &Profile, grant: &str, form: &mut Form) {
     if !scope.is_empty() {
         form.push(name, &scope);
     }
-    let redirect_uri = profile.redirect_uri.as_deref();
+    let redirect_uri = profile.request.redirect_uri.as_deref();
     if let Some(uri) =
         redirect_uri.filter(|_| quirks.redirect_uri_on_refresh && grant == "refresh_token")
     {
         form.push("redirect_uri", uri);
     }
-    if let Some(audience) = &profile.audience {
+    if let Some(audience) = &profile.request.audience {
         form.push("audience", audience);
     }
-    for resource in &profile.resource {
+    for resource in &profile.request.resource {
         form.push("resource", resource);
     }
     for (name, value) in profile.params_for(grant) {

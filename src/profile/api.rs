@@ -2,6 +2,8 @@
 //! the token, and headers that the service wants beside it.
 
 use super::fields::Fields;
+use super::vars::Vars;
+use crate::http::Endpoint;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct Api {
     /// What a URL without a host begins with.
-    pub url: Option<String>,
+    pub url: Option<Endpoint>,
     header: String,
     scheme: Option<String>,
     extra: BTreeMap<String, String>,
@@ -18,12 +20,7 @@ pub struct Api {
 impl Api {
     /// From the keys `api_header`, `api_scheme` and `api_headers`, whose values may name the client and
     /// the profile's variables in braces.
-    pub fn read(
-        values: &mut Fields,
-        url: Option<String>,
-        vars: &BTreeMap<String, String>,
-        client_id: &str,
-    ) -> Result<Self, String> {
+    pub(super) fn take(values: &mut Fields, vars: &Vars, client_id: &str) -> Result<Self, String> {
         let header = values.text("api_header");
         // Another header than Authorization holds the bare token, unless a scheme is set (RFC 9110
         // section 11.4 gives a scheme to Authorization only).
@@ -33,12 +30,12 @@ impl Api {
             .then(|| "Bearer".to_owned());
         let mut extra = BTreeMap::new();
         for (name, value) in values.params("api_headers").always {
-            let value =
-                filled(&value, vars, client_id).map_err(|why| format!("api_headers: {why}"))?;
+            let value = filled(&value, &vars.set, client_id)
+                .map_err(|why| format!("api_headers: {why}"))?;
             extra.insert(name, value);
         }
         Ok(Self {
-            url,
+            url: values.endpoint("api_url", vars)?,
             header: header.unwrap_or_else(|| "Authorization".to_owned()),
             scheme: values.text("api_scheme").or(usual),
             extra,

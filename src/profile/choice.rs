@@ -49,7 +49,18 @@ pub enum Grant {
     /// Another token, for which this one is issued (RFC 8693).
     TokenExchange,
     /// One that needs a person, or a refresh token brought by `tokctl import`.
-    Login(&'static str),
+    Login(LoginGrant),
+}
+
+/// How a person gives the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginGrant {
+    /// In a browser (RFC 6749 section 4.1).
+    AuthorizationCode,
+    /// On another device (RFC 8628).
+    DeviceCode,
+    /// Elsewhere: only the refresh token is brought here.
+    RefreshToken,
 }
 
 impl Grant {
@@ -59,7 +70,9 @@ impl Grant {
             Self::ClientCredentials => "client_credentials",
             Self::JwtBearer => "jwt_bearer",
             Self::TokenExchange => "token_exchange",
-            Self::Login(name) => name,
+            Self::Login(LoginGrant::AuthorizationCode) => "authorization_code",
+            Self::Login(LoginGrant::DeviceCode) => "device_code",
+            Self::Login(LoginGrant::RefreshToken) => "refresh_token",
         }
     }
 }

@@ -4,15 +4,24 @@ use super::fields::Fields;
 use super::{ClientAuth, Grant, SecretSource};
 use crate::env;
 use crate::error::shell_word;
+use std::path::PathBuf;
 
 /// A profile's client.
+#[derive(Debug, Clone)]
 pub struct Client {
     /// Empty where the grant needs none.
     pub id: String,
     pub secret: Option<SecretSource>,
     pub key: Option<SecretSource>,
+    /// `kid` in the header of what the key signs.
+    pub key_id: Option<String>,
+    /// Shown where a server asks for one, with the client key.
+    pub certificate: Option<PathBuf>,
+    pub signing_alg: Option<String>,
+    /// `aud` of the client's assertion, where the server wants another than its name.
+    pub assertion_audience: Option<String>,
     pub auth: ClientAuth,
-    /// Whether the configuration names `auth`.
+    /// Whether the configuration names `auth`; else the server's metadata may suggest another.
     pub auth_is_set: bool,
 }
 
@@ -24,7 +33,7 @@ pub struct Nameless {
 
 impl Client {
     /// Takes the keys out. `usual_auth` says that `client_auth` is the preset's.
-    pub fn take(
+    pub(super) fn take(
         values: &mut Fields,
         profile: &str,
         grant: Grant,
@@ -67,8 +76,20 @@ impl Client {
             id,
             secret,
             key,
+            key_id: values.text("client_key_id"),
+            certificate: values.path("client_certificate"),
+            signing_alg: values.text("signing_alg"),
+            assertion_audience: values.text("client_assertion_audience"),
             auth,
             auth_is_set: set_auth.is_some(),
         })
+    }
+
+    /// Whether the store keeps its secret or key.
+    pub fn has_stored_secret(&self) -> bool {
+        let sources = [&self.secret, &self.key];
+        sources
+            .iter()
+            .any(|source| matches!(source, Some(SecretSource::Keyring)))
     }
 }

@@ -1,12 +1,14 @@
 //! A profile's keys put over one another, and taken out by type.
 
-use super::Grant;
 use super::claims::Claims;
-use super::keys::{self, Values};
+use super::keys::Values;
 use super::quirks::AssumedLife;
 use super::secret_source::SecretSource;
 use super::token_source::TokenSource;
 use super::value::{Params, Pointers, Value};
+use super::vars::Vars;
+use super::{Grant, LoginGrant};
+use crate::http::Endpoint;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +41,15 @@ impl Fields {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
+    }
+
+    /// An address with the profile's variables in it, safe to send secrets to. The error names the key.
+    pub fn endpoint(&mut self, key: &str, vars: &Vars) -> Result<Option<Endpoint>, String> {
+        let Some(text) = self.text(key) else {
+            return Ok(None);
+        };
+        let endpoint = vars.fill(&text).and_then(|url| Endpoint::parse(&url));
+        endpoint.map(Some).map_err(|why| format!("{key}: {why}"))
     }
 
     /// A path.
@@ -135,12 +146,13 @@ impl Fields {
             Some(name) if name == "client_credentials" => Grant::ClientCredentials,
             Some(name) if name == "jwt_bearer" => Grant::JwtBearer,
             Some(name) if name == "token_exchange" => Grant::TokenExchange,
-            Some(name) => {
-                let known = keys::GRANTS.iter().find(|known| **known == name);
-                Grant::Login(known.copied().unwrap_or("refresh_token"))
+            Some(name) if name == "authorization_code" => {
+                Grant::Login(LoginGrant::AuthorizationCode)
             }
-            None if login => Grant::Login("authorization_code"),
-            None if device => Grant::Login("device_code"),
+            Some(name) if name == "device_code" => Grant::Login(LoginGrant::DeviceCode),
+            Some(_) => Grant::Login(LoginGrant::RefreshToken),
+            None if login => Grant::Login(LoginGrant::AuthorizationCode),
+            None if device => Grant::Login(LoginGrant::DeviceCode),
             None => Grant::ClientCredentials,
         }
     }

@@ -1,18 +1,19 @@
 //! What tells one profile's tokens from another's: by whom they were issued, and for what.
 
-use super::{Grant, Profile, SecretSource, TokenKind};
+use super::{EndpointKind, Grant, Profile, SecretSource, TokenKind};
 use crate::hash::hash;
+use crate::http::Endpoint;
 
 impl Profile {
     /// A hash of the keys that a stored token must not outlive: what it was issued by and to whom.
     pub fn binding(&self) -> String {
-        let server = self.token_endpoint.as_deref().or(self.issuer.as_deref());
-        let server = server.unwrap_or_default();
-        let mut parts = vec!["binding-1", server, &self.client_id, self.grant.name()];
+        let server = self.server.url(EndpointKind::Token);
+        let server = server.or_else(|| self.server.issuer()).unwrap_or_default();
+        let mut parts = vec!["binding-1", server, &self.client.id, self.grant.name()];
         // A refresh token must not go to another place than the one it was for.
-        parts.extend(self.quirks.refresh_endpoint.as_deref());
+        parts.extend(self.quirks.refresh_endpoint.as_ref().map(Endpoint::as_str));
         // Tokens may be bound to the certificate (RFC 8705 section 3).
-        let certificate = self.client_certificate.as_ref();
+        let certificate = self.client.certificate.as_ref();
         let certificate = certificate.map(|file| file.display().to_string());
         if let Some(certificate) = &certificate {
             parts.extend(["certificate", certificate]);
@@ -20,7 +21,7 @@ impl Profile {
         // What else a token of these grants depends on: who signs and for whom, or whose token is given.
         let more = match self.grant {
             Grant::JwtBearer => {
-                let key = self.client_key.as_ref().map(SecretSource::describe);
+                let key = self.client.key.as_ref().map(SecretSource::describe);
                 let claims = serde_json::json!(self.assertion).to_string();
                 vec!["assertion".to_owned(), claims, key.unwrap_or_default()]
             }
@@ -34,12 +35,12 @@ impl Profile {
     /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
     /// are kept apart (R28).
     pub fn variant(&self) -> String {
-        self.variant_of(self.kind)
+        self.variant_of(self.request.kind)
     }
 
     /// The same for either of the grant's tokens.
     pub fn variant_of(&self, kind: TokenKind) -> String {
-        let mut scope = self.scope.clone();
+        let mut scope = self.request.scope.clone();
         scope.sort();
         scope.dedup();
         let kind = if kind == TokenKind::Id {
@@ -50,18 +51,20 @@ impl Profile {
         let mut parts = vec![
             "variant-1",
             kind,
-            self.audience.as_deref().unwrap_or_default(),
+            self.request.audience.as_deref().unwrap_or_default(),
             "scope",
         ];
         parts.extend(scope.iter().map(String::as_str));
         parts.push("resource");
-        parts.extend(self.resource.iter().map(String::as_str));
+        parts.extend(self.request.resource.iter().map(String::as_str));
         let always = self
+            .request
             .token_params
             .always
             .iter()
             .map(|(key, value)| ("", key, value));
         let by_grant = self
+            .request
             .token_params
             .by_grant
             .iter()

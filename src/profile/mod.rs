@@ -1,110 +1,75 @@
 //! A profile: what is asked of which server, by which client, merged from the file, a preset and the
 //! environment.
 
-mod addresses;
 mod api;
 mod choice;
 mod claims;
 mod client;
 pub mod config;
 pub mod edit;
+mod endpoints;
 mod exchange;
 mod fields;
+mod hosts;
 mod identity;
 mod keys;
 mod owner;
 pub mod preset;
 mod quirks;
+mod request;
 mod secret_source;
+mod server;
 mod slice;
+mod storage;
 mod token_source;
 mod value;
 mod vars;
 
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
-use addresses::Addresses;
+use crate::http::Origin;
 pub use api::Api;
-pub use choice::{ClientAuth, GitAuth, Grant, StoreChoice, TokenKind};
+pub use choice::{ClientAuth, GitAuth, Grant, LoginGrant, StoreChoice, TokenKind};
 use claims::Claims;
 use client::Client;
 use config::Config;
+pub use endpoints::{EndpointKind, Endpoints};
 use exchange::Exchange;
 pub use exchange::ISSUED;
 use fields::{Fields, merge};
+use hosts::Hosts;
 use keys::Values;
 pub use keys::choices;
 pub use quirks::AssumedLife;
 use quirks::Quirks;
+use request::Request;
 pub use secret_source::{NO_TEXT, SecretSource, from_file};
+use server::Server;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
+use storage::Storage;
 pub use token_source::TokenSource;
 pub use value::Pointers;
-use value::{Params, Value};
+use value::Value;
 use vars::{Pattern, Vars};
 
 /// One profile, ready to be used.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Profile {
     pub name: String,
     /// The variant of the profile's own token, where a caller asks for another one.
     pub own_variant: Option<String>,
-    /// The server's name for itself, from which its addresses can be asked.
-    pub issuer: Option<String>,
-    pub token_endpoint: Option<String>,
-    pub authorization_endpoint: Option<String>,
-    pub device_authorization_endpoint: Option<String>,
-    pub revocation_endpoint: Option<String>,
-    pub pushed_authorization_request_endpoint: Option<String>,
-    pub require_pushed_authorization_requests: bool,
-    pub redirect_uri: Option<String>,
-    pub authorization_params: Params,
-    /// Empty where the grant needs none.
-    pub client_id: String,
-    pub client_secret: Option<SecretSource>,
-    pub client_key: Option<SecretSource>,
-    /// `kid` in the header of what the key signs.
-    pub client_key_id: Option<String>,
-    /// Shown where a server asks for one, with the client key.
-    pub client_certificate: Option<PathBuf>,
-    pub signing_alg: Option<String>,
-    /// `aud` of the client's assertion, where the server wants another than its name.
-    pub client_assertion_audience: Option<String>,
-    pub client_auth: ClientAuth,
-    /// Whether the configuration names it; else the server's metadata may suggest another.
-    pub client_auth_is_set: bool,
+    pub server: Server,
+    pub client: Client,
     pub grant: Grant,
     /// Of what is signed for the JWT bearer grant.
     pub assertion: Claims,
     pub exchange: Exchange,
-    pub scope: Vec<String>,
-    pub scope_separator: String,
-    pub audience: Option<String>,
-    pub resource: Vec<String>,
-    pub token_params: Params,
-    pub headers: BTreeMap<String, String>,
-    pub kind: TokenKind,
+    pub request: Request,
     pub min_ttl: Option<Duration>,
     pub timeout: Option<Duration>,
-    pub ca_file: Option<PathBuf>,
-    pub store: StoreChoice,
-    pub store_key: Option<SecretSource>,
-    pub kernel_cache: bool,
-    /// Who may be given this token: scheme, host and port.
-    pub hosts: Vec<String>,
-    /// The user name beside the token where a program wants one.
-    pub username: Option<String>,
-    pub git_auth: GitAuth,
-    /// Whether docker gets the token as an identity token, which it hands to the registry's own token
-    /// server, and not as a password.
-    pub docker_identity: bool,
-    /// Whether cargo gets `Bearer TOKEN` or the token alone.
-    pub cargo_bearer: bool,
-    /// Whether bazel is told when the token ends.
-    pub tell_expiry: bool,
+    pub storage: Storage,
+    pub hosts: Hosts,
     /// How the token is sent to the service's own API.
     pub api: Api,
     /// JSON pointers into an unusual reply.
@@ -154,69 +119,28 @@ impl Profile {
             patterns: from.patterns,
         };
         let wrong = |why: String| config.profile_error(name, &why);
-        let addresses = Addresses::take(&mut values, &vars).map_err(wrong)?;
-        let api = Api::read(&mut values, addresses.api, &vars.set, &client.id).map_err(wrong)?;
-        let mut params = |key: &str| {
-            let filled = values.params(key).filled(&vars, grant.name());
-            filled.map_err(|why| wrong(format!("{key}: {why}")))
-        };
-        let token_params = params("token_params")?;
-        let authorization_params = params("authorization_params")?;
         Ok(Self {
             name: name.to_owned(),
             own_variant: None,
-            issuer: addresses.issuer,
-            token_endpoint: addresses.token,
-            authorization_endpoint: addresses.authorization,
-            device_authorization_endpoint: addresses.device_authorization,
-            revocation_endpoint: addresses.revocation,
-            pushed_authorization_request_endpoint: addresses.pushed_authorization_request,
-            require_pushed_authorization_requests: values
-                .flag("require_pushed_authorization_requests"),
-            redirect_uri: values.text("redirect_uri"),
-            authorization_params,
-            client_id: client.id,
-            client_secret: client.secret,
-            client_key: client.key,
-            client_key_id: values.text("client_key_id"),
-            client_certificate: values.path("client_certificate"),
-            signing_alg: values.text("signing_alg"),
-            client_assertion_audience: values.text("client_assertion_audience"),
-            client_auth: client.auth,
-            client_auth_is_set: client.auth_is_set,
+            server: Server::take(&mut values, &vars).map_err(wrong)?,
             grant,
             assertion: values.claims("assertion"),
             exchange: Exchange::read(&mut values),
-            scope: split_scope(&values.texts("scope")),
-            scope_separator: values
-                .text("scope_separator")
-                .unwrap_or_else(|| " ".to_owned()),
-            audience: values.text("audience"),
-            resource: values.texts("resource"),
-            token_params,
-            headers: values.params("headers").always,
-            kind: TokenKind::read(values.text("token").as_deref()),
+            request: Request::take(&mut values, &vars, grant).map_err(wrong)?,
             min_ttl: values.duration("min_ttl"),
             timeout: values.duration("timeout"),
-            ca_file: values.path("ca_file"),
-            store: StoreChoice::read(values.text("store").as_deref()),
-            store_key: values.secret("store_key"),
-            kernel_cache: values.text("access_cache").as_deref() != Some("none"),
-            hosts: addresses.hosts,
-            username: values.text("username"),
-            git_auth: GitAuth::read(values.text("git_auth").as_deref()),
-            docker_identity: values.text("docker_auth").as_deref() == Some("identity_token"),
-            cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
-            tell_expiry: values.flag_or("expires", true),
-            api,
+            storage: Storage::take(&mut values),
+            hosts: Hosts::take(&mut values, &vars).map_err(wrong)?,
+            api: Api::take(&mut values, &vars, &client.id).map_err(wrong)?,
             response: values.pointers("response"),
-            quirks: Quirks::take(&mut values, addresses.refresh, grant),
+            quirks: Quirks::take(&mut values, &vars, grant).map_err(wrong)?,
+            client,
         })
     }
 
     /// The parameters beside the standard ones, for a token request with `grant`.
     pub fn params_for(&self, grant: &str) -> BTreeMap<&str, &str> {
-        self.token_params.of(grant)
+        self.request.token_params.of(grant)
     }
 
     /// Whether a token can be asked for anew without a person.
@@ -224,32 +148,21 @@ impl Profile {
         !matches!(self.grant, Grant::Login(_))
     }
 
-    /// The scopes as one string for a request.
-    pub fn scope_text(&self) -> String {
-        self.scope.join(&self.scope_separator)
-    }
-
-    /// The same for a login, with those that bring a refresh token.
+    /// The scopes of a login as one string, with those that bring a refresh token.
     pub fn login_scope(&self) -> String {
-        let mut scope = self.scope.clone();
+        let mut scope = self.request.scope.clone();
         let more = self.quirks.offline_scope.iter();
-        scope.extend(more.filter(|word| !self.scope.contains(word)).cloned());
-        scope.join(&self.scope_separator)
+        scope.extend(
+            more.filter(|word| !self.request.scope.contains(word))
+                .cloned(),
+        );
+        scope.join(&self.request.scope_separator)
     }
 
-    /// The server's name for itself, else the address of its token endpoint: the audience of what is
-    /// signed for it (draft-ietf-oauth-rfc7523bis-11 section 4 demands the first).
-    pub fn server(&self) -> &str {
-        let named = self.issuer.as_deref().or(self.token_endpoint.as_deref());
-        named.unwrap_or_default()
-    }
-
-    /// Whether the store keeps its client secret or key.
-    pub fn has_stored_secret(&self) -> bool {
-        let sources = [&self.client_secret, &self.client_key];
-        sources
-            .iter()
-            .any(|source| matches!(source, Some(SecretSource::Keyring)))
+    /// Whether the token may be sent there: to one of the profile's hosts, or to its API.
+    pub fn owns(&self, origin: &Origin) -> bool {
+        let api = self.api.url.as_ref();
+        self.hosts.origins.contains(origin) || api.is_some_and(|url| url.origin() == *origin)
     }
 
     /// The environment variables that hold a secret of this profile.
@@ -259,7 +172,7 @@ impl Profile {
             _ => None,
         };
         let tokens = [&self.exchange.subject, &self.exchange.actor].map(given);
-        let kept = [&self.client_secret, &self.client_key, &self.store_key].map(Clone::clone);
+        let kept = [&self.client.secret, &self.client.key, &self.storage.key].map(Clone::clone);
         let variable = |source: SecretSource| match source {
             SecretSource::Env(name) => Some(name),
             _ => None,
@@ -273,7 +186,7 @@ impl Profile {
 
     /// A configuration error about this profile's key.
     pub fn key_error(&self, what: &str) -> Error {
-        let source = self.client_key.as_ref().map(SecretSource::describe);
+        let source = self.client.key.as_ref().map(SecretSource::describe);
         self.error(&format!(
             "client_key, {}: {what}",
             source.unwrap_or_default()
@@ -284,7 +197,7 @@ impl Profile {
     pub fn no_secret(&self) -> Error {
         let what = format!(
             "client_auth needs a client_secret, and there is none for client {:?}",
-            self.client_id
+            self.client.id
         );
         self.error(&what).hint(format!(
             "set {}_CLIENT_SECRET in the environment, or client_secret = {{ keyring = true }} in the profile and run: \
@@ -297,10 +210,7 @@ impl Profile {
     /// That its grant has ended or never began, and how a person begins one.
     pub fn login_required(&self, what: impl Into<String>) -> Error {
         let name = shell_word(&self.name);
-        let may_log_in = self.issuer.is_some()
-            || self.authorization_endpoint.is_some()
-            || self.device_authorization_endpoint.is_some();
-        let remedy = if may_log_in {
+        let remedy = if self.server.has_login() {
             format!("run: tokctl login {name}")
         } else {
             format!(

@@ -171,10 +171,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Profile;
     use super::super::config::Config;
+    use super::super::{EndpointKind, Profile};
     use super::*;
-    use crate::http::Endpoint;
+    use crate::http::Origin;
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -303,27 +303,18 @@ mod tests {
             assert!(!grants.is_empty());
             for grant in grants.iter().filter_map(Value::as_str) {
                 let profile = profile(&preset.name, grant);
-                let addresses = [
-                    (Some(&profile.token_endpoint), true),
-                    (
-                        Some(&profile.authorization_endpoint),
-                        grant == "authorization_code",
-                    ),
-                    (
-                        Some(&profile.device_authorization_endpoint),
-                        grant == "device_code",
-                    ),
-                    (Some(&profile.revocation_endpoint), false),
-                    (Some(&profile.issuer), false),
-                ];
-                for (url, needed) in addresses
-                    .into_iter()
-                    .filter_map(|(url, needed)| Some((url?, needed)))
-                {
-                    assert!(url.is_some() || !needed, "{} {grant}", preset.name);
-                    let safe =
-                        |url: &String| url.starts_with("https://") && Endpoint::parse(url).is_ok();
-                    assert!(url.as_ref().is_none_or(safe), "{}: {url:?}", preset.name);
+                let server = &profile.server;
+                for (kind, needed) in [
+                    (EndpointKind::Token, true),
+                    (EndpointKind::Authorization, grant == "authorization_code"),
+                    (EndpointKind::DeviceAuthorization, grant == "device_code"),
+                ] {
+                    let known = server.endpoints.has(kind) || !needed;
+                    assert!(known, "{} {grant}", preset.name);
+                }
+                let known = server.endpoints.known().map(|(_, endpoint)| endpoint);
+                for endpoint in known.chain(&server.issuer) {
+                    assert!(endpoint.is_https(), "{}: {endpoint:?}", preset.name);
                 }
             }
             let usual = fact(&preset.name, "grant").expect("a preset says what it is for");
@@ -357,13 +348,13 @@ mod tests {
         }
         // Its own keys over those of the other, tables by their members.
         let azure = profile("azure-devops", "authorization_code");
-        let url = azure.token_endpoint.unwrap_or_default();
         assert_eq!(
-            url,
+            azure.server.url(EndpointKind::Token).unwrap_or_default(),
             "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
         );
         assert_eq!(azure.quirks.offline_scope, ["offline_access"]);
-        assert_eq!(azure.hosts, ["https://dev.azure.com"]);
+        let hosts = azure.hosts.origins.iter().map(Origin::as_str);
+        assert_eq!(hosts.collect::<Vec<_>>(), ["https://dev.azure.com"]);
     }
 
     #[test]

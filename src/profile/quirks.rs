@@ -3,6 +3,8 @@
 use super::Grant;
 use super::exchange::ISSUED;
 use super::fields::Fields;
+use super::vars::Vars;
+use crate::http::Endpoint;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ pub struct Quirks {
     /// `grant_type` of the grant that brings the first token; an empty one is left out.
     pub grant_type: Option<String>,
     /// Where refresh tokens are sent, where not to the token endpoint.
-    pub refresh_endpoint: Option<String>,
+    pub refresh_endpoint: Option<Endpoint>,
     /// Whether a refresh names the redirect URI.
     pub redirect_uri_on_refresh: bool,
     /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
@@ -48,14 +50,14 @@ pub struct Quirks {
 }
 
 impl Quirks {
-    /// Takes the keys out; `refresh_endpoint` has been looked at before.
-    pub fn take(values: &mut Fields, refresh_endpoint: Option<String>, grant: Grant) -> Self {
+    /// Takes the keys out. The error names the key.
+    pub(super) fn take(values: &mut Fields, vars: &Vars, grant: Grant) -> Result<Self, String> {
         let mut keep = values.texts("keep");
         // Of an exchange it says what the token is (RFC 8693 section 2.2.1).
         if grant == Grant::TokenExchange {
             keep.push(ISSUED.to_owned());
         }
-        Self {
+        Ok(Self {
             pkce: values.flag_or("pkce", true),
             json_body: values.text("body").as_deref() == Some("json"),
             rename: values.params("rename").always,
@@ -65,12 +67,12 @@ impl Quirks {
             device_scope_param: values.text("device_scope_param"),
             offline_scope: super::split_scope(&values.texts("offline_scope")),
             grant_type: values.text("send_grant_type"),
-            refresh_endpoint,
+            refresh_endpoint: values.endpoint("refresh_endpoint", vars)?,
             redirect_uri_on_refresh: values.flag("send_redirect_uri_on_refresh"),
             scope_on_refresh: values.flag("send_scope_on_refresh"),
             grant_ended_errors: values.texts("grant_ended_errors"),
             keep,
             assumed_life: values.life("assume_expires_in"),
-        }
+        })
     }
 }

@@ -8,7 +8,7 @@ use crate::files;
 use crate::hash::hash;
 use crate::http::Endpoint;
 use crate::oauth::metadata::{self, Metadata};
-use crate::profile::Profile;
+use crate::profile::{EndpointKind, Profile};
 use crate::text;
 use crate::ui;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ struct Remembered {
 
 /// The addresses for a token request: only the token endpoint has to be known.
 pub fn for_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
-    if profile.token_endpoint.is_some() {
+    if profile.server.endpoints.has(EndpointKind::Token) {
         return Ok(with_hand_set(profile, Metadata::default()));
     }
     for_login(profile, deadline)
@@ -34,11 +34,11 @@ pub fn for_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
 
 /// Everything that is known of the server, which a login needs.
 pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
-    let found = match &profile.issuer {
+    let found = match profile.server.issuer() {
         Some(issuer) => match discover(profile, issuer, deadline) {
             Ok(found) => found,
             // What is set by hand may be enough.
-            Err(error) if profile.token_endpoint.is_some() => {
+            Err(error) if profile.server.endpoints.has(EndpointKind::Token) => {
                 ui::step(&error.message);
                 Metadata::default()
             }
@@ -50,9 +50,10 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
 }
 
 /// One of the server's addresses, or an error that names the key to set.
-pub fn endpoint(profile: &Profile, key: &str, url: Option<&String>) -> Result<Endpoint> {
-    let url = url.ok_or_else(|| {
-        let what = match profile.issuer {
+pub fn endpoint(profile: &Profile, server: &Metadata, kind: EndpointKind) -> Result<Endpoint> {
+    let key = kind.name();
+    let url = server.endpoints.get(kind).ok_or_else(|| {
+        let what = match profile.server.issuer {
             Some(_) => format!("the server's metadata has no {key}"),
             None => format!("has no {key}"),
         };
@@ -114,30 +115,14 @@ fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
 
 /// What is set by hand always wins; of the others, a client with a certificate has those for it.
 pub fn with_hand_set(profile: &Profile, found: Metadata) -> Metadata {
-    let mut found = match &profile.client_certificate {
+    let mut found = match &profile.client.certificate {
         Some(_) => found.for_certificate(),
         None => found,
     };
-    for (set, found) in [
-        (&profile.token_endpoint, &mut found.token_endpoint),
-        (
-            &profile.authorization_endpoint,
-            &mut found.authorization_endpoint,
-        ),
-        (
-            &profile.device_authorization_endpoint,
-            &mut found.device_authorization_endpoint,
-        ),
-        (&profile.revocation_endpoint, &mut found.revocation_endpoint),
-        (
-            &profile.pushed_authorization_request_endpoint,
-            &mut found.pushed_authorization_request_endpoint,
-        ),
-    ] {
-        if set.is_some() {
-            found.clone_from(set);
-        }
+    for (kind, endpoint) in profile.server.endpoints.known() {
+        found.endpoints.set(kind, endpoint.as_str().to_owned());
     }
-    found.require_pushed_authorization_requests |= profile.require_pushed_authorization_requests;
+    found.require_pushed_authorization_requests |=
+        profile.server.require_pushed_authorization_requests;
     found
 }

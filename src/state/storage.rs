@@ -6,7 +6,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
-use crate::profile::{Grant, Profile, StoreChoice};
+use crate::profile::{Grant, LoginGrant, Profile, StoreChoice};
 use crate::secret::Secret;
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
@@ -30,8 +30,8 @@ impl Cache {
     }
 
     fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
-        let kept = profile.kernel_cache && profile.store != StoreChoice::None;
-        let store = format!("{:?}", profile.store);
+        let kept = profile.storage.kernel_cache && profile.storage.choice != StoreChoice::None;
+        let store = format!("{:?}", profile.storage.choice);
         // The user keyring is the whole account's: the name binds a token to everything that it
         // depends on, so that another configuration never finds it.
         let epoch = note.epoch.to_string();
@@ -292,7 +292,7 @@ impl Storage {
         let noted = self.note.generation > 0;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
         // note stays for its epoch, without which cached tokens would be found again.
-        let secret_stays = profile.has_stored_secret();
+        let secret_stays = profile.client.has_stored_secret();
         self.note = Note {
             profile: profile.name.clone(),
             store: self.note.store.filter(|_| secret_stays),
@@ -329,7 +329,7 @@ fn unreadable(profile: &Profile, line: &[u8]) -> Error {
 /// What to run for another record of a profile that needs a person.
 fn replacing(profile: &Profile) -> String {
     let command = match profile.grant {
-        Grant::Login("refresh_token") => "import",
+        Grant::Login(LoginGrant::RefreshToken) => "import",
         _ => "login",
     };
     format!("tokctl {command} {}", shell_word(&profile.name))

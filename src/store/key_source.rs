@@ -44,7 +44,7 @@ impl<'a> KeySource<'a> {
     pub fn new(profile: &'a Profile, state: &'a Path) -> Self {
         Self {
             profile: &profile.name,
-            configured: profile.store_key.as_ref(),
+            configured: profile.storage.key.as_ref(),
             state,
         }
     }

@@ -54,7 +54,7 @@ impl Opening<'_> {
     }
 
     fn settled(&self, remembered: Option<Backend>) -> Option<Backend> {
-        Some(match (self.profile.store, remembered) {
+        Some(match (self.profile.storage.choice, remembered) {
             (StoreChoice::Keyring, _) | (StoreChoice::Auto, Some(Backend::Keyring)) => {
                 Backend::Keyring
             }
@@ -87,7 +87,7 @@ impl Opening<'_> {
 
     /// Whether the profile gets its token anew from what is elsewhere.
     fn can_do_without(&self) -> bool {
-        self.profile.is_repeatable() && !self.profile.has_stored_secret()
+        self.profile.is_repeatable() && !self.profile.client.has_stored_secret()
     }
 
     fn open_backend(&self, backend: Backend) -> Result<Store> {

@@ -7,7 +7,7 @@ use crate::clock::{Deadline, Epoch};
 use crate::hash::hash;
 use crate::oauth::reply::Granted;
 use crate::oauth::{Credentials, Refused, TokenRequest};
-use crate::profile::{ClientAuth, Profile};
+use crate::profile::{ClientAuth, EndpointKind, Profile};
 use crate::state::storage::Storage;
 use crate::token::request;
 use crate::ui;
@@ -27,10 +27,8 @@ pub fn repeatable(
     let Some(place) = place(profile) else {
         return ask(profile);
     };
-    let in_body = Profile {
-        client_auth: ClientAuth::Post,
-        ..profile.clone()
-    };
+    let mut in_body = profile.clone();
+    in_body.client.auth = ClientAuth::Post;
     if storage.note.secret_in_body.as_ref() == Some(&place) {
         let result = ask(&in_body);
         if result.as_ref().is_err_and(is_about_the_client) {
@@ -57,9 +55,9 @@ pub fn repeatable(
 /// What the guess is remembered for; `None` where there is nothing to guess. A server with metadata
 /// has said what it takes.
 fn place(profile: &Profile) -> Option<String> {
-    let open = !profile.client_auth_is_set && profile.client_auth == ClientAuth::Basic;
-    let endpoint = profile.token_endpoint.as_ref().filter(|_| open)?;
-    Some(hash(&["body-1", endpoint, &profile.client_id]))
+    let open = !profile.client.auth_is_set && profile.client.auth == ClientAuth::Basic;
+    let endpoint = profile.server.url(EndpointKind::Token).filter(|_| open)?;
+    Some(hash(&["body-1", endpoint, &profile.client.id]))
 }
 
 /// Whether a refusal is about how the client has named itself.

@@ -23,7 +23,7 @@ pub fn find(
 
 /// Refuses where there is nothing to prove the client with, or to sign its grant with.
 pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
-    match profile.client_auth {
+    match profile.client.auth {
         ClientAuth::Basic
         | ClientAuth::BasicRaw
         | ClientAuth::Post
@@ -38,7 +38,7 @@ pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
         _ => {}
     }
     let signs =
-        profile.client_auth == ClientAuth::PrivateKeyJwt || profile.grant == Grant::JwtBearer;
+        profile.client.auth == ClientAuth::PrivateKeyJwt || profile.grant == Grant::JwtBearer;
     // Read in full only when something is signed with it.
     if signs && credentials.key.is_none() {
         credentials.signing_key(profile)?;
@@ -59,8 +59,8 @@ pub fn read(
         })
     };
     Ok(Credentials {
-        secret: read(profile.client_secret.as_ref(), "client_secret")?,
-        key: read(profile.client_key.as_ref(), "client_key")?,
+        secret: read(profile.client.secret.as_ref(), "client_secret")?,
+        key: read(profile.client.key.as_ref(), "client_key")?,
         certificate: certificate(profile)?,
         given: None,
     })
@@ -81,7 +81,7 @@ pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
             }
         })
     };
-    profile.client_certificate.as_ref().map(read).transpose()
+    profile.client.certificate.as_ref().map(read).transpose()
 }
 
 /// One of them: what `key` of the profile names.

@@ -35,7 +35,7 @@ impl Merged {
         granted: Granted,
         sent_at: Epoch,
     ) -> Self {
-        let missing = missing_scope(&profile.scope, granted.scope.as_deref());
+        let missing = missing_scope(&profile.request.scope, granted.scope.as_deref());
         // A login has been told once.
         if profile.is_repeatable() && !missing.is_empty() {
             ui::warn(&format!(
@@ -114,7 +114,7 @@ impl Merged {
                 ),
             )
         };
-        match profile.kind {
+        match profile.request.kind {
             TokenKind::Access => self.access.clone().map_err(|why| refuse(&why)),
             TokenKind::Id => {
                 let stored = || {
@@ -144,7 +144,7 @@ fn access_token(
     sent_at: Epoch,
 ) -> Result<Token, String> {
     let renewable = profile.is_repeatable() || record.refresh.is_some();
-    let asked = || Some(profile.scope.join(" ")).filter(|scope| !scope.is_empty());
+    let asked = || Some(profile.request.scope.join(" ")).filter(|scope| !scope.is_empty());
     let mut kept = granted.kept;
     if let Some(issued) = kept.get(ISSUED).and_then(serde_json::Value::as_str)
         && profile.exchange.is_other(issued)
@@ -181,7 +181,7 @@ fn id_token(text: Secret, sent_at: Epoch) -> Token {
 /// An id token that can be handed out; one that cannot never costs the access token.
 fn check(profile: &Profile, token: Secret, now: Epoch) -> Result<Secret, String> {
     let claims = jwt::claims(&token).ok_or_else(|| "it is no JWT".to_owned());
-    let issuer = profile.issuer.as_deref();
+    let issuer = profile.server.issuer();
     let checked = claims.and_then(|claims| jwt::check(&claims, profile, issuer, None, now));
     if let Err(why) = &checked {
         ui::step(&format!(

@@ -5,7 +5,7 @@ use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
-use crate::profile::Profile;
+use crate::profile::{EndpointKind, Profile};
 use crate::state::note::Failure;
 use crate::state::server;
 use crate::state::storage::Storage;
@@ -100,12 +100,9 @@ fn attempt_once(
     let server = server::for_token(profile, deadline).map_err(unsent)?;
     let elsewhere = profile.quirks.refresh_endpoint.as_ref();
     let endpoint = match (request, elsewhere) {
-        (TokenRequest::RefreshToken(_), Some(url)) => {
-            server::endpoint(profile, "refresh_endpoint", Some(url))
-        }
-        _ => server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref()),
+        (TokenRequest::RefreshToken(_), Some(endpoint)) => endpoint.clone(),
+        _ => server::endpoint(profile, &server, EndpointKind::Token).map_err(unsent)?,
     };
-    let endpoint = endpoint.map_err(unsent)?;
     let profile = &server.suited(profile);
     let http = oauth::connect(&endpoint, profile, credentials).map_err(unsent)?;
     ui::step(&format!("asking {} for a token", endpoint.host()));

@@ -4,7 +4,7 @@ use crate::cli::Add;
 use crate::error::{Error, Result};
 use crate::profile::config::Config;
 use crate::profile::edit::Keys;
-use crate::profile::{Profile, preset};
+use crate::profile::{EndpointKind, Endpoints, Profile, preset};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 use toml_edit::{Array, InlineTable, Value};
@@ -29,10 +29,7 @@ pub struct Draft {
     pub preset: Option<String>,
     pub vars: Vec<(String, String)>,
     pub issuer: Option<String>,
-    pub token_endpoint: Option<String>,
-    pub authorization_endpoint: Option<String>,
-    pub device_authorization_endpoint: Option<String>,
-    pub revocation_endpoint: Option<String>,
+    pub endpoints: Endpoints<String>,
     pub ca_file: Option<PathBuf>,
     pub client_id: Option<String>,
     pub secret: Origin,
@@ -66,10 +63,7 @@ impl Draft {
             preset,
             vars: add.vars.clone(),
             issuer: add.issuer.clone(),
-            token_endpoint: add.token_endpoint.clone(),
-            authorization_endpoint: add.authorization_endpoint.clone(),
-            device_authorization_endpoint: add.device_authorization_endpoint.clone(),
-            revocation_endpoint: add.revocation_endpoint.clone(),
+            endpoints: Endpoints::of(|kind| flag(add, kind).cloned()),
             ca_file: absolute(add.ca_file.as_ref())?,
             client_id: add.client_id.clone(),
             secret: match add {
@@ -99,12 +93,16 @@ impl Draft {
 
     /// Whether there is a server.
     pub fn has_server(&self) -> bool {
-        self.preset.is_some() || self.issuer.is_some() || self.token_endpoint.is_some()
+        self.preset.is_some() || self.issuer.is_some() || self.endpoints.has(EndpointKind::Token)
     }
 
     /// As it is to stand in the file.
     pub fn keys(&self) -> Keys {
         let text = |value: &Option<String>| value.as_deref().map(Value::from);
+        let endpoint = |kind: EndpointKind| {
+            let url = self.endpoints.get(kind).map(Value::from);
+            (kind.name(), url)
+        };
         let list = |texts: &[String]| (!texts.is_empty()).then(|| array(texts));
         // A profile starts from the preset of its own name without being told.
         let preset = self.preset.as_deref().filter(|preset| *preset != self.name);
@@ -112,13 +110,10 @@ impl Draft {
             ("preset", preset.map(Value::from)),
             ("vars", self.vars_key()),
             ("issuer", text(&self.issuer)),
-            ("token_endpoint", text(&self.token_endpoint)),
-            ("authorization_endpoint", text(&self.authorization_endpoint)),
-            (
-                "device_authorization_endpoint",
-                text(&self.device_authorization_endpoint),
-            ),
-            ("revocation_endpoint", text(&self.revocation_endpoint)),
+            endpoint(EndpointKind::Token),
+            endpoint(EndpointKind::Authorization),
+            endpoint(EndpointKind::DeviceAuthorization),
+            endpoint(EndpointKind::Revocation),
             ("client_id", text(&self.client_id)),
             ("client_secret", self.secret_key()),
             ("client_auth", text(&self.client_auth)),
@@ -220,4 +215,14 @@ fn absolute(file: Option<&PathBuf>) -> Result<Option<PathBuf>> {
         std::path::absolute(file).map_err(|cause| Error::io(file.display(), &cause))
     };
     file.map(absolute).transpose()
+}
+/// An endpoint's flag.
+fn flag(add: &Add, kind: EndpointKind) -> Option<&String> {
+    match kind {
+        EndpointKind::Token => add.token_endpoint.as_ref(),
+        EndpointKind::Authorization => add.authorization_endpoint.as_ref(),
+        EndpointKind::DeviceAuthorization => add.device_authorization_endpoint.as_ref(),
+        EndpointKind::Revocation => add.revocation_endpoint.as_ref(),
+        EndpointKind::PushedAuthorizationRequest => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use crate::oauth::metadata::Metadata;
-use crate::profile::preset;
+use crate::profile::{EndpointKind, preset};
 
 /// What is known of the service, from its preset or its own metadata.
 pub struct Facts {
@@ -32,18 +32,15 @@ impl Facts {
 
     /// Whether a person can log in, in a browser or on a device.
     pub fn can_log_in(&self, draft: &Draft) -> bool {
-        let known = |key: &str, set: &Option<String>, found: &Option<String>| {
-            set.is_some() || found.is_some() || self.fact(draft, key).is_some()
-        };
-        known(
-            "authorization_endpoint",
-            &draft.authorization_endpoint,
-            &self.server.authorization_endpoint,
-        ) || known(
-            "device_authorization_endpoint",
-            &draft.device_authorization_endpoint,
-            &self.server.device_authorization_endpoint,
-        )
+        self.has(draft, EndpointKind::Authorization)
+            || self.has(draft, EndpointKind::DeviceAuthorization)
+    }
+
+    /// Whether an endpoint is known: from an answer, the server's metadata or the preset.
+    pub fn has(&self, draft: &Draft, kind: EndpointKind) -> bool {
+        draft.endpoints.has(kind)
+            || self.server.endpoints.has(kind)
+            || self.fact(draft, kind.name()).is_some()
     }
 
     pub fn scopes(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::{service, usable_store};
 use crate::error::Result;
 use crate::profile::config::{self, Config};
-use crate::profile::preset;
+use crate::profile::{EndpointKind, preset};
 use crate::ui;
 
 /// Where the redirect goes if nothing else is known.
@@ -93,9 +93,7 @@ fn purpose(draft: &mut Draft, facts: &Facts) -> Result<()> {
             _ => None,
         }
     })?;
-    let browser = draft.authorization_endpoint.is_some()
-        || facts.server.authorization_endpoint.is_some()
-        || facts.fact(draft, "authorization_endpoint").is_some();
+    let browser = facts.has(draft, EndpointKind::Authorization);
     draft.grant = match (number, person) {
         (1, true) if browser => None,
         (1, _) if browser => Some("authorization_code".to_owned()),

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::http::Endpoint;
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
-use crate::profile::preset;
+use crate::profile::{EndpointKind, preset};
 use crate::state::server;
 use crate::ui;
 use std::time::Duration;
@@ -105,18 +105,27 @@ fn endpoints(draft: &mut Draft) -> Result<()> {
         }
         wrong.is_none().then_some(text)
     };
-    draft.token_endpoint = Some(until("token endpoint: ", url)?);
+    let token = until("token endpoint: ", url)?;
+    draft.endpoints.set(EndpointKind::Token, token);
     let optional = |text: String| {
         if text.is_empty() {
             return Some(None);
         }
         url(text).map(Some)
     };
-    draft.authorization_endpoint = until(
-        "authorization endpoint, for a login in a browser (empty: none): ",
-        optional,
-    )?;
-    draft.device_authorization_endpoint =
-        until("device authorization endpoint (empty: none): ", optional)?;
+    for (kind, question) in [
+        (
+            EndpointKind::Authorization,
+            "authorization endpoint, for a login in a browser (empty: none): ",
+        ),
+        (
+            EndpointKind::DeviceAuthorization,
+            "device authorization endpoint (empty: none): ",
+        ),
+    ] {
+        if let Some(url) = until(question, optional)? {
+            draft.endpoints.set(kind, url);
+        }
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::clock::{self, Deadline};
 use crate::error::Result;
 use crate::http::Http;
 use crate::oauth::{Credentials, TokenRequest};
-use crate::profile::Profile;
+use crate::profile::{EndpointKind, Grant, LoginGrant, Profile};
 use crate::secret::Secret;
 use crate::state::server;
 use crate::state::storage::Storage;
@@ -46,16 +46,14 @@ fn credentials(
     deadline: Deadline,
 ) -> Result<Credentials> {
     if let Some(given) = given {
-        let rest = Profile {
-            client_secret: None,
-            ..profile.clone()
-        };
+        let mut rest = profile.clone();
+        rest.client.secret = None;
         let mut credentials = credentials::read(&rest, None, deadline)?;
         credentials.secret = Some(given.clone());
         credentials::check(profile, &credentials)?;
         return Ok(credentials);
     }
-    if profile.has_stored_secret() {
+    if profile.client.has_stored_secret() {
         let mut storage = Storage::open(profile, deadline, Interaction::Allowed)?;
         return credentials::find(profile, Some(&mut storage), deadline);
     }
@@ -65,19 +63,16 @@ fn credentials(
 /// A grant that needs a person: the server's addresses are found, and the one for tokens answers.
 fn look(profile: &Profile, deadline: Deadline) -> Result<String> {
     let server = server::for_login(profile, deadline)?;
-    let key = match profile.grant.name() {
-        "authorization_code" => Some(("authorization_endpoint", &server.authorization_endpoint)),
-        "device_code" => Some((
-            "device_authorization_endpoint",
-            &server.device_authorization_endpoint,
-        )),
+    let first = match profile.grant {
+        Grant::Login(LoginGrant::AuthorizationCode) => Some(EndpointKind::Authorization),
+        Grant::Login(LoginGrant::DeviceCode) => Some(EndpointKind::DeviceAuthorization),
         _ => None,
     };
-    if let Some((key, url)) = key {
-        server::endpoint(profile, key, url.as_ref())?;
+    if let Some(kind) = first {
+        server::endpoint(profile, &server, kind)?;
     }
-    let endpoint = server::endpoint(profile, "token_endpoint", server.token_endpoint.as_ref())?;
-    let http = Http::new(&endpoint, profile.ca_file.as_deref())
+    let endpoint = server::endpoint(profile, &server, EndpointKind::Token)?;
+    let http = Http::new(&endpoint, profile.server.ca_file.as_deref())
         .map_err(|error| profile.error(&error.message))?;
     // Whatever it says to a GET: it is there, and its certificate is good.
     http.get(&endpoint, deadline.left()).map_err(|failure| {

@@ -240,7 +240,7 @@ impl Call<'_> {
             .deadline
             .map(|deadline| deadline.left().max(Duration::from_millis(1)));
         ui::step(&format!("{} {}", request.method, endpoint.host()));
-        let http = Http::new(endpoint, self.profile.ca_file.as_deref())?;
+        let http = Http::new(endpoint, self.profile.server.ca_file.as_deref())?;
         let method = request.method.clone();
         let sent = http.send(endpoint, &method, &headers, request.payload()?, limit);
         sent.map_err(|failure| answer::temporary(self.profile, failure))

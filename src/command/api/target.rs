@@ -42,7 +42,7 @@ impl Target {
         let endpoint = Endpoint::parse(&encoded(&url))
             .map_err(|what| Error::usage(format!("the URL {what}")))?;
         let target = Self {
-            owned: owns(profile, &endpoint),
+            owned: profile.owns(&endpoint.origin()),
             endpoint,
         };
         if target.owned {
@@ -70,7 +70,7 @@ impl Target {
         let endpoint = Endpoint::parse(&without_fragment(url.as_str()))
             .map_err(|what| format!("to a URL that {what}"))?;
         Ok(Self {
-            owned: self.owned && owns(profile, &endpoint),
+            owned: self.owned && profile.owns(&endpoint.origin()),
             endpoint,
         })
     }
@@ -92,7 +92,7 @@ fn on_base(profile: &Profile, url: &str) -> Result<String> {
             .error(&what)
             .hint("give the whole URL with https://"));
     };
-    let base = base.trim_end_matches('/');
+    let base = base.as_str().trim_end_matches('/');
     if url.starts_with('?') {
         return Ok(format!("{base}{url}"));
     }
@@ -119,21 +119,6 @@ fn encoded(url: &str) -> String {
 
 fn without_fragment(url: &str) -> String {
     url.split('#').next().unwrap_or_default().to_owned()
-}
-
-/// Whether a URL is on one of the hosts that may be given the token.
-fn owns(profile: &Profile, endpoint: &Endpoint) -> bool {
-    let origin = endpoint.origin();
-    let api = profile
-        .api
-        .url
-        .iter()
-        .filter_map(|url| Endpoint::parse(url).ok());
-    let hosts = profile
-        .hosts
-        .iter()
-        .filter_map(|host| Endpoint::parse_origin(host).ok());
-    api.chain(hosts).any(|own| own.origin() == origin)
 }
 
 #[cfg(test)]

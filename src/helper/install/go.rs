@@ -14,11 +14,7 @@ const USUAL: &str = "netrc";
 
 /// Puts us first: go takes the first that has something for a URL.
 pub fn install(job: &Job<'_>) -> Result<Plan> {
-    if !job
-        .hosts
-        .iter()
-        .any(|host| host.origin.starts_with("https://"))
-    {
+    if !job.hosts.iter().any(|host| host.origin.is_https()) {
         let what = "go gives a token to https servers only, and the profile's hosts have none";
         return Err(Error::config(what));
     }

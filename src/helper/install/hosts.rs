@@ -1,7 +1,7 @@
 //! The hosts that a program is told of, each with the profile that owns it.
 
 use crate::error::{Error, Result};
-use crate::http::Endpoint;
+use crate::http::Origin;
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::ui;
@@ -9,21 +9,20 @@ use crate::ui;
 /// A server whose token we have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// Scheme, host and port, in lower case and without a default port.
-    pub origin: String,
+    pub origin: Origin,
 }
 
 impl Host {
     /// Host and port, as most programs name a server.
     pub fn authority(&self) -> &str {
-        self.origin.split_once("://").map_or("", |(_, rest)| rest)
+        self.origin.authority()
     }
 
     /// Whether a URL is this server's, as far as it can be read in one way only.
     pub fn owns(&self, url: &str) -> bool {
         crate::helper::origin_of(url)
-            .and_then(|origin| Endpoint::parse_origin(&origin).ok())
-            .is_some_and(|endpoint| endpoint.origin() == self.origin)
+            .and_then(|origin| Origin::parse(&origin).ok())
+            .is_some_and(|origin| origin == self.origin)
     }
 }
 
@@ -67,12 +66,9 @@ fn of_all(config: &Config) -> Result<Vec<Host>> {
 
 fn of_one(profile: &Profile) -> Vec<Host> {
     let mut hosts: Vec<Host> = Vec::new();
-    for host in &profile.hosts {
-        let Ok(endpoint) = Endpoint::parse_origin(host) else {
-            continue;
-        };
+    for origin in &profile.hosts.origins {
         let host = Host {
-            origin: endpoint.origin(),
+            origin: origin.clone(),
         };
         if !hosts.contains(&host) {
             hosts.push(host);

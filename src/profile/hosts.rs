@@ -1,0 +1,40 @@
+//! Which programs' servers may be given a profile's token, and in which form each program gets it.
+
+use super::choice::GitAuth;
+use super::fields::Fields;
+use super::vars::Vars;
+use crate::http::Origin;
+
+/// Who may be given the token, and how.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    /// The servers, each by scheme, host and port.
+    pub origins: Vec<Origin>,
+    /// The user name beside the token where a program wants one.
+    pub username: Option<String>,
+    pub git_auth: GitAuth,
+    /// Whether docker gets the token as an identity token, which it hands to the registry's own token
+    /// server, and not as a password.
+    pub docker_identity: bool,
+    /// Whether cargo gets `Bearer TOKEN` or the token alone.
+    pub cargo_bearer: bool,
+    /// Whether bazel is told when the token ends.
+    pub tell_expiry: bool,
+}
+
+impl Hosts {
+    /// Takes the keys out. The error names the key.
+    pub(super) fn take(values: &mut Fields, vars: &Vars) -> Result<Self, String> {
+        let hosts = values.texts("hosts");
+        let origins = hosts.iter().map(|host| Origin::parse(&vars.fill(host)?));
+        let origins: Result<Vec<Origin>, String> = origins.collect();
+        Ok(Self {
+            origins: origins.map_err(|why| format!("hosts: {why}"))?,
+            username: values.text("username"),
+            git_auth: GitAuth::read(values.text("git_auth").as_deref()),
+            docker_identity: values.text("docker_auth").as_deref() == Some("identity_token"),
+            cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
+            tell_expiry: values.flag_or("expires", true),
+        })
+    }
+}
