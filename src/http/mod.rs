@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::ui;
 pub use endpoint::Endpoint;
-pub use failure::Failure;
 use failure::failure;
+pub use failure::{Failure, Verdict};
 pub use origin::Origin;
 use resolver::LiteralFirst;
 use std::path::Path;
@@ -243,6 +243,15 @@ pub fn redirect_host(location: &str) -> String {
         .ok()
         .and_then(|uri| uri.host().map(str::to_owned));
     host.unwrap_or_else(|| "another page of the same host".to_owned())
+}
+
+/// Whether a redirect leads to another host than the one that was asked.
+pub fn leads_elsewhere(location: &str, endpoint: &Endpoint) -> bool {
+    let to = location.parse::<Uri>().ok();
+    let to = to.and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    to.is_some_and(|host| {
+        Some(host.as_str()) != endpoint.uri.host().map(str::to_ascii_lowercase).as_deref()
+    })
 }
 
 /// An error of the settings, which is the configuration's.

@@ -1,9 +1,10 @@
 //! An authorization server's description of itself (RFC 8414, OpenID Connect Discovery 1.0).
 
 use super::lenient;
+use super::refused::{FOREIGN, is_foreign};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Endpoint, Http};
+use crate::http::{Endpoint, Http, Verdict};
 use crate::profile::{ClientAuth, EndpointKind, Endpoints, Profile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,12 +134,15 @@ fn fetch_from(
     let http = Http::new(&endpoint, profile.server.ca_file.as_deref())
         .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
     let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
-    let absent = |kind: Kind, what: String| {
+    let error = |kind: Kind, what: String| {
         let message = format!(
             "profile {name:?}: the server's metadata at {}: {what}",
             endpoint.host()
         );
-        let error = Error::new(kind, message);
+        Error::new(kind, message)
+    };
+    let absent = |kind: Kind, what: String| {
+        let error = error(kind, what);
         Trouble::Absent(match kind {
             Kind::Temporary => error,
             _ => error.hint(
@@ -148,7 +152,7 @@ fn fetch_from(
     };
     let reply = http.get(&endpoint, limit).map_err(|failure| {
         // An answer that was too large would be so again.
-        let again = failure.retry || !failure.sent;
+        let again = failure.retry || failure.verdict == Verdict::NothingSent;
         absent(
             if again {
                 Kind::Temporary
@@ -158,6 +162,10 @@ fn fetch_from(
             failure.what,
         )
     })?;
+    if is_foreign(&reply, &endpoint) {
+        let what = format!("HTTP {} with what is no JSON", reply.status);
+        return Err(Trouble::Absent(error(Kind::Temporary, what).hint(FOREIGN)));
+    }
     if reply.status != 200 {
         let kind = match reply.status {
             408 | 429 | 500..=599 => Kind::Temporary,

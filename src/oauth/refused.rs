@@ -3,7 +3,7 @@
 use super::reply::{self, Refusal};
 use super::{Answer, TokenRequest, hint};
 use crate::error::{Error, Kind};
-use crate::http::{self, Endpoint};
+use crate::http::{self, Endpoint, Verdict};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use std::time::{Duration, UNIX_EPOCH};
@@ -35,20 +35,25 @@ pub enum Cause {
     Busy { retry_after: Option<Duration> },
     /// No whole answer came; `sent` if the server may have acted all the same.
     NoAnswer { sent: bool, retry: bool },
+    /// The server has answered, and the answer cannot be read: what was good for one use is used up, and
+    /// not sent again.
+    Unreadable,
+    /// An answer, but no authorization server's: a portal's page, a proxy's, a firewall's. Whether the
+    /// server has got the request is not known.
+    NotOauth,
 }
 
 /// Of a request to which no whole answer came.
 pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
     let message = format!("profile {:?}: {}", profile.name, failure.what);
     // An answer that was too large would be so again; a certificate may be mended any time.
-    let (kind, cause) = if failure.sent && !failure.retry {
-        (Kind::Refused, Cause::Permanent)
-    } else {
-        let cause = Cause::NoAnswer {
-            sent: failure.sent,
-            retry: failure.retry,
-        };
-        (Kind::Temporary, cause)
+    let (kind, cause) = match (failure.verdict, failure.retry) {
+        (Verdict::Unreadable, _) => (Kind::Refused, Cause::Unreadable),
+        (Verdict::AnswerLost, false) => (Kind::Refused, Cause::Permanent),
+        (verdict, retry) => {
+            let sent = verdict == Verdict::AnswerLost;
+            (Kind::Temporary, Cause::NoAnswer { sent, retry })
+        }
     };
     let mut error = Error::new(kind, message);
     error.hint = failure.hint;
@@ -67,8 +72,10 @@ pub(super) fn refusal(
     let refusal = reply::refusal(value, &secrets);
     let words = refusal_words(reply, &refusal, &secrets, "what it was asked for");
     let mut refused = refused(profile, endpoint, None, reply, &refusal, &words);
-    let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
-    refused.error.hint = hint;
+    if refused.cause != Cause::NotOauth {
+        let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
+        refused.error.hint = hint;
+    }
     refused
 }
 
@@ -90,7 +97,11 @@ pub(super) fn refused(
     } else {
         code
     };
-    let cause = cause(what, reply, meant, refusal.interval);
+    let foreign = refusal.error.is_none() && is_foreign(reply, endpoint);
+    let cause = match cause(what, reply, meant, refusal.interval) {
+        Cause::Permanent if foreign => Cause::NotOauth,
+        cause => cause,
+    };
     let message = format!(
         "profile {:?}: {} answered {words}",
         profile.name,
@@ -98,11 +109,15 @@ pub(super) fn refused(
     );
     let kind = match cause {
         Cause::GrantEnded => Kind::LoginRequired,
-        Cause::Permanent => Kind::Refused,
-        Cause::Busy { .. } | Cause::NoAnswer { .. } => Kind::Temporary,
+        Cause::Permanent | Cause::Unreadable => Kind::Refused,
+        Cause::Busy { .. } | Cause::NoAnswer { .. } | Cause::NotOauth => Kind::Temporary,
     };
     let mut error = Error::new(kind, message);
-    error.hint = hint::of(profile, what, None, meant, reply.status);
+    error.hint = if foreign {
+        Some(FOREIGN.to_owned())
+    } else {
+        hint::of(profile, what, None, meant, reply.status)
+    };
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);
     Refused { cause, error }
@@ -143,6 +158,26 @@ pub(super) fn refusal_words(
     match status {
         200..300 => format!("HTTP {status} without {wanted} ({about})"),
         _ => format!("HTTP {status} ({about})"),
+    }
+}
+
+/// What to do where something else than the server has answered.
+pub(super) const FOREIGN: &str = "something on the way has answered in the server's place: the network's login page (open any \
+                       page in a browser), a proxy or a firewall; where it is like that everywhere, check the endpoint's \
+                       address";
+
+/// Whether an answer without any OAuth error is somebody else's than the server's: a page, a way to
+/// another host, or a network that asks for a login (RFC 6585 section 6).
+pub(super) fn is_foreign(reply: &http::Reply, endpoint: &Endpoint) -> bool {
+    let elsewhere = || {
+        let to = reply.location.as_deref();
+        to.is_some_and(|to| http::leads_elsewhere(to, endpoint))
+    };
+    match reply.status {
+        511 => true,
+        200..300 | 403 | 451 => reply::is_page(&reply.content_type, &reply.body),
+        300..400 => elsewhere(),
+        _ => false,
     }
 }
 

@@ -192,8 +192,7 @@ pub fn parse(content_type: &str, body: &[u8]) -> Value {
     if let Some(value) = lenient::object(text) {
         return value;
     }
-    let html = content_type.contains("html") || text.starts_with('<');
-    if html || text.starts_with(['{', '[']) || !text.contains('=') {
+    if is_page(content_type, body) || text.starts_with(['{', '[']) || !text.contains('=') {
         return Value::Null;
     }
     let pairs = form_urlencoded::parse(text.as_bytes());
@@ -202,6 +201,13 @@ pub fn parse(content_type: &str, body: &[u8]) -> Value {
             .map(|(key, value)| (key.into_owned(), value.into_owned().into()))
             .collect(),
     )
+}
+
+/// Whether a body is a page for a browser, which no endpoint of OAuth answers to a program.
+pub fn is_page(content_type: &str, body: &[u8]) -> bool {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let begins = text.trim_ascii_start().first();
+    begins == Some(&b'<') || content_type.contains("html") && begins != Some(&b'{')
 }
 
 fn expiry(expires_in: &Value, expires_at: &Value) -> Expiry {

@@ -27,7 +27,11 @@ pub fn revoke(
     let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
     // Section 2.2: also a token that the server does not know is answered with 200. Slack and others
     // say no with 200 too.
-    let said_no = reply::refusal(&value, &answer.secrets()).error.is_some()
+    // A page is not the server's word (a portal's, a proxy's); no body at all can be.
+    let body = &answer.reply.body;
+    let page = !body.is_empty() && reply::is_page(&answer.reply.content_type, body);
+    let said_no = page
+        || reply::refusal(&value, &answer.secrets()).error.is_some()
         || value["ok"] == Value::Bool(false);
     if (200..300).contains(&answer.reply.status) && !said_no {
         return Ok(());

@@ -230,6 +230,8 @@ fn a_server_that_fails_for_a_moment_does_not_end_the_login() {
     assert_eq!(server.hits_of("/token"), 3);
     let (_server, sandbox) = scripted(device(), |poll| match poll {
         0 => Reply::new(502, "text/html", "<h1>Bad gateway</h1>"),
+        1 => Reply::new(200, "text/html", "<h1>The network's login</h1>"),
+        2 => Reply::new(302, "text/html", "").header("location", "https://portal.example/"),
         _ => granted(),
     });
     start(&sandbox).wait().ok_with("", "logged in to p");

@@ -144,7 +144,8 @@ fn a_server_that_fails_does_not_keep_what_is_here() {
             "invalid_auth",
         ),
         (Reply::json(200, r#"{"ok":false}"#), "HTTP 200"),
-        (Reply::new(200, "text/html", "<h1>ok</h1>"), ""),
+        (Reply::new(200, "text/html", "<h1>ok</h1>"), "HTTP 200"),
+        (Reply::new(200, "text/html", ""), ""),
         (
             Reply::json(302, "").header("location", "https://a.example/"),
             "302",

@@ -64,6 +64,7 @@ mod mutual_tls;
 mod output;
 mod parallel;
 mod policy;
+mod portals;
 mod presets;
 mod provider;
 mod proxies;

@@ -37,8 +37,10 @@ enum Means {
     Busy,
     /// A yes with nothing in it.
     Empty,
+    /// Somebody else's answer: a portal's, a firewall's.
+    Foreign,
 }
-use Means::{Busy, Empty, NoAnswer, Redirect, Refusal, Right, TooMuch};
+use Means::{Busy, Empty, Foreign, NoAnswer, Redirect, Refusal, Right, TooMuch};
 
 const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -212,7 +214,7 @@ const BEHAVIOURS: &[(Means, &[Step])] = &[
         )],
     ),
     (
-        Refusal,
+        Foreign,
         &[Say(
             "HTTP/1.1 403 No|content-type: text/html|content-length: 13||<h1>\u{1b}[31m</h1",
         )],
@@ -245,7 +247,7 @@ const BEHAVIOURS: &[(Means, &[Step])] = &[
     (Empty, &[Say("HTTP/1.1 204 None||")]),
     (Empty, &[Say("HTTP/1.1 200 OK|content-length: 0||")]),
     (
-        Empty,
+        Foreign,
         &[Say(
             "HTTP/1.1 200 OK|content-type: text/html|content-length: 5||<p>ok",
         )],
@@ -306,8 +308,8 @@ impl Way {
             // What is here is erased, whatever the server says; and that is said.
             (_, Right) | (Self::Revocation, _) => 0,
             // A server that is away for a moment does not end a device's login; its code's end does.
-            (Self::Poll, NoAnswer | Busy) => 4,
-            (_, NoAnswer | Busy) => 6,
+            (Self::Poll, NoAnswer | Busy | Foreign) => 4,
+            (_, NoAnswer | Busy | Foreign) => 6,
             (_, TooMuch | Redirect | Refusal | Empty) => 5,
         }
     }
@@ -318,8 +320,9 @@ impl Way {
             // Each of the tokens; and the lost answer of a refresh is asked for once more.
             (Self::Revocation, _) | (Self::Refresh, NoAnswer) => 2,
             (Self::Client | Self::Metadata, NoAnswer | Busy)
+            | (Self::Metadata, Foreign)
             | (Self::Refresh | Self::Code, Busy) => 5,
-            (Self::Poll, NoAnswer | Busy) => 3,
+            (Self::Poll, NoAnswer | Busy | Foreign) => 3,
             // A code is used once; the rest is told at once.
             _ => 1,
         }

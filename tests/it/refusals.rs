@@ -34,8 +34,8 @@ const REPLIES: &str = r#"
     200 json {TOKEN}{TOKEN}       => 5 without a token
     200 json )]}'{TOKEN}          => 5 without a token
     200 json TOKEN                => 5 without a token
-    200 html <p>access_token=at   => 5 HTTP 200 without a token (text/html)
-    200 html                      => 5 HTTP 200 without a token (text/html)
+    200 html <p>access_token=at   => 6 HTTP 200 without a token (text/html)
+    200 html                      => 6 HTTP 200 without a token (text/html)
     200 none                      => 5 HTTP 200 without a token (without a content type)
     204 none                      => 5 HTTP 204 without a token
     400 json {TOKEN}              => 5 HTTP 400

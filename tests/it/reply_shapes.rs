@@ -54,8 +54,8 @@ fn a_server_s_words_are_found_where_others_put_them() {
 
 #[test]
 fn a_page_is_no_form_and_a_mark_of_byte_order_is_no_letter() {
-    got(200, "text/html", "access_token=at&x=1", "").fails(5, "without a token (text/html)");
-    got(200, "text/plain", "<p>access_token=at&access_token=at", "").fails(5, "without a token");
+    got(200, "text/html", "access_token=at&x=1", "").fails(6, "without a token (text/html)");
+    got(200, "text/plain", "<p>access_token=at&access_token=at", "").fails(6, "without a token");
     got(200, "text/plain", "access_token=at&x=1", "").ok("at\n");
     got(200, "text/plain", "\u{feff}access_token=at", "").ok("at\n");
     got(200, JSON, "\u{feff}{\"access_token\":\"at\"}", "").ok("at\n");
