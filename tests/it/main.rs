@@ -28,6 +28,7 @@ mod doors;
 mod examples;
 mod exec;
 mod get;
+mod golden_docs;
 mod golden_names;
 mod golden_states;
 mod harness;
