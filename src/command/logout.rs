@@ -1,7 +1,7 @@
 //! `tokctl logout`: revokes at the server, and erases what is stored here.
 
-use super::{load, worst};
-use crate::cli::{Global, Logout, Wanted};
+use super::worst;
+use crate::cli::{Global, Logout};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
@@ -26,19 +26,18 @@ const REVOKING: Duration = Duration::from_secs(10);
 
 /// Erases one profile's tokens, or every one's; the worst failure is the result.
 pub fn run(global: &Global, logout: &Logout) -> Result<()> {
-    let names = match &logout.profile {
-        Some(name) => vec![name.clone()],
-        None => Config::load(global.config.as_deref())?.names()?,
+    let config = Config::load(global.config.as_deref())?;
+    let revoke = !logout.no_revoke;
+    let one = |profile: Result<Profile>| profile.and_then(|profile| log_out(&profile, revoke));
+    let failures: Vec<Error> = match &logout.profile {
+        Some(name) => one(Profile::load(&config, name))
+            .err()
+            .into_iter()
+            .collect(),
+        None => Profile::all(&config)?
+            .filter_map(|(_, profile)| one(profile).err())
+            .collect(),
     };
-    let mut failures: Vec<Error> = Vec::new();
-    for name in names {
-        let result = load(global, &name, &Wanted::default());
-        failures.extend(
-            result
-                .and_then(|profile| log_out(&profile, !logout.no_revoke))
-                .err(),
-        );
-    }
     worst(failures)
 }
 

@@ -1,10 +1,11 @@
 //! `tokctl refresh`: renews now, so that grants which die of disuse do not.
 
-use super::{load_from, worst};
-use crate::cli::{Global, Refresh, Wanted};
+use super::worst;
+use crate::cli::{Global, Refresh};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::Result;
+use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::note::Note;
 use crate::token::background::Again;
@@ -18,19 +19,22 @@ const BUDGET: Duration = Duration::from_secs(30);
 /// Renews each; the worst failure is the result.
 pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let names = if refresh.all {
-        config.names()?
+    let renewed = |profile: Result<Profile>| renew(&config, &profile?, refresh);
+    let failures = if refresh.all {
+        let all = Profile::all(&config)?;
+        all.filter_map(|(_, profile)| renewed(profile).err())
+            .collect()
     } else {
-        refresh.profiles.clone()
+        let named = refresh.profiles.iter();
+        named
+            .filter_map(|name| renewed(Profile::load(&config, name)).err())
+            .collect()
     };
-    let failures = names
-        .iter()
-        .filter_map(|name| renew(&config, name, refresh).err());
-    worst(failures.collect())
+    worst(failures)
 }
 
-fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
-    let profile = load_from(config, name, &Wanted::default())?;
+fn renew(config: &Config, profile: &Profile, refresh: &Refresh) -> Result<()> {
+    let name = &profile.name;
     let note = Note::load(&env::state_dir()?, name);
     if refresh.all && !note.refreshable {
         ui::step(&format!("{name}: no refresh token is stored"));
@@ -47,7 +51,7 @@ fn renew(config: &Config, name: &str, refresh: &Refresh) -> Result<()> {
         return Ok(());
     }
     let token = token::token(&Ask {
-        profile: &profile,
+        profile,
         min_ttl: None,
         force: true,
         offline: false,

@@ -6,7 +6,7 @@ mod table;
 use crate::cli::{Global, Status};
 use crate::clock::{self, Epoch};
 use crate::env;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
@@ -29,28 +29,29 @@ struct Row {
 /// Shows one profile or all.
 pub fn run(global: &Global, status: &Status) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let names = match &status.profile {
-        Some(name) => vec![name.clone()],
-        None => config.names()?,
-    };
     let state = env::state_dir().ok();
-    let mut rows = Vec::new();
-    for name in &names {
+    let rows: Vec<Row> = match &status.profile {
+        Some(name) => vec![describe(&Profile::load(&config, name)?, state.as_deref())],
         // Of many, one that cannot be used must not hide the others.
-        match Profile::load(&config, name) {
-            Ok(profile) => rows.push(describe(&profile, state.as_deref())),
-            Err(error) if status.profile.is_some() => return Err(error),
-            Err(error) => rows.push(Row {
-                facts: json!({ "profile": name, "error": error.message }),
-                expires: None,
-                updated: None,
-            }),
-        }
-    }
+        None => Profile::all(&config)?
+            .map(|(name, profile)| match profile {
+                Ok(profile) => describe(&profile, state.as_deref()),
+                Err(error) => faulty(&name, &error),
+            })
+            .collect(),
+    };
     if rows.is_empty() && !status.json {
         ui::notice(&none(&config));
     }
     ui::answer(&Secret::new(text(rows, status)))
+}
+
+fn faulty(name: &str, error: &Error) -> Row {
+    Row {
+        facts: json!({ "profile": name, "error": error.message }),
+        expires: None,
+        updated: None,
+    }
 }
 
 fn none(config: &Config) -> String {

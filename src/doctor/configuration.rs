@@ -13,16 +13,19 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
     let Some(config) = config else {
         return Vec::new();
     };
-    let names = config.names();
-    match &names {
-        Ok(names) => describe(report, config, names.len()),
+    let all = Profile::all(config).map(Iterator::collect::<Vec<_>>);
+    match &all {
+        Ok(all) => describe(report, config, all.len()),
         Err(error) => report.problem("configuration", error),
     }
-    let told = names.as_ref().err().map(|error| error.message.clone());
-    let asked = name.map_or(names.unwrap_or_default(), |name| vec![name.to_owned()]);
+    let told = all.as_ref().err().map(|error| error.message.clone());
+    let asked = match name {
+        Some(name) => vec![(name.to_owned(), Profile::load(config, name))],
+        None => all.unwrap_or_default(),
+    };
     let mut profiles = Vec::new();
-    for name in asked {
-        match Profile::load(config, &name) {
+    for (name, profile) in asked {
+        match profile {
             Ok(profile) => {
                 literal(report, config, &profile);
                 profiles.push(profile);

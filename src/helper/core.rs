@@ -76,8 +76,8 @@ impl Core<'_> {
         }
         let mut owner: Option<Profile> = None;
         let mut broken = None;
-        for name in self.config.names()? {
-            let profile = match Profile::load(self.config, &name) {
+        for (name, profile) in Profile::all(self.config)? {
+            let profile = match profile {
                 Ok(profile) => profile,
                 // It may be the one that is meant.
                 Err(error) => {

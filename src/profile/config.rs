@@ -131,39 +131,40 @@ impl Config {
     pub fn layers(&self, name: &str) -> Result<Layers> {
         // The whole text is parsed where the quick reading fails, so that the error is about it.
         let quick = slice::for_profile(&self.text, name, "profile")
-            .and_then(|part| self.read(&part, Some(name)).ok());
-        let read = match quick {
-            Some(read) => read,
+            .and_then(|part| self.read(&part, name).ok());
+        match quick {
+            Some(layers) => Ok(layers),
             None => self
-                .read(self.whole()?, Some(name))
-                .map_err(|fault| self.error(&fault))?,
-        };
-        let profile = read.profiles.into_iter().next().map(|(_, keys)| keys);
-        Ok(Layers {
-            defaults: read.defaults,
-            profile,
-        })
+                .read(self.whole()?, name)
+                .map_err(|fault| self.error(&fault)),
+        }
     }
 
-    /// Every profile's name, in the order of the file. What is wrong in one of them is told by whoever
-    /// uses it, and does not keep the others from being used.
-    pub fn names(&self) -> Result<Vec<String>> {
-        let parsed =
-            DeTable::parse(self.whole()?).map_err(|cause| self.error(&unparsed(&cause)))?;
-        if let Some(key) = parsed.get_ref().keys().find(|key| !is_table(key)) {
-            return Err(self.error(&unknown_table(key)));
-        }
-        let Some(profiles) = parsed.get_ref().get("profile") else {
-            return Ok(Vec::new());
+    /// The same of every profile in the order of the file, from one reading of it. What is wrong in one of
+    /// them is its own error, and does not keep the others from being used.
+    pub fn all_layers(&self) -> Result<Vec<(String, Result<Layers>)>> {
+        let located = |fault: Located| self.error(&fault);
+        let parsed = parse(self.whole()?).map_err(located)?;
+        let defaults = self.defaults(parsed.get_ref()).map_err(located);
+        let layers = |(name, value): (&Name<'_>, &Spanned<DeValue<'_>>)| {
+            let defaults = defaults.clone()?;
+            let profile = Some(self.own(name, value).map_err(located)?);
+            Ok(Layers { defaults, profile })
         };
-        let profiles =
-            table(profiles).map_err(|fault| self.error(&Located::of("[profile]", fault)))?;
-        let mut names: Vec<_> = profiles
-            .keys()
-            .map(|name| (name.span().start, name.get_ref().to_string()))
-            .collect();
-        names.sort_unstable();
-        Ok(names.into_iter().map(|(_, name)| name).collect())
+        let profiles = in_order(parsed.get_ref()).map_err(located)?.into_iter();
+        Ok(profiles
+            .map(|profile| (profile.0.get_ref().to_string(), layers(profile)))
+            .collect())
+    }
+
+    /// Every profile's name, in the order of the file.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let located = |fault: Located| self.error(&fault);
+        let parsed = parse(self.whole()?).map_err(located)?;
+        let profiles = in_order(parsed.get_ref()).map_err(located)?.into_iter();
+        Ok(profiles
+            .map(|(name, _)| name.get_ref().to_string())
+            .collect())
     }
 
     /// Whether the file's text has this somewhere, whatever the case of its letters.
@@ -217,59 +218,40 @@ impl Config {
         Error::config(format!("{place}profile {name:?}: {what}"))
     }
 
-    fn read(&self, text: &str, only: Option<&str>) -> Result<Tables, Located> {
-        let parsed = DeTable::parse(text).map_err(|cause| unparsed(&cause))?;
-        let mut read = Tables {
-            defaults: Values::new(),
-            profiles: Vec::new(),
-        };
-        for (key, value) in parsed.get_ref() {
-            match key.get_ref().as_ref() {
-                "defaults" => {
-                    let defaults = table(value)
-                        .and_then(keys::check)
-                        .and_then(|values| self.check_trust(key, values));
-                    read.defaults = defaults.map_err(|fault| Located::of("[defaults]", fault))?;
-                }
-                "profile" => {
-                    let profiles = table(value).map_err(|fault| Located::of("[profile]", fault))?;
-                    read.profiles = self.read_profiles(profiles, only)?;
-                }
-                _ => return Err(unknown_table(key)),
-            }
-        }
-        Ok(read)
+    /// Others are not checked: an error in one profile does not take the others away.
+    fn read(&self, text: &str, name: &str) -> Result<Layers, Located> {
+        let parsed = parse(text)?;
+        let defaults = self.defaults(parsed.get_ref())?;
+        let found = profiles(parsed.get_ref())?.and_then(|all| all.get_key_value(name));
+        let profile = found.map(|(name, value)| self.own(name, value));
+        Ok(Layers {
+            defaults,
+            profile: profile.transpose()?,
+        })
     }
 
-    fn read_profiles(
-        &self,
-        profiles: &DeTable<'_>,
-        only: Option<&str>,
-    ) -> Result<Vec<(String, Values)>, Located> {
-        let mut found: Vec<(usize, String, Values)> = Vec::new();
-        for (name, value) in profiles {
-            let text = name.get_ref();
-            let label = format!("profile {text:?}");
-            // Others are not checked: an error in one profile does not take the others away.
-            if only.is_some_and(|only| only != text.as_ref()) {
-                continue;
-            }
-            check_name(name).map_err(|fault| Located::of(&label, fault))?;
-            let values = table(value)
-                .and_then(keys::check)
-                .and_then(|values| self.check_trust(name, values))
-                .map_err(|fault| Located::of(&label, fault))?;
-            found.push((name.span().start, text.to_string(), values));
-        }
-        found.sort_by_key(|(at, ..)| *at);
-        Ok(found
-            .into_iter()
-            .map(|(_, name, values)| (name, values))
-            .collect())
+    /// The keys of `[defaults]`.
+    fn defaults(&self, parsed: &DeTable<'_>) -> Result<Values, Located> {
+        let Some((key, value)) = parsed.get_key_value("defaults") else {
+            return Ok(Values::new());
+        };
+        table(value)
+            .and_then(keys::check)
+            .and_then(|values| self.check_trust(key, values))
+            .map_err(|fault| Located::of("[defaults]", fault))
+    }
+
+    /// The keys of one profile.
+    fn own(&self, name: &Name<'_>, value: &Spanned<DeValue<'_>>) -> Result<Values, Located> {
+        check_name(name)
+            .and_then(|()| table(value))
+            .and_then(keys::check)
+            .and_then(|values| self.check_trust(name, values))
+            .map_err(|fault| Located::of(&format!("profile {:?}", name.get_ref()), fault))
     }
 
     /// Refuses a program named in a file that others could have written, and names files in full.
-    fn check_trust(&self, at: &Spanned<Cow<'_, str>>, values: Values) -> Result<Values, Fault> {
+    fn check_trust(&self, at: &Name<'_>, values: Values) -> Result<Values, Fault> {
         let runs = |value: &Value| match value {
             Value::Secret(source) => source.runs_a_program(),
             Value::Token(source) => source.runs_a_program(),
@@ -334,10 +316,31 @@ impl Config {
     }
 }
 
-/// What one reading of a text found.
-struct Tables {
-    defaults: Values,
-    profiles: Vec<(String, Values)>,
+/// A table's name, with its place in the text.
+type Name<'t> = Spanned<Cow<'t, str>>;
+
+/// A text's tables, of which each is one that is known.
+fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Located> {
+    let parsed = DeTable::parse(text).map_err(|cause| unparsed(&cause))?;
+    match parsed.get_ref().keys().find(|key| !is_table(key)) {
+        Some(key) => Err(unknown_table(key)),
+        None => Ok(parsed),
+    }
+}
+
+/// All that is below `[profile]`.
+fn profiles<'p, 't>(parsed: &'p DeTable<'t>) -> Result<Option<&'p DeTable<'t>>, Located> {
+    let all = parsed.get("profile").map(table).transpose();
+    all.map_err(|fault| Located::of("[profile]", fault))
+}
+
+/// The profiles in the order of the file.
+fn in_order<'p, 't>(
+    parsed: &'p DeTable<'t>,
+) -> Result<Vec<(&'p Name<'t>, &'p Spanned<DeValue<'t>>)>, Located> {
+    let mut all: Vec<_> = profiles(parsed)?.into_iter().flatten().collect();
+    all.sort_by_key(|(name, _)| name.span().start);
+    Ok(all)
 }
 
 /// A fault with the table it is in.
@@ -373,11 +376,11 @@ fn unparsed(cause: &toml::de::Error) -> Located {
 /// What a configuration is made of.
 const TABLES: [&str; 2] = ["defaults", "profile"];
 
-fn is_table(key: &Spanned<Cow<'_, str>>) -> bool {
+fn is_table(key: &Name<'_>) -> bool {
     TABLES.contains(&key.get_ref().as_ref())
 }
 
-fn unknown_table(key: &Spanned<Cow<'_, str>>) -> Located {
+fn unknown_table(key: &Name<'_>) -> Located {
     let fault = unknown(key, TABLES.into_iter());
     Located {
         at: fault.at,
@@ -397,7 +400,7 @@ fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fau
 }
 
 /// A profile's name becomes part of file names, messages and command lines.
-fn check_name(name: &Spanned<Cow<'_, str>>) -> Result<(), Fault> {
+fn check_name(name: &Name<'_>) -> Result<(), Fault> {
     if is_name(name.get_ref()) {
         return Ok(());
     }

@@ -32,7 +32,7 @@ pub use api::Api;
 pub use choice::{ClientAuth, GitAuth, Grant, LoginGrant, StoreChoice, TokenKind};
 use claims::Claims;
 use client::Client;
-use config::Config;
+use config::{Config, Layers};
 pub use endpoints::{EndpointKind, Endpoints};
 use exchange::Exchange;
 pub use exchange::ISSUED;
@@ -87,7 +87,21 @@ struct Origins {
 impl Profile {
     /// The profile of that name.
     pub fn load(config: &Config, name: &str) -> Result<Self> {
-        let layers = config.layers(name)?;
+        Self::from_layers(config, name, config.layers(name)?)
+    }
+
+    /// Every profile of the file in its order, each with its name and what is wrong with it if it cannot be
+    /// used. Reads the file's text once, where [`load`](Self::load) of each would read it as often as there
+    /// are profiles.
+    pub fn all(config: &Config) -> Result<impl Iterator<Item = (String, Result<Self>)>> {
+        let all = config.all_layers()?.into_iter();
+        Ok(all.map(|(name, layers)| {
+            let profile = layers.and_then(|layers| Self::from_layers(config, &name, layers));
+            (name, profile)
+        }))
+    }
+
+    fn from_layers(config: &Config, name: &str, layers: Layers) -> Result<Self> {
         let preset_name = match layers.profile.as_ref().and_then(|keys| keys.get("preset")) {
             Some(Value::Text(preset)) => Some(preset.clone()),
             _ => None,

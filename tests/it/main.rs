@@ -60,6 +60,7 @@ mod login_terminal;
 mod login_twice;
 mod logins;
 mod logout;
+mod many_profiles;
 mod misbehaviour;
 mod mutual_tls;
 mod output;

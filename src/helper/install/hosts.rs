@@ -45,8 +45,8 @@ pub fn of(config: &Config, profile: Option<&str>) -> Result<Vec<Host>> {
 
 fn of_all(config: &Config) -> Result<Vec<Host>> {
     let mut hosts: Vec<Host> = Vec::new();
-    for name in config.names()? {
-        match Profile::load(config, &name) {
+    for (_, profile) in Profile::all(config)? {
+        match profile {
             Ok(profile) => {
                 let more = of_one(&profile);
                 hosts.extend(more);
