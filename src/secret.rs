@@ -59,7 +59,13 @@ impl Secret {
         }
     }
 
-    /// Whether the text may be a token: visible ASCII only, so that it can neither end a header
+    /// Whether the text may be a refresh token or a code, which are only ever sent in a body: a space is allowed
+    /// too (VSCHAR, RFC 6749 appendix A).
+    pub fn is_grant_text(&self) -> bool {
+        !self.is_empty() && self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    }
+
+    /// Whether the text may be an access token: visible ASCII only, so that it can neither end a header
     /// line nor add a line to a credential protocol (RFC 6750 section 2.1 allows less).
     pub fn is_token_text(&self) -> bool {
         !self.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
@@ -93,5 +99,9 @@ mod tests {
             assert!(!Secret::new(bad.into()).is_token_text(), "{bad:?}");
         }
         assert!(Secret::new("eyJ.a-b_c~+/=".into()).is_token_text());
+        assert!(Secret::new(" a b~".into()).is_grant_text());
+        for bad in ["", "a\nb", "a\u{7f}", "é", "a\tb"] {
+            assert!(!Secret::new(bad.into()).is_grant_text(), "{bad:?}");
+        }
     }
 }

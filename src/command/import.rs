@@ -3,9 +3,9 @@
 use super::load;
 use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::oauth::id_token;
-use crate::oauth::reply::{self, Granted, Reading};
+use crate::oauth::reply::{self, Granted};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
@@ -51,8 +51,15 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let account = granted.id_token.as_ref().and_then(id_token::claims);
     let account = account.as_ref().and_then(id_token::account);
     let sent_at = clock::now();
-    let Stored { record, token } =
-        new_grant::store(&profile, &mut storage, granted, sent_at, account, deadline)?;
+    let stored = new_grant::store(&profile, &mut storage, granted, sent_at, account, deadline);
+    let Stored { record, token } = stored.map_err(|error| match error.kind {
+        // What stdin holds, and no server, is the cause.
+        Kind::Refused => Error {
+            kind: Kind::Usage,
+            ..error
+        },
+        _ => error,
+    })?;
     let what = match (&record.refresh, token) {
         (Some(_), Some(_)) => "a refresh token and an access token",
         (Some(_), None) => "a refresh token",
@@ -84,10 +91,8 @@ fn read(profile: &Profile, text: &Secret) -> Result<Granted> {
     } else {
         return bare(trimmed).map_err(bad);
     };
-    match reply::read(200, content_type, trimmed.as_bytes(), profile, &[]) {
-        Reading::Granted(granted) if granted.access.is_ok() || granted.refresh.is_some() => {
-            Ok(granted)
-        }
+    match reply::saved(content_type, trimmed.as_bytes(), profile) {
+        Some(granted) if granted.access.is_ok() || granted.refresh.is_some() => Ok(granted),
         _ => Err(bad(
             "a token response without a usable access_token or refresh_token",
         )),
@@ -104,7 +109,11 @@ fn bare(text: &str) -> Result<Granted, &'static str> {
     }
     let token = Secret::new(text.to_owned());
     if !token.is_token_text() {
-        return Err("neither a JSON token response nor a refresh token");
+        // Words of a program that has failed have spaces too.
+        return Err(
+            "neither a JSON token response nor a refresh token (one with a space in it is taken from JSON: \
+                    {\"refresh_token\": \"...\"})",
+        );
     }
     Ok(Granted {
         refresh: Some(token),

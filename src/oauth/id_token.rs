@@ -35,6 +35,11 @@ pub fn time(claims: &Value, name: &str) -> Option<Epoch> {
         .filter(|time| *time > 0)
 }
 
+/// The `exp` of a JWT, unverified: it says when asking again is worth it, and nothing else.
+pub fn end(token: &Secret) -> Option<Epoch> {
+    time(&claims(token)?, "exp")
+}
+
 /// What must hold of an id token. The error says what does not.
 pub fn check(
     claims: &Value,

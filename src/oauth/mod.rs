@@ -6,6 +6,7 @@ mod client_assertion;
 mod client_auth;
 mod credentials;
 pub mod device_code;
+pub mod expiry;
 pub mod hint;
 pub mod id_token;
 mod jwt;

@@ -1,18 +1,16 @@
 //! What servers really send: a token reply in any of the shapes seen in the wild, read leniently
 //! where the token is safe and strictly where it is not.
 
-use super::lenient;
+use super::expiry::{self, Expiry, Saved};
 use super::shape::Shape;
-use crate::clock::Epoch;
+use super::{id_token, lenient};
+use crate::clock;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::text::{REPEATS, clean};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Ten years in seconds; a server that says more means something else (R15).
-const ABSURD: f64 = 315_360_000.0;
 
 /// How long a server's words may be in a message (R19).
 const MAX_WORDS: usize = 300;
@@ -35,6 +33,8 @@ pub struct Granted {
     pub token_type: Option<String>,
     pub scope: Option<String>,
     pub expiry: Expiry,
+    /// Members that are there and not taken, each with the reason.
+    pub left_out: Vec<String>,
     /// What the profile keeps of the reply's other members.
     pub kept: BTreeMap<String, Value>,
 }
@@ -49,6 +49,7 @@ impl Granted {
             token_type: None,
             scope: None,
             expiry: Expiry::Unsaid,
+            left_out: Vec::new(),
             kept: BTreeMap::new(),
         }
     }
@@ -59,17 +60,6 @@ impl Granted {
     pub fn is_bound(&self) -> bool {
         self.token_type.as_deref().and_then(bound).is_some()
     }
-}
-
-/// What the server said about the token's life.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Seconds from the start of the request; 0 means "print, do not keep".
-    In(Epoch),
-    At(Epoch),
-    Unsaid,
-    /// Not to be believed, in these words.
-    Wrong(String),
 }
 
 /// A server's no, in its own words, cleaned.
@@ -107,16 +97,48 @@ pub fn read(
     }
 }
 
+/// Reads a reply that somebody else has saved some time ago. `None` for what holds no tokens.
+pub fn saved(content_type: &str, body: &[u8], profile: &Profile) -> Option<Granted> {
+    let shape = Shape(&profile.response);
+    let mut value = parse(content_type, body);
+    shape.settle_error(&mut value);
+    if refusal(&value, &[]).error.is_some() || shape.says_no(&value) {
+        return None;
+    }
+    let kept = kept(&value, &profile.quirks.keep, &[]);
+    let part = shape.part(&mut value)?;
+    let saved = expiry::of_saved(part, shape);
+    let mut granted = granted(part, shape, kept, &[]);
+    // A token that says itself when it ends is believed rather than words about its life.
+    let own = granted.access.as_ref().ok().and_then(id_token::end);
+    granted.expiry = match (saved, own) {
+        (Saved::Known(at @ Expiry::At(_)), _) => at,
+        (_, Some(end)) => Expiry::At(end),
+        (Saved::Known(other), None) => other,
+        (Saved::Since(lifetime, unread), None) => {
+            granted.left_out.extend(unread);
+            if granted.refresh.is_some() {
+                // It may be at its end, and another is one request away.
+                Expiry::At(0)
+            } else {
+                granted.left_out.push(format!(
+                    "nothing says when the token was issued: its {} are counted from now",
+                    clock::words(lifetime)
+                ));
+                Expiry::In(lifetime)
+            }
+        }
+    };
+    Some(granted)
+}
+
 fn granted(
     value: &mut Value,
     shape: Shape<'_>,
     kept: BTreeMap<String, Value>,
     secrets: &[&Secret],
 ) -> Granted {
-    let expiry = expiry(
-        shape.find(value, "expires_in"),
-        shape.find(value, "expires_at"),
-    );
+    let expiry = expiry::of_reply(value, shape);
     // Both are shown by `status`: one that repeats a secret says nothing.
     let said = |words: &String| !words.is_empty() && *words != REPEATS;
     let scope = scope(shape.find(value, "scope"), secrets).filter(said);
@@ -130,7 +152,6 @@ fn granted(
         Some(other) => Err(json_kind(&other)),
         None => Err("absent"),
     };
-    let usable = |token: Result<Secret, &str>| token.ok().filter(Secret::is_token_text);
     let access = match take("access_token") {
         Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
         Ok(token) if token.is_token_text() => match token_type.as_deref().and_then(bound) {
@@ -144,15 +165,40 @@ fn granted(
         ),
         Err(kind) => Err(format!("the access_token is {kind}")),
     };
+    let mut left_out = Vec::new();
+    // Missing, null or empty: the old one stays (R14).
+    let refresh = optional("refresh_token", take("refresh_token"), &mut left_out);
+    let id_token = optional("id_token", take("id_token"), &mut left_out);
+    let refresh = refresh.filter(|token| {
+        let taken = token.is_grant_text();
+        if !taken {
+            left_out.push(
+                "the refresh_token holds characters that none may have (control characters or non-ASCII)".to_owned(),
+            );
+        }
+        taken
+    });
     Granted {
         access,
-        // Missing, null or empty: the old one stays (R14).
-        refresh: usable(take("refresh_token")),
-        id_token: usable(take("id_token")),
+        refresh,
+        id_token,
         token_type,
         scope,
         expiry,
+        left_out,
         kept,
+    }
+}
+
+/// A token that need not be there.
+fn optional(name: &str, token: Result<Secret, &str>, left_out: &mut Vec<String>) -> Option<Secret> {
+    match token {
+        Ok(token) => Some(token).filter(|token| !token.is_empty()),
+        Err("absent" | "null") => None,
+        Err(kind) => {
+            left_out.push(format!("the {name} is {kind}"));
+            None
+        }
     }
 }
 
@@ -208,45 +254,6 @@ pub fn is_page(content_type: &str, body: &[u8]) -> bool {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let begins = text.trim_ascii_start().first();
     begins == Some(&b'<') || content_type.contains("html") && begins != Some(&b'{')
-}
-
-fn expiry(expires_in: &Value, expires_at: &Value) -> Expiry {
-    let number = match expires_in {
-        Value::Null => return absolute(expires_at),
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) if text.trim().is_empty() => return absolute(expires_at),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    // The shortest text form: the server's own could be anything.
-    let wrong = |what: &str| Expiry::Wrong(format!("expires_in is {what}"));
-    match number {
-        Some(seconds) if !seconds.is_finite() => wrong("not a number"),
-        Some(seconds) if seconds < 0.0 => wrong("negative"),
-        Some(seconds) if seconds > ABSURD => wrong("more than ten years"),
-        // A fraction is cut off: a token is never said to live longer than it does.
-        #[expect(clippy::cast_possible_truncation, reason = "bounded above and below")]
-        Some(seconds) => Expiry::In(seconds as Epoch),
-        None => wrong("not a number"),
-    }
-}
-
-/// `expires_at`, which GitHub Apps, Strava and others send: epoch seconds or RFC 3339.
-fn absolute(expires_at: &Value) -> Expiry {
-    let at = match expires_at {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => match text.trim().parse() {
-            Ok(seconds) => Some(seconds),
-            Err(_) => humantime::parse_rfc3339_weak(text.trim())
-                .ok()
-                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-                .and_then(|since| Epoch::try_from(since.as_secs()).ok()),
-        },
-        _ => None,
-    };
-    // Between 2001 and 2286: milliseconds and durations under this name are no times.
-    at.filter(|at| (1_000_000_000..10_000_000_000).contains(at))
-        .map_or(Expiry::Unsaid, Expiry::At)
 }
 
 /// Scope as a string with spaces or commas (GitHub), or as a list (Twitch).
@@ -310,53 +317,5 @@ fn json_kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list, not a string",
         Value::Object(_) => "an object, not a string",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn expiry_of(value: &Value) -> Expiry {
-        expiry(value, &Value::Null)
-    }
-
-    #[test]
-    fn a_lifetime_is_read_in_every_shape_that_means_one() {
-        for value in [
-            json!(3600),
-            json!(3600.0),
-            json!("3600"),
-            json!(" 3600 "),
-            json!("3600.0"),
-            json!("3.6e3"),
-        ] {
-            assert_eq!(expiry_of(&value), Expiry::In(3600), "{value}");
-        }
-        assert_eq!(expiry_of(&json!(3599.9)), Expiry::In(3599));
-        assert_eq!(expiry_of(&json!(0)), Expiry::In(0));
-        for value in [json!(null), json!("")] {
-            assert_eq!(expiry_of(&value), Expiry::Unsaid, "{value}");
-        }
-        for value in [
-            json!(-1),
-            json!("3600abc"),
-            json!("NaN"),
-            json!("inf"),
-            json!(1e300),
-            json!([]),
-            json!({}),
-            json!(true),
-            json!(315_360_001),
-        ] {
-            assert!(matches!(expiry_of(&value), Expiry::Wrong(_)), "{value}");
-        }
-        assert_eq!(absolute(&json!(1_700_000_000)), Expiry::At(1_700_000_000));
-        assert_eq!(
-            absolute(&json!("2023-11-14T22:13:20Z")),
-            Expiry::At(1_700_000_000)
-        );
-        assert_eq!(absolute(&json!(3600)), Expiry::Unsaid);
     }
 }

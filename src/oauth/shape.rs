@@ -23,6 +23,11 @@ impl Shape<'_> {
         value.pointer_mut(root)
     }
 
+    /// Whether the profile says where a member is.
+    pub fn points_at(self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A member of a part.
     pub fn find<'v>(self, part: &'v Value, name: &str) -> &'v Value {
         let found = match self.0.get(name) {
@@ -48,7 +53,7 @@ impl Shape<'_> {
     /// Puts an error that stands elsewhere in its usual place.
     pub fn settle_error(self, value: &mut Value) {
         for name in ["error", "error_description"] {
-            if !self.0.contains_key(name) {
+            if !self.points_at(name) {
                 continue;
             }
             let found = self.find(value, name).clone();
@@ -63,7 +68,7 @@ impl Shape<'_> {
     pub fn says_no(self, value: &Value) -> bool {
         match self.find(value, "ok") {
             Value::Bool(ok) => !ok,
-            Value::Number(status) => self.0.contains_key("ok") && status.as_f64() != Some(0.0),
+            Value::Number(status) => self.points_at("ok") && status.as_f64() != Some(0.0),
             _ => false,
         }
     }

@@ -40,7 +40,8 @@ mod platform {
     }
 
     pub fn put(name: &str, bytes: &[u8], seconds: Epoch) -> Option<()> {
-        let seconds = usize::try_from(seconds)
+        // The kernel takes 32 bits, and some tokens end in the year 9999.
+        let seconds = usize::try_from(seconds.min(Epoch::from(u32::MAX)))
             .ok()
             .filter(|seconds| *seconds > 0)?;
         if bytes.len() > MAX_PAYLOAD {

@@ -2,8 +2,9 @@
 
 use crate::clock::{self, Epoch};
 use crate::error::{Error, Kind, Result};
+use crate::oauth::expiry::Expiry;
 use crate::oauth::id_token as jwt;
-use crate::oauth::reply::{Expiry, Granted};
+use crate::oauth::reply::Granted;
 use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
 use crate::state::record::{Record, Token};
@@ -73,6 +74,18 @@ impl Merged {
         {
             record.refresh = Some(refresh.clone());
         }
+        for what in &granted.left_out {
+            let words = format!(
+                "profile {:?}: not taken from the reply: {what}",
+                profile.name
+            );
+            // Who needs no person has no use for the rest.
+            if profile.is_repeatable() {
+                ui::step(&words);
+            } else {
+                ui::warn(&words);
+            }
+        }
         let checked = granted.id_token.clone();
         let checked = checked.map(|token| check(profile, token, now)).transpose();
         let (id_token, id_refused) = match checked {
@@ -87,8 +100,9 @@ impl Merged {
             (TokenKind::Id, id_token.as_ref()),
         ];
         for (kind, token) in both {
-            // A lifetime of 0 means: print, do not keep.
-            if let Some(token) = token.filter(|token| token.expires != Some(sent_at)) {
+            // One that has ended is for who asked for it, and not kept.
+            if let Some(token) = token.filter(|token| token.expires.is_none_or(|end| end > sent_at))
+            {
                 evicted.extend(record.put(&profile.variant_of(kind), token.clone(), now));
                 kept = true;
             }
@@ -173,7 +187,7 @@ fn access_token(
 /// An id token as it is kept.
 fn id_token(text: Secret, sent_at: Epoch) -> Token {
     Token {
-        expires: jwt_expiry(&text),
+        expires: jwt::end(&text),
         ..Token::bare(text, sent_at)
     }
 }
@@ -207,24 +221,26 @@ fn expires(
         AssumedLife::Usual | AssumedLife::None => None,
     };
     let usual = renewable && life == AssumedLife::Usual;
+    let unsaid = || {
+        assumed()
+            .or_else(|| jwt::end(token))
+            .or(usual.then_some(sent_at + USUAL_LIFE))
+    };
     match expiry {
         Expiry::In(seconds) => Some(sent_at + seconds),
         Expiry::At(at) => Some((*at).max(sent_at)),
-        Expiry::Unsaid => assumed()
-            .or_else(|| jwt_expiry(token))
-            .or(usual.then_some(sent_at + USUAL_LIFE)),
+        Expiry::Unsaid => unsaid(),
         Expiry::Wrong(what) => {
-            let end = assumed().unwrap_or(sent_at);
-            ui::warn(&format!(
-                "profile {:?}: {what} in the server's reply; the token is good, but how long is not known",
-                profile.name
-            ));
-            Some(end)
+            let words = format!("profile {:?}: {what} in the server's reply", profile.name);
+            // Who has set it knows it.
+            if matches!(life, AssumedLife::Usual) {
+                ui::warn(&format!(
+                    "{words}; the token is good, but how long is not known"
+                ));
+            } else {
+                ui::step(&words);
+            }
+            unsaid()
         }
     }
-}
-
-/// The `exp` of a JWT, unverified: it says when asking again is worth it, and nothing else.
-fn jwt_expiry(token: &Secret) -> Option<Epoch> {
-    jwt::time(&jwt::claims(token)?, "exp")
 }

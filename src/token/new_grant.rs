@@ -63,6 +63,12 @@ pub fn store(
     // What was there may be unreadable: then this replaces it.
     let old = storage.record(profile).ok().flatten();
     let mut merged = Merged::new_grant(profile, old.as_ref(), granted, sent_at);
+    if !merged.kept {
+        let what = "the access token has ended already by this machine's clock, and there is no refresh token: \
+                    nothing is stored";
+        let error = Error::new(Kind::Refused, format!("profile {:?}: {what}", profile.name));
+        return Err(error.hint("compare this machine's clock with the server's: date -u"));
+    }
     merged.record.generation = merged.record.generation.max(storage.note.generation + 1);
     // Before the record: a kill in between must not leave the old grant's token in front of the new one.
     storage.store.ready(&profile.name)?;

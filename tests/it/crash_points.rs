@@ -7,6 +7,7 @@ use crate::support;
 use std::path::PathBuf;
 
 use support::grants::renewable;
+use support::profiles::just_come;
 use support::sandbox::files;
 use support::{Reply, Run, Running, Sandbox, Server};
 
@@ -31,7 +32,9 @@ fn server() -> Server {
 }
 
 fn response(grant: &str) -> String {
-    format!(r#"{{"access_token":"for-{grant}","refresh_token":"{grant}","expires_in":600}}"#)
+    just_come(&format!(
+        r#"{{"access_token":"for-{grant}","refresh_token":"{grant}","expires_in":600}}"#
+    ))
 }
 
 /// Runs the command again and again, each time killed before another system call that changes something,

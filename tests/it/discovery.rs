@@ -277,9 +277,7 @@ fn failing_discovery_never_blocks_a_stored_token() {
     let server = Server::start(|_| Reply::json(500, "{}"));
     let sandbox = sandbox_for(&server, "grant = \"refresh_token\"");
     let token = r#"{"access_token":"stored","refresh_token":"r","expires_in":3600}"#;
-    sandbox
-        .run_with_stdin(["import", "p"], token)
-        .ok_with("", "stored");
+    sandbox.import(token);
     sandbox.run(["get", "p"]).ok("stored\n");
     assert_eq!(server.hits(), 0);
     let run = sandbox.run(["get", "p", "--min-ttl", "2h", "--timeout", "2s"]);

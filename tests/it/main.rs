@@ -84,6 +84,7 @@ mod security;
 mod status;
 mod status_variants;
 mod terminal;
+mod times;
 mod tls;
 mod transport;
 mod unlock;

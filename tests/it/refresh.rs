@@ -49,7 +49,16 @@ fn a_reply_without_a_new_refresh_token_keeps_the_old_one() {
         let server = Server::granting(&body);
         let sandbox = Sandbox::with_grant(&server, "");
         for _ in 0..2 {
-            sandbox.run(["get", "p", "--force"]).ok("at\n");
+            let run = sandbox.run(["get", "p", "--force"]);
+            assert_eq!((run.code, run.stdout.as_str()), (0, "at\n"), "{run:?}");
+            // What is there and not taken is said.
+            let strange = [":5", ":false", ":[", ":{", "\\n"]
+                .iter()
+                .any(|part| member.contains(part));
+            let said = run
+                .stderr
+                .contains("not taken from the reply: the refresh_token ");
+            assert_eq!(said, strange && next == "rt-1", "{member}: {run:?}");
         }
         assert_eq!(sent(&server), ["rt-1", next], "{member}");
     }
@@ -81,7 +90,7 @@ fn a_strange_lifetime_never_costs_the_rotated_refresh_token() {
         let server = Server::granting(&body);
         let sandbox = Sandbox::with_grant(&server, "");
         for _ in 0..2 {
-            let run = sandbox.run(["get", "p"]);
+            let run = sandbox.run(["get", "p", "--force"]);
             assert_eq!(
                 (run.code, run.stdout.as_str()),
                 (0, "at\n"),
