@@ -62,6 +62,7 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         profile: &profile,
         min_ttl: get.min_ttl,
         force: get.force,
+        insist: get.force,
         offline: get.offline,
         stale: Some(Duration::ZERO),
         deadline: Deadline::after(budget),

@@ -54,6 +54,7 @@ fn renew(config: &Config, profile: &Profile, refresh: &Refresh) -> Result<()> {
         profile,
         min_ttl: None,
         force: true,
+        insist: true,
         offline: false,
         stale: None,
         deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),

@@ -71,7 +71,7 @@ fn standing(profile: &Profile, note: &Note, record: Option<&Record>) -> Result<S
         .max_by_key(|t| t.expires);
     let token = alive.map(|token| format!("an access token, {}", lives(token.expires)));
     match (&ours.refresh, token) {
-        (Some(refresh), _) if note.says_ended(refresh) => {
+        (Some(refresh), _) if note.end_of(refresh).is_some() => {
             Err("the server has ended it (revoked or expired)".to_owned())
         }
         (Some(_), Some(token)) => Ok(format!("a refresh token{account}, and {token}")),

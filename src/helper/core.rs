@@ -142,6 +142,7 @@ impl Core<'_> {
                 profile: &profile,
                 min_ttl: Some(least),
                 force,
+                insist: false,
                 offline: false,
                 deadline: Deadline::after(
                     profile.timeout.unwrap_or(BUDGET).min(self.mode.budget()),

@@ -71,6 +71,21 @@ pub fn of(
     Some(hint.to_owned())
 }
 
+/// A caller has asked for more than what the person has agreed to.
+pub fn beyond(profile: &Profile) -> String {
+    let name = shell_word(&profile.name);
+    let scope = profile.request.scope.iter();
+    let scope: Vec<String> = scope.map(|word| format!("+{word}")).collect();
+    let added = if scope.is_empty() || !profile.quirks.scope_on_refresh {
+        String::new()
+    } else {
+        format!(" --scope {}", shell_word(&scope.join(" ")))
+    };
+    format!(
+        "the grant lives, but does not cover this scope, audience or resource; to consent to it, run: tokctl login {name}{added}"
+    )
+}
+
 /// An assertion of our own is not good.
 const SIGNED: &str = "check client_key, the assertion's iss, sub and aud, and this machine's clock";
 

@@ -20,6 +20,7 @@ pub mod reply;
 pub mod revoke;
 mod shape;
 pub mod token_exchange;
+mod verdict;
 
 use crate::clock::Epoch;
 use crate::error::Error;
@@ -28,11 +29,12 @@ use crate::profile::{ClientAuth, Grant, Profile};
 use crate::secret::Secret;
 use client_auth::Form;
 pub use credentials::Credentials;
-pub use refused::{Cause, Refused};
+pub use refused::Refused;
 use refused::{no_answer, refusal, refusal_words, refused};
 use reply::{Granted, Reading};
 use std::time::Duration;
 pub use token_exchange::Given;
+pub use verdict::Cause;
 
 /// What is asked of the token endpoint.
 #[derive(Clone, Copy)]

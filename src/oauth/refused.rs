@@ -1,6 +1,7 @@
 //! Why a server gave no tokens: the message with the next command, and what the caller can do about it.
 
 use super::reply::{self, Refusal};
+use super::verdict::{self, Asked, Cause, Known, Said};
 use super::{Answer, TokenRequest, hint};
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Verdict};
@@ -22,25 +23,6 @@ impl Refused {
             error,
         }
     }
-}
-
-/// The caller's next move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The grant has ended: `invalid_grant`.
-    GrantEnded,
-    /// The server would say the same again.
-    Permanent,
-    /// Worth another try, not before the time that the server asked for.
-    Busy { retry_after: Option<Duration> },
-    /// No whole answer came; `sent` if the server may have acted all the same.
-    NoAnswer { sent: bool, retry: bool },
-    /// The server has answered, and the answer cannot be read: what was good for one use is used up, and
-    /// not sent again.
-    Unreadable,
-    /// An answer, but no authorization server's: a portal's page, a proxy's, a firewall's. Whether the
-    /// server has got the request is not known.
-    NotOauth,
 }
 
 /// Of a request to which no whole answer came.
@@ -89,16 +71,8 @@ pub(super) fn refused(
     refusal: &Refusal,
     words: &str,
 ) -> Refused {
-    let code = refusal.code.as_str();
-    let ended = &profile.quirks.grant_ended_errors;
-    // What some servers say in its place (Gitea).
-    let meant = if ended.iter().any(|ended| ended == code) {
-        "invalid_grant"
-    } else {
-        code
-    };
     let foreign = refusal.error.is_none() && is_foreign(reply, endpoint);
-    let cause = match cause(what, reply, meant, refusal.interval) {
+    let cause = match meaning(profile, what, reply, refusal) {
         Cause::Permanent if foreign => Cause::NotOauth,
         cause => cause,
     };
@@ -108,15 +82,17 @@ pub(super) fn refused(
         endpoint.host()
     );
     let kind = match cause {
-        Cause::GrantEnded => Kind::LoginRequired,
+        Cause::GrantEnded { .. } | Cause::RequestRefused => Kind::LoginRequired,
         Cause::Permanent | Cause::Unreadable => Kind::Refused,
         Cause::Busy { .. } | Cause::NoAnswer { .. } | Cause::NotOauth => Kind::Temporary,
     };
     let mut error = Error::new(kind, message);
-    error.hint = if foreign {
-        Some(FOREIGN.to_owned())
-    } else {
-        hint::of(profile, what, None, meant, reply.status)
+    error.hint = match cause {
+        _ if foreign => Some(FOREIGN.to_owned()),
+        Cause::RequestRefused => Some(hint::beyond(profile)),
+        // What some servers say in its place (Gitea).
+        Cause::GrantEnded { .. } => hint::of(profile, what, None, "invalid_grant", reply.status),
+        _ => hint::of(profile, what, None, &refusal.code, reply.status),
     };
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);
@@ -181,29 +157,38 @@ pub(super) fn is_foreign(reply: &http::Reply, endpoint: &Endpoint) -> bool {
     }
 }
 
-fn cause(
+/// What the refusal means, by what was asked and said and by what the profile knows of the server.
+fn meaning(
+    profile: &Profile,
     what: Option<TokenRequest<'_>>,
     reply: &http::Reply,
-    code: &str,
-    interval: Option<Duration>,
+    refusal: &Refusal,
 ) -> Cause {
-    let busy = Cause::Busy {
-        retry_after: retry_after(reply).or(interval),
+    let asked = match what {
+        Some(TokenRequest::RefreshToken(_)) => Asked::Refresh {
+            beyond: profile.asks_beyond(),
+        },
+        _ => Asked::Other,
     };
-    match (reply.status, code) {
-        // GitHub's and Slack's names for it come with HTTP 200.
-        (
-            200..500,
-            "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" | "token_revoked",
-        ) if matches!(what, Some(TokenRequest::RefreshToken(_)))
-            && !matches!(reply.status, 408 | 429) =>
-        {
-            Cause::GrantEnded
-        }
-        (408 | 429 | 500..=599, _)
-        | (_, "temporarily_unavailable" | "server_error" | "slow_down") => busy,
-        _ => Cause::Permanent,
-    }
+    let quirks = &profile.quirks;
+    let known = Known {
+        // A page is somebody else's: a status alone says nothing of the grant then.
+        ended: if reply::is_page(&reply.content_type, &reply.body) {
+            &[]
+        } else {
+            &quirks.grant_ended_errors
+        },
+        ended_for_good: &quirks.grant_ended_for_good,
+        temporary: &quirks.temporary_errors,
+    };
+    let said = Said {
+        status: reply.status,
+        code: &refusal.code,
+        subcode: &refusal.subcode,
+        words: refusal.words.expose(),
+        retry_after: retry_after(reply).or(refusal.interval),
+    };
+    verdict::cause(asked, said, known)
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), which is one of the server's clock.
@@ -234,37 +219,6 @@ mod tests {
             body: zeroize::Zeroizing::new(Vec::new()),
             sent_at: 0,
         }
-    }
-
-    #[test]
-    fn only_invalid_grant_ends_a_grant() {
-        let token = Secret::new("r".into());
-        let refresh = TokenRequest::RefreshToken(&token);
-        assert_eq!(
-            cause(Some(refresh), &reply(400, None), "invalid_grant", None),
-            Cause::GrantEnded
-        );
-        assert_eq!(
-            cause(Some(refresh), &reply(200, None), "bad_refresh_token", None),
-            Cause::GrantEnded
-        );
-        assert_eq!(
-            cause(Some(refresh), &reply(503, None), "invalid_grant", None),
-            Cause::Busy { retry_after: None }
-        );
-        assert_eq!(
-            cause(Some(refresh), &reply(429, None), "invalid_grant", None),
-            Cause::Busy { retry_after: None }
-        );
-        assert_eq!(
-            cause(Some(refresh), &reply(401, None), "invalid_client", None),
-            Cause::Permanent
-        );
-        let first = TokenRequest::ClientCredentials;
-        assert_eq!(
-            cause(Some(first), &reply(400, None), "invalid_grant", None),
-            Cause::Permanent
-        );
     }
 
     #[test]

@@ -63,10 +63,13 @@ impl Granted {
 }
 
 /// A server's no, in its own words, cleaned.
-#[derive(Default)]
 pub struct Refusal {
     /// The error's code as it came, to decide by; never shown.
     pub code: String,
+    /// What stands below it (Entra's `suberror`, Google's `error_subtype`), to decide by.
+    pub subcode: String,
+    /// The server's words as they came, to decide by: it may have repeated a secret in them.
+    pub words: Secret,
     pub error: Option<String>,
     pub description: Option<String>,
     /// The pause that the server asks for (GitHub's `slow_down`).
@@ -278,16 +281,14 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
     };
     let error = &value["error"];
     let code = text(error).or_else(|| text(&value["errors"][0]["errorType"]));
+    // Facebook's object.
     let code = code.or_else(|| {
-        // Facebook's object; then any kind of it is a no.
-        let inner = ["type", "code", "status", "message"]
-            .iter()
-            .find_map(|key| text(&error[*key]));
-        inner.or_else(|| {
-            (error.is_object() || error.is_number() || *error == Value::Bool(true))
-                .then(|| "error".to_owned())
-        })
+        let names = ["type", "code", "status", "message"];
+        names.iter().find_map(|key| text(&error[*key]))
     });
+    // Any other kind of it is a no without a code (Reddit's number).
+    let is_said = error.is_object() || error.is_number() || *error == Value::Bool(true);
+    let shown = code.clone().or(is_said.then(|| "error".to_owned()));
     let description = text(&value["error_description"])
         .or_else(|| text(&error["message"]))
         .or_else(|| text(&value["errors"][0]["message"]))
@@ -299,8 +300,13 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
         .map(Duration::from_secs);
     Refusal {
         interval,
-        code: code.clone().unwrap_or_default(),
-        error: code
+        code: code.unwrap_or_default(),
+        subcode: ["suberror", "error_subtype"]
+            .iter()
+            .find_map(|key| text(&value[*key]))
+            .unwrap_or_default(),
+        words: Secret::new(description.clone().unwrap_or_default()),
+        error: shown
             .map(|text| clean(&text, 64, secrets))
             .filter(|text| !text.is_empty()),
         description: description

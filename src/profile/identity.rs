@@ -38,6 +38,14 @@ impl Profile {
         self.variant_of(self.request.kind)
     }
 
+    /// Whether a caller asks for more than another kind of the profile's own token: for another scope,
+    /// audience or resource.
+    pub fn asks_beyond(&self) -> bool {
+        let kinds = [TokenKind::Access, TokenKind::Id];
+        let own = self.own_variant.as_ref();
+        own.is_some_and(|own| kinds.iter().all(|kind| self.variant_of(*kind) != *own))
+    }
+
     /// The same for either of the grant's tokens.
     pub fn variant_of(&self, kind: TokenKind) -> String {
         let mut scope = self.request.scope.clone();

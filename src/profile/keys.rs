@@ -111,6 +111,8 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("send_scope_on_refresh", Shape::Flag),
     ("send_redirect_uri_on_refresh", Shape::Flag),
     ("grant_ended_errors", Shape::Texts),
+    ("grant_ended_for_good", Shape::Texts),
+    ("temporary_errors", Shape::Texts),
     ("audience", Shape::Text),
     ("resource", Shape::Texts),
     ("token_params", Shape::Params),

@@ -42,8 +42,12 @@ pub struct Quirks {
     pub redirect_uri_on_refresh: bool,
     /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
     pub scope_on_refresh: bool,
-    /// Error codes that say of a refresh token what `invalid_grant` says.
+    /// What says of a refresh token the same as `invalid_grant`: codes, codes with words, or a status.
     pub grant_ended_errors: Vec<String>,
+    /// The same, where it never becomes good again.
+    pub grant_ended_for_good: Vec<String>,
+    /// What says "not now".
+    pub temporary_errors: Vec<String>,
     /// Members of a reply that are kept beside the token.
     pub keep: Vec<String>,
     pub assumed_life: AssumedLife,
@@ -71,6 +75,8 @@ impl Quirks {
             redirect_uri_on_refresh: values.flag("send_redirect_uri_on_refresh"),
             scope_on_refresh: values.flag("send_scope_on_refresh"),
             grant_ended_errors: values.texts("grant_ended_errors"),
+            grant_ended_for_good: values.texts("grant_ended_for_good"),
+            temporary_errors: values.texts("temporary_errors"),
             keep,
             assumed_life: values.life("assume_expires_in"),
         })

@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::files;
 use crate::hash::hash;
 use crate::secret::Secret;
+use crate::state::remembered::{Doubt, Remembered};
 use crate::store::Backend;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,14 +38,52 @@ pub struct Note {
     pub refreshable: bool,
     /// When tokens were last written.
     pub updated: Option<Epoch>,
-    /// A hash of the refresh token that the server has declared ended.
-    pub ended: Option<String>,
+    /// The end of the grant, as the server has declared it.
+    #[serde(deserialize_with = "lenient")]
+    pub ended: Option<Ended>,
+    /// What the server has refused of a variant alone (`Profile::variant`), until the next grant.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, Remembered>,
+    /// What is open of a refresh token whose last answer was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubtful>,
+    /// The binding of the record, as it was written last.
+    pub binding: Option<String>,
     /// A hash of the server and client for which the client secret goes in the body, as was found out.
     pub secret_in_body: Option<String>,
     /// The server asked not to be called before this.
     pub not_before: Option<Epoch>,
     /// The last failure, so that those who waited for the same request share it.
     pub failure: Option<Failure>,
+}
+
+/// That a refresh token is worth nothing any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its hash.
+    pub refresh: String,
+    pub said: Remembered,
+}
+
+/// That the last answer to a refresh token was lost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Doubtful {
+    /// Its hash.
+    pub refresh: String,
+    pub doubt: Doubt,
+}
+
+/// The form of an older version is the hash alone.
+fn lenient<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ended>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let older = || {
+        Some(Ended {
+            refresh: value.as_str()?.to_owned(),
+            said: Remembered::undated("the grant has ended (revoked or expired)"),
+        })
+    };
+    let older = older();
+    Ok(older.or_else(|| serde_json::from_value(value).ok()))
 }
 
 /// What a helper could not do.
@@ -91,11 +130,21 @@ impl Note {
     pub fn begin_epoch(&mut self) {
         // Random, so that no two histories of a profile meet again.
         self.epoch = getrandom::u64().unwrap_or(self.epoch.wrapping_add(1));
+        // What was refused to one grant is not refused to the next.
+        self.refused.clear();
     }
 
-    /// Whether the server has already said that this refresh token is worth nothing.
-    pub fn says_ended(&self, refresh: &Secret) -> bool {
-        self.ended.as_deref() == Some(&fingerprint(refresh))
+    /// The end of the grant with this refresh token, if the server has declared it.
+    pub fn end_of(&self, refresh: &Secret) -> Option<&Remembered> {
+        let ended = self.ended.as_ref()?;
+        (ended.refresh == fingerprint(refresh)).then_some(&ended.said)
+    }
+
+    /// What is open of this refresh token.
+    pub fn doubt_of(&self, refresh: &Secret) -> Doubt {
+        let open = self.doubt.as_ref();
+        let open = open.filter(|open| open.refresh == fingerprint(refresh));
+        open.map_or(Doubt::None, |open| open.doubt)
     }
 }
 

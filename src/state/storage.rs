@@ -257,7 +257,12 @@ impl Storage {
             self.note.expires = token.and_then(|token| token.expires);
         }
         self.note.updated = Some(clock::now());
+        self.note.binding = Some(record.binding.clone());
         self.note.ended = None;
+        self.note.doubt = None;
+        // It has come all the same.
+        let came = |variant: &String| record.tokens.contains_key(variant);
+        self.note.refused.retain(|variant, _| !came(variant));
         self.note.not_before = None;
         self.note.failure = None;
         self.save_note();

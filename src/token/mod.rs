@@ -11,6 +11,7 @@ pub mod merge;
 pub mod new_grant;
 mod refresh;
 pub mod request;
+pub mod retry;
 pub mod subject;
 
 use self::background::Job;
@@ -19,10 +20,11 @@ use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::oauth::{TokenRequest, pkce};
-use crate::profile::Profile;
+use crate::profile::{Profile, TokenKind};
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
+use crate::state::remembered::Remembered;
 use crate::state::storage::{Cache, Storage};
 use crate::store::{Backend, Interaction};
 use crate::token::merge::Merged;
@@ -40,6 +42,8 @@ pub struct Ask<'a> {
     pub min_ttl: Option<Duration>,
     /// Renew even if the stored token looks good.
     pub force: bool,
+    /// A person has asked for the renewal: what was refused for now is asked about once more.
+    pub insist: bool,
     /// No request, whatever happens.
     pub offline: bool,
     /// How long a stored token must live to do while the server or the store is away; none will do
@@ -86,6 +90,9 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
         .filter(|token| !ask.force && ask.is_fresh(token))
     {
         ui::step("the token comes from the kernel keyring");
+        if let Some(ended) = &note.ended {
+            warn_of_end(ask.profile, &ended.said, token);
+        }
         return Ok(token.clone());
     }
     let mut alive = cached;
@@ -129,6 +136,10 @@ fn stored_or_renewed(
             .is_some_and(|record| record.generation >= written)
         {
             cache.put(token, clock::now());
+        }
+        let refresh = before.as_ref().and_then(|record| record.refresh.as_ref());
+        if let Some(said) = refresh.and_then(|refresh| storage.note.end_of(refresh)) {
+            warn_of_end(profile, said, token);
         }
         return Ok(token.clone());
     }
@@ -242,6 +253,10 @@ fn renew_locked(
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
         return Err(failure.error.clone());
     }
+    let refused = storage.note.refused.get(&profile.variant());
+    if let Some(said) = refused.filter(|said| !is_asked_about(ask, said, started)) {
+        return Err(said.error.clone());
+    }
     respect_retry_after(profile, storage.note.not_before, ask.deadline)?;
     if profile.is_repeatable() {
         return ask_anew(ask, storage, record.as_ref());
@@ -252,12 +267,10 @@ fn renew_locked(
     let Some(record) = bound else {
         return Err(nothing_to_renew(profile, storage, is_there));
     };
-    if record
-        .refresh
-        .as_ref()
-        .is_some_and(|refresh| storage.note.says_ended(refresh))
-    {
-        return Err(grant_ended(profile));
+    let end = |refresh| storage.note.end_of(refresh);
+    let ended = record.refresh.as_ref().and_then(end);
+    if let Some(said) = ended.filter(|said| !is_asked_about(ask, said, started)) {
+        return Err(ended_before(profile, said));
     }
     let job = Job {
         config: ask.again.config.excerpt(&profile.name),
@@ -270,6 +283,11 @@ fn renew_locked(
     background::run(profile, &ask.again, &job, lock, ask.deadline)
 }
 
+/// Whether a remembered refusal is asked about: when its time has come, or once for who insists.
+fn is_asked_about(ask: &Ask<'_>, said: &Remembered, started: u128) -> bool {
+    !said.is_news(started) && (ask.insist || said.is_due(clock::now()))
+}
+
 /// Asks for a token that needs neither a person nor a refresh token.
 fn ask_anew(ask: &Ask<'_>, storage: &mut Storage, old: Option<&Record>) -> Result<Token> {
     let profile = ask.profile;
@@ -278,30 +296,40 @@ fn ask_anew(ask: &Ask<'_>, storage: &mut Storage, old: Option<&Record>) -> Resul
     let result = client_auth_guess::repeatable(profile, storage, &credentials, ask.deadline);
     let (granted, sent_at) = result.map_err(|refused| remember(storage, refused))?;
     let merged = Merged::renewed(profile, old, granted, sent_at);
-    let token = merged.wanted(profile)?;
+    let wanted = merged.wanted(profile);
     if merged.kept {
         storage.forget(profile, &merged.evicted);
-        keep_repeatable(profile, storage, &merged.record, &token);
+        keep_repeatable(profile, storage, &merged.record, wanted.as_ref().ok());
     }
-    Ok(token)
+    refresh::remember_absent(profile, storage, wanted)
 }
 
 /// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
-fn keep_repeatable(profile: &Profile, storage: &mut Storage, record: &Record, token: &Token) {
+fn keep_repeatable(
+    profile: &Profile,
+    storage: &mut Storage,
+    record: &Record,
+    token: Option<&Token>,
+) {
     let backend = storage.store.backend();
     if backend == Backend::None {
         return;
     }
-    let cached = storage.cache(profile).put(token, clock::now());
+    let now = clock::now();
+    let cached = token.is_some_and(|token| storage.cache(profile).put(token, now));
     match storage.save(profile, record) {
-        Ok(()) if backend == Backend::Kernel && !cached && token.is_alive(clock::now()) => {
+        Ok(())
+            if backend == Backend::Kernel
+                && !cached
+                && token.is_some_and(|token| token.is_alive(now)) =>
+        {
             ui::warn(&format!(
                 "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
-             request; store = \"encrypted-file\" in the configuration changes that",
+                 request; store = \"encrypted-file\" in the configuration changes that",
                 profile.name
             ));
         }
-        Ok(()) => storage.note_written(record, Some(token)),
+        Ok(()) => storage.note_written(record, token),
         Err(error) => ui::warn(&format!("the token is not stored: {error}")),
     }
 }
@@ -367,6 +395,8 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
 pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) -> Error {
     let what = if storage.note.refreshable && is_there {
         "what is stored belongs to another client_id, token_endpoint or grant"
+    } else if profile.request.kind == TokenKind::Id {
+        "there is no refresh token, and the id token has ended or was never there"
     } else {
         "there is no refresh token, and the access token has ended or was never there"
     };
@@ -376,6 +406,29 @@ pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) ->
 pub fn grant_ended(profile: &Profile) -> Error {
     let name = &profile.name;
     profile.login_required(format!("your grant for {name} ended (revoked or expired)"))
+}
+
+/// The same, as the server has said it before.
+fn ended_before(profile: &Profile, said: &Remembered) -> Error {
+    let Some(at) = said.since().map(clock::rfc3339) else {
+        return grant_ended(profile);
+    };
+    let mut error = said.error.clone();
+    error.message = format!("{}, as the server said at {at}", error.message);
+    error
+}
+
+/// A token with time left after which there is no other one.
+fn warn_of_end(profile: &Profile, said: &Remembered, token: &Token) {
+    let end = token.expires.map_or_else(
+        || "this token is the last one".to_owned(),
+        |end| format!("this token ends at {}", clock::rfc3339(end)),
+    );
+    let hint = said.error.hint.as_deref().unwrap_or_default();
+    ui::warn(&format!(
+        "profile {:?}: {}; {end}, then {hint}",
+        profile.name, said.error.message
+    ));
 }
 
 /// Forgets the stored access token, if it is the one that is `presented`; the refresh token stays.

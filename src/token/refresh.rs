@@ -2,19 +2,21 @@
 //! server, and what comes for it is saved whatever it takes.
 
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Result};
-use crate::oauth::{Cause, Credentials, TokenRequest};
-use crate::profile::Profile;
+use crate::error::{Error, Kind, Result};
+use crate::oauth::{Cause, Credentials, Refused, TokenRequest};
+use crate::profile::{Profile, TokenKind};
 use crate::secret::Secret;
-use crate::state::note::fingerprint;
+use crate::state::note::{Doubtful, Ended, fingerprint};
 use crate::state::record::{Record, Token};
+use crate::state::remembered::{Doubt, Remembered};
 use crate::state::spool::Spool;
 use crate::state::storage::Storage;
 use crate::store::Interaction;
 use crate::token::background::Job;
 use crate::token::merge::Merged;
 use crate::token::request::{self, remember};
-use crate::token::{grant_ended, nothing_to_renew, token_of};
+use crate::token::retry::{Stake, Tries};
+use crate::token::{ended_before, grant_ended, nothing_to_renew, token_of};
 use crate::ui;
 use std::time::Duration;
 
@@ -68,20 +70,85 @@ fn spend(
     storage.store.ready(&profile.name)?;
     let spool = Spool::reserve(&storage.state, profile)?;
     let request = TokenRequest::RefreshToken(refresh);
-    match request::send(profile, credentials, request, deadline, PATIENCE) {
+    let mut tries = Tries::new(Stake::RefreshToken, storage.note.doubt_of(refresh));
+    let limits = (deadline, PATIENCE);
+    let refused = match request::send_with(profile, credentials, request, limits, &mut tries) {
         Ok((granted, sent_at)) => {
             let merged = Merged::renewed(profile, Some(record), granted, sent_at);
             keep_renewed(profile, storage, &merged, spool)?;
-            merged.wanted(profile).map(Spent::Token)
+            let wanted = merged.wanted(profile);
+            return remember_absent(profile, storage, wanted).map(Spent::Token);
         }
-        Err(refused) if refused.cause == Cause::GrantEnded => {
-            spool.discard();
-            after_invalid_grant(profile, storage, refresh, refused.error)
+        Err(refused) => refused,
+    };
+    spool.discard();
+    storage.note.doubt = (tries.doubt != Doubt::None).then(|| Doubtful {
+        refresh: fingerprint(refresh),
+        doubt: tries.doubt,
+    });
+    match refused.cause {
+        Cause::GrantEnded { .. } if tries.doubt != Doubt::None => Err(unsettled(storage, refused)),
+        Cause::GrantEnded { for_good } => {
+            after_invalid_grant(profile, storage, refresh, refused.error, for_good)
         }
-        Err(refused) => {
-            spool.discard();
-            Err(remember(storage, refused))
+        Cause::RequestRefused => Err(remember_refused(profile, storage, refused.error, false)),
+        _ if refused.error.kind == Kind::Temporary && storage.note.end_of(refresh).is_some() => {
+            Err(still_ended(profile, storage, refused))
         }
+        _ => Err(remember(storage, refused)),
+    }
+}
+
+/// A remembered end was asked about while the server was away: as far as is known it has ended, and it
+/// is not asked about with each call.
+fn still_ended(profile: &Profile, storage: &mut Storage, refused: Refused) -> Error {
+    let ended = storage.note.ended.as_mut().map(|ended| {
+        ended.said.ask_later(clock::now_millis());
+        ended_before(profile, &ended.said)
+    });
+    let away = remember(storage, refused);
+    ended.unwrap_or(away)
+}
+
+/// `invalid_grant` straight after a lost answer may be about the first request, which the server is still
+/// at work on: it does not count before it has been said once more.
+fn unsettled(storage: &mut Storage, mut refused: Refused) -> Error {
+    refused.cause = Cause::Busy { retry_after: None };
+    refused.error.kind = Kind::Temporary;
+    refused.error.hint = Some(
+        "the answer before this one was lost, so the server is asked once more before this counts; try \
+         again in a moment"
+            .to_owned(),
+    );
+    remember(storage, refused)
+}
+
+/// Remembers a refusal for what was asked for, and for nothing else of the profile.
+fn remember_refused(
+    profile: &Profile,
+    storage: &mut Storage,
+    error: Error,
+    for_good: bool,
+) -> Error {
+    let variant = profile.variant();
+    let before = storage.note.refused.get(&variant);
+    let said = Remembered::new(before, error.clone(), for_good, clock::now_millis());
+    storage.note.refused.insert(variant, said);
+    storage.save_note();
+    error
+}
+
+/// Remembers that a server sends no id token: each call would spend a refresh token for nothing.
+pub fn remember_absent(
+    profile: &Profile,
+    storage: &mut Storage,
+    wanted: Result<Token>,
+) -> Result<Token> {
+    match wanted {
+        Err(error) if profile.request.kind == TokenKind::Id => {
+            Err(remember_refused(profile, storage, error, true))
+        }
+        wanted => wanted,
     }
 }
 
@@ -125,6 +192,7 @@ fn after_invalid_grant(
     storage: &mut Storage,
     sent: &Secret,
     refusal: Error,
+    for_good: bool,
 ) -> Result<Spent> {
     let other = |record: &Record| {
         record
@@ -139,14 +207,18 @@ fn after_invalid_grant(
             None => Spent::Replaced(Box::new(record)),
         });
     }
-    storage.note.ended = Some(fingerprint(sent));
-    storage.note.failure = None;
-    storage.save_note();
-    storage.cache(profile).forget();
     let mut error = grant_ended(profile);
     error.message = format!("{} ({})", error.message, server_words(&refusal));
     error.oauth_code = refusal.oauth_code;
     error.http_status = refusal.http_status;
+    let before = storage.note.end_of(sent);
+    storage.note.ended = Some(Ended {
+        said: Remembered::new(before, error.clone(), for_good, clock::now_millis()),
+        refresh: fingerprint(sent),
+    });
+    storage.note.failure = None;
+    storage.save_note();
+    storage.cache(profile).forget();
     Err(error)
 }
 

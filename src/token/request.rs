@@ -7,15 +7,12 @@ use crate::oauth::reply::Granted;
 use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
 use crate::profile::{EndpointKind, Profile};
 use crate::state::note::Failure;
+use crate::state::remembered::Doubt;
 use crate::state::server;
 use crate::state::storage::Storage;
+use crate::token::retry::{Stake, Tries};
 use crate::ui;
 use std::time::Duration;
-
-/// A request is tried this often within the budget: the pauses of 0.3, 0.6, 1.2 and 2.4 s outlast a
-/// restart, and a caller is told within seconds that a server is down.
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 /// A server cannot send everybody away for longer than this with one `Retry-After`, in seconds.
 const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
@@ -28,52 +25,49 @@ pub fn send(
     deadline: Deadline,
     patience: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
+    let stake = match request {
+        TokenRequest::RefreshToken(_) => Stake::RefreshToken,
+        TokenRequest::AuthorizationCode { .. } => Stake::Code,
+        _ => Stake::Repeatable,
+    };
+    let mut tries = Tries::new(stake, Doubt::None);
+    send_with(
+        profile,
+        credentials,
+        request,
+        (deadline, patience),
+        &mut tries,
+    )
+}
+
+/// The same with the tries as the caller knows them; `limits` are the time for all of it, and how long
+/// each answer is awaited at least.
+pub fn send_with(
+    profile: &Profile,
+    credentials: &Credentials,
+    request: TokenRequest<'_>,
+    limits: (Deadline, Duration),
+    tries: &mut Tries,
+) -> Result<(Granted, Epoch), Refused> {
+    let (deadline, patience) = limits;
     let _waiting = ui::waiting(format!("profile {:?}: asking for a token", profile.name));
-    let mut pause = FIRST_PAUSE;
-    let mut replayed = false;
-    for attempt in 1.. {
+    loop {
         let limit = deadline.left().max(patience).max(Duration::from_millis(1));
         let refused = match attempt_once(profile, credentials, request, deadline, limit) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
-        let wait = match refused.cause {
-            Cause::Busy {
-                retry_after: Some(asked),
-            } => asked,
-            Cause::Busy { retry_after: None } => jittered(pause),
-            Cause::NoAnswer { retry: true, sent } => {
-                // A lost answer may have held a rotated token: the old one is sent once more, at once,
-                // while the server's grace lasts. Never more often: reuse looks like theft.
-                if sent && matches!(request, TokenRequest::AuthorizationCode { .. }) {
-                    // A code is good once (RFC 6749 section 4.1.2): a second use looks like theft.
-                    return Err(refused);
-                }
-                let spent = sent && matches!(request, TokenRequest::RefreshToken(_));
-                if spent && replayed {
-                    return Err(refused);
-                }
-                replayed |= spent;
-                if spent {
-                    Duration::ZERO
-                } else {
-                    jittered(pause)
-                }
-            }
-            _ => return Err(refused),
-        };
-        if attempt >= TRIES || wait >= deadline.left() {
+        let wait = tries.next(refused.cause, refused.error.http_status, random());
+        let Some(wait) = wait.filter(|wait| *wait < deadline.left()) else {
             return Err(refused);
-        }
+        };
         ui::step(&format!(
             "{}; trying again in {} ms",
             refused.error,
             wait.as_millis()
         ));
         std::thread::sleep(wait);
-        pause *= 2;
     }
-    unreachable!("the loop ends by returning")
 }
 
 fn attempt_once(
@@ -109,10 +103,9 @@ fn attempt_once(
     oauth::request(&http, &endpoint, profile, credentials, request, limit)
 }
 
-/// Half to all of a pause, so that a crowd does not come back at the same moment.
-fn jittered(pause: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+/// Between 0 and 1.
+fn random() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// Notes a temporary failure: a `Retry-After` for everybody, the failure for those who waited for it.

@@ -93,6 +93,7 @@ fn of_profile(ask: &Ask<'_>, key: &str, name: &str) -> Result<Secret> {
         profile: &other,
         min_ttl: None,
         force: false,
+        insist: false,
         offline: ask.offline,
         stale: None,
         deadline: ask.deadline,

@@ -106,6 +106,10 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "state/note.rs",
         "hashes a refresh token to remember it as ended",
     ),
+    (
+        "oauth/refused.rs",
+        "judges a server's words, which may repeat a secret, and shows nothing of them",
+    ),
     ("http/mod.rs", "sends headers and the form"),
     ("http/transfer.rs", "sends headers"),
     (

@@ -139,10 +139,12 @@ fn a_note_has_the_members_that_it_had() {
         "refreshable": true,
         "updated": 1,
         "ended": null,
+        "binding": note["binding"],
         "secret_in_body": null,
         "not_before": null,
         "failure": null,
     });
+    assert!(note["binding"].is_string(), "{note}");
     assert_eq!(note, wanted);
 }
 
@@ -193,6 +195,10 @@ fn notes_of_all_forms_so_far_are_read() {
         assert_eq!(status["store"], "encrypted-file", "{status}");
         assert_eq!(status["account"], note["account"], "{status}");
         // The refresh token whose end is noted is not asked about again.
+        sandbox
+            .run(["get", "p", "--min-ttl=100years"])
+            .fails(4, "tokctl login p");
+        // Nor is a server that is away a reason to believe that it lives.
         sandbox
             .run(["get", "p", "--force"])
             .fails(4, "tokctl login p");

@@ -167,24 +167,27 @@ fn a_refresh_that_is_killed_keeps_the_rotated_token() {
 }
 
 #[test]
-fn a_grant_that_ended_is_not_asked_for_again() {
+fn a_grant_that_ended_is_asked_for_once_with_each_refresh_and_by_no_get() {
     let server = Server::start(answer);
     let sandbox = Sandbox::new();
     sandbox.config(&profile("ended", &server, "/ended"));
     import(&sandbox, "ended", "rt-old");
-    for words in [
-        &["refresh", "ended"][..],
-        &["refresh", "--all"],
-        &["get", "ended"],
+    for (words, hits) in [
+        (&["get", "ended"][..], 1),
+        (&["get", "ended"], 1),
+        (&["refresh", "ended"], 2),
+        (&["refresh", "--all"], 3),
+        (&["get", "ended", "--force"], 4),
+        (&["get", "ended"], 4),
     ] {
         let run = sandbox.run(words);
         run.fails(4, "your grant for ended ended (revoked or expired)");
-        assert_eq!(server.hits(), 1);
+        assert_eq!(server.hits(), hits, "{words:?}");
     }
     // A new one is worth a request.
     import(&sandbox, "ended", "rt-new");
     sandbox
-        .run(["refresh", "ended"])
+        .run(["get", "ended"])
         .fails(4, "your grant for ended ended");
-    assert_eq!(server.hits(), 2);
+    assert_eq!(server.hits(), 5);
 }

@@ -128,6 +128,7 @@ impl Call<'_> {
             profile: self.profile,
             min_ttl: None,
             force,
+            insist: false,
             offline: false,
             // A token that the service has just refused is none to fall back on.
             stale: (!force).then_some(Duration::ZERO),

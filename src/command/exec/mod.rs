@@ -145,6 +145,7 @@ impl Asked {
             profile,
             min_ttl: self.min_ttl,
             force: false,
+            insist: false,
             offline: false,
             stale: Some(Duration::ZERO),
             deadline: Deadline::after(budget),
