@@ -65,7 +65,10 @@ impl Kind {
 pub struct Error {
     /// The kind, and with it the exit code.
     pub kind: Kind,
-    /// What happened: one line, lower case, no full stop.
+    /// The profile that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// What happened, without the profile's name: one line, lower case, no full stop.
     pub message: String,
     /// What to do about it: one line.
     pub hint: Option<String>,
@@ -83,11 +86,24 @@ impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
+            profile: None,
             message: message.into(),
             hint: None,
             oauth_code: None,
             http_status: None,
         }
+    }
+
+    /// A failure of `kind` that is about a profile.
+    pub fn about(profile: &str, kind: Kind, message: impl Into<String>) -> Self {
+        Self::new(kind, message).of(profile)
+    }
+
+    /// The same, as what it is about.
+    #[must_use]
+    pub fn of(mut self, profile: &str) -> Self {
+        self.profile = Some(profile.to_owned());
+        self
     }
 
     /// The same with the one thing to do about it.
@@ -115,11 +131,19 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        match &self.profile {
+            Some(profile) => f.write_str(&about(profile, &self.message)),
+            None => f.write_str(&self.message),
+        }
     }
 }
 
 impl std::error::Error for Error {}
+
+/// Words about a profile.
+pub fn about(profile: &str, what: &str) -> String {
+    format!("profile {profile:?}: {what}")
+}
 
 /// The operating system's words without Rust's "(os error 2)", in lower case.
 pub fn io_cause(cause: &std::io::Error) -> String {

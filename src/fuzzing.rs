@@ -216,7 +216,7 @@ pub fn callback(head: &[u8]) {
         .is_some_and(|state| state == "st4te");
     assert_eq!(answer.is_some(), ours);
     if let Some(Err(error)) = answer {
-        fit_for_a_terminal(&error.message, 1000);
+        fit_for_a_terminal(&error.to_string(), 1000);
     }
 }
 
@@ -228,7 +228,7 @@ pub fn configuration(text: &[u8]) {
     for name in names.iter().map(String::as_str).chain(["p", "spotify"]) {
         let loaded = Profile::load(&config, name);
         if let Err(error) = &loaded {
-            fit_for_a_terminal(&error.message, usize::MAX);
+            fit_for_a_terminal(&error.to_string(), usize::MAX);
         }
         let excerpt = config.excerpt(name);
         let again = Config::from_text(&excerpt.1);

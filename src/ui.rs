@@ -190,7 +190,7 @@ pub fn error(error: &Error, json: bool) {
     if json {
         let object = serde_json::json!({
             "code": error.kind.code(),
-            "message": error.message,
+            "message": error.to_string(),
             "hint": error.hint,
             "exit_code": error.kind.exit_code(),
             "oauth_error": error.oauth_code,
@@ -201,7 +201,7 @@ pub fn error(error: &Error, json: bool) {
         return;
     }
     // One line each, whatever they quote: a second could pass for words of our own.
-    line(Tag::None, &error.message.replace('\n', " "));
+    line(Tag::None, &error.to_string().replace('\n', " "));
     if let Some(hint) = &error.hint {
         line(Tag::Hint, &hint.replace('\n', " "));
     }

@@ -68,12 +68,12 @@ fn require(draft: &Draft) -> Result<()> {
         } => "--client-id",
         _ => return Ok(()),
     };
-    let label = match draft.name.as_str() {
-        "" => String::new(),
-        name => format!("profile {name:?}: "),
-    };
     let hint = "say it, or run this on a terminal, where it asks; for help, run: tokctl add --help";
-    Err(Error::usage(format!("{label}{missing} is missing")).hint(hint))
+    let error = Error::usage(format!("{missing} is missing")).hint(hint);
+    Err(match draft.name.as_str() {
+        "" => error,
+        name => error.of(name),
+    })
 }
 
 /// Client credentials are nothing without a secret, unless the client proves itself otherwise.
@@ -82,11 +82,8 @@ fn needs_secret(profile: &Profile, draft: &Draft) -> Result<()> {
     if !profile.is_repeatable() || proved {
         return Ok(());
     }
-    let what = format!(
-        "profile {:?}: --client-secret-stdin, --client-secret-env or --client-secret-file is missing",
-        profile.name
-    );
-    Err(Error::usage(what).hint(
+    let what = "--client-secret-stdin, --client-secret-env or --client-secret-file is missing";
+    Err(profile.error(Kind::Usage, what).hint(
         "client credentials need a client secret; if this client has none, say --client-auth none",
     ))
 }
@@ -122,11 +119,8 @@ fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Se
     usable_store(&checked(draft, config, replace)?)?;
     let secret = ui::read_secret(&format!("client secret of {}", draft.name))?;
     if secret.is_empty() {
-        let what = format!(
-            "profile {:?}: the client secret on stdin is empty",
-            draft.name
-        );
-        return Err(Error::usage(what));
+        let what = "the client secret on stdin is empty";
+        return Err(Error::about(&draft.name, Kind::Usage, what));
     }
     Ok(secret)
 }
@@ -135,11 +129,9 @@ fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Se
 fn usable_store(profile: &Profile) -> Result<()> {
     let mut storage = Storage::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
-        let what = format!(
-            "profile {:?}: there is no keyring here that could keep a client secret",
-            profile.name
-        );
-        return Err(Error::new(Kind::StoreUnavailable, what)
+        let what = "there is no keyring here that could keep a client secret";
+        return Err(profile
+            .error(Kind::StoreUnavailable, what)
             .hint("say --store encrypted-file, or --client-secret-env NAME"));
     }
     storage.store.ready(&credentials::account(&profile.name))

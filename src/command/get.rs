@@ -3,7 +3,7 @@
 use super::{BUDGET, from_environment, load_from};
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
 use crate::profile::Api;
 use crate::profile::config::Config;
@@ -73,10 +73,12 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
     })?;
     let min_ttl = get.min_ttl.or(profile.min_ttl).unwrap_or_default();
     if let Some(life) = token.life().filter(|life| *life < min_ttl) {
-        ui::warn(&format!(
-            "profile {:?}: the server's tokens live for {}, which is less than min_ttl",
-            profile.name,
-            humantime::format_duration(life)
+        ui::warn(&about(
+            &profile.name,
+            &format!(
+                "the server's tokens live for {}, which is less than min_ttl",
+                humantime::format_duration(life)
+            ),
         ));
     }
     Ok(Found {
@@ -92,10 +94,8 @@ fn check_use(profile: &str, token: &Token, format: Format) -> Result<()> {
     if matches!(format, Format::Token | Format::Json) || !kind.eq_ignore_ascii_case("N_A") {
         return Ok(());
     }
-    let what = format!(
-        "profile {profile:?}: the token is no access token (token_type N_A), so that no header has it"
-    );
-    Err(Error::new(Kind::Usage, what).hint("take it as it is: --format token"))
+    let what = "the token is no access token (token_type N_A), so that no header has it";
+    Err(Error::about(profile, Kind::Usage, what).hint("take it as it is: --format token"))
 }
 
 fn render(profile: &str, found: &Found, format: Format) -> Secret {

@@ -25,7 +25,10 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let profile = load(global, &import.profile, &Wanted::default())?;
     if profile.is_repeatable() {
         return Err(profile
-            .error("grant client_credentials needs nothing imported")
+            .error(
+                Kind::Config,
+                "grant client_credentials needs nothing imported",
+            )
             .hint("for a refresh token, set grant = \"refresh_token\" in the profile"));
     }
     let text = ui::read_secret("token response or refresh token")?;
@@ -33,20 +36,17 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     let deadline = Deadline::after(BUDGET);
     let mut storage = Storage::open(&profile, deadline, Interaction::Never)?;
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
-        return Err(profile.error("store = \"none\" cannot keep a refresh token"));
+        return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));
     }
     let old = storage.record(&profile).ok().flatten();
     let has_refresh =
         old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
     if granted.refresh.is_none() && has_refresh {
-        let what = format!(
-            "profile {:?}: stdin has no refresh token, and would take the place of one",
-            profile.name
-        );
+        let what = "stdin has no refresh token, and would take the place of one";
         let name = shell_word(&profile.name);
-        return Err(
-            Error::usage(what).hint(format!("to give that one up, run: tokctl logout {name}"))
-        );
+        return Err(profile
+            .error(Kind::Usage, what)
+            .hint(format!("to give that one up, run: tokctl logout {name}")));
     }
     let account = granted.id_token.as_ref().and_then(id_token::claims);
     let account = account.as_ref().and_then(id_token::account);
@@ -75,7 +75,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
 }
 
 fn read(profile: &Profile, text: &Secret) -> Result<Granted> {
-    let bad = |what: &str| Error::usage(format!("profile {:?}: stdin is {what}", profile.name));
+    let bad = |what: &str| profile.error(Kind::Usage, format!("stdin is {what}"));
     if text.is_empty() {
         return Err(bad("empty"));
     }

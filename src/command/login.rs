@@ -4,7 +4,7 @@ use super::load_from;
 use crate::cli::{Global, Login as Args, Wanted};
 use crate::clock::{self, Deadline};
 use crate::env;
-use crate::error::{Error, Kind, Result, shell_word};
+use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::login::{self, Login, Outcome, browser};
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::id_token;
@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
     let profile = load_from(&config, &args.profile, &Wanted::default())?;
     if profile.is_repeatable() {
         let name = shell_word(&profile.name);
-        return Err(profile.error(&format!("grant {} needs no login", profile.grant.name())).hint(format!(
+        return Err(profile.error(Kind::Config, format!("grant {} needs no login", profile.grant.name())).hint(format!(
             "run: tokctl get {name}; for a login, set grant = \"authorization_code\" in the profile"
         )));
     }
@@ -76,24 +76,12 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
         || None::<()>,
         waiting,
     )
-    .map_err(|cause| {
-        Error::io(
-            format!(
-                "profile {:?}: no lock below {}",
-                profile.name,
-                state.display()
-            ),
-            &cause,
-        )
-    });
+    .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
     // Held until the login has ended.
     let turn = taken?;
     if matches!(turn, Taken::TimedOut) {
-        let what = format!(
-            "profile {:?}: another login is still under way",
-            profile.name
-        );
-        return Err(Error::new(Kind::Temporary, what));
+        let what = "another login is still under way";
+        return Err(profile.error(Kind::Temporary, what));
     }
     let after = Note::load(&state, &profile.name);
     let logged_in = after.epoch != before.epoch && (after.has_token || after.refreshable);
@@ -161,9 +149,10 @@ fn keep(
     let granted = &mut outcome.granted;
     if granted.access.is_err() && (granted.refresh.is_none() || granted.is_bound()) {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
-        return Err(Error::new(
+        return Err(Error::about(
+            name,
             Kind::Refused,
-            format!("profile {name:?}: the server's token cannot be used: {why}"),
+            format!("the server's token cannot be used: {why}"),
         ));
     }
     let asked = asking.request.scope.join(" ");
@@ -222,17 +211,16 @@ fn account(profile: &Profile, server: &Metadata, outcome: &mut Outcome) -> Resul
                 clock::now(),
             )
             .map_err(|why| {
-                Error::new(
+                Error::about(
+                    name,
                     Kind::Refused,
-                    format!("profile {name:?}: the id token is not good: {why}; nothing is stored"),
+                    format!("the id token is not good: {why}; nothing is stored"),
                 )
             })?;
             Ok(id_token::account(&claims))
         }
         Some(None) => {
-            ui::warn(&format!(
-                "profile {name:?}: the id token is no JWT and is left out"
-            ));
+            ui::warn(&about(name, "the id token is no JWT and is left out"));
             granted.id_token = None;
             Ok(None)
         }

@@ -55,16 +55,12 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
         || (),
     );
     let taken = taken.map_err(|cause| {
-        let what = format!(
-            "profile {name:?}: no lock below {}: {}",
-            state.display(),
-            io_cause(&cause)
-        );
-        Error::new(Kind::StoreUnavailable, what)
+        let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
+        Error::about(name, Kind::StoreUnavailable, what)
     })?;
     if matches!(taken, Taken::TimedOut) {
-        let what = format!("profile {name:?}: another tokctl is busy with it");
-        return Err(Error::new(Kind::Temporary, what));
+        let what = "another tokctl is busy with it";
+        return Err(Error::about(name, Kind::Temporary, what));
     }
     let opened = Storage::open_to_erase(profile, deadline);
     let mut storage = opened.inspect_err(|_| forget_cached(profile, &state))?;
@@ -80,7 +76,7 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let revoked = match record.as_ref().filter(ours) {
         Some(record) => credentials
             .and_then(|credentials| revoke_all(profile, &credentials, record))
-            .map_err(|error| error.message),
+            .map_err(|error| error.to_string()),
         None => Err(String::new()),
     };
     let what = match (erased?, revoked) {
@@ -114,7 +110,7 @@ fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> 
     let deadline = Deadline::after(REVOKING);
     let server = server::for_login(profile, deadline)?;
     if !server.endpoints.has(EndpointKind::Revocation) {
-        return Err(profile.error("the server has no revocation_endpoint"));
+        return Err(profile.error(Kind::Config, "the server has no revocation_endpoint"));
     }
     let endpoint = server::endpoint(profile, &server, EndpointKind::Revocation)?;
     let http = oauth::connect(&endpoint, profile, credentials)?;

@@ -3,7 +3,7 @@
 use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, about};
 use crate::profile::SecretSource;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
@@ -41,26 +41,28 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     let none = format!("there is no store that can keep a {what}");
     let hint = "start a keyring, or set store = \"encrypted-file\" in the configuration";
     match storage.store.backend() {
-        Backend::None => return Err(profile.error(&none).hint(hint)),
+        Backend::None => return Err(profile.error(Kind::Config, none).hint(hint)),
         Backend::Kernel => {
-            let what = format!("profile {name:?}: {none}");
-            return Err(Error::new(Kind::StoreUnavailable, what).hint(hint));
+            return Err(Error::about(name, Kind::StoreUnavailable, none).hint(hint));
         }
         _ => {}
     }
     // Before the person types: a store that cannot take it must not cost the typing.
     storage.store.ready(&account)?;
     let secret = if is_key {
-        one_line(&ui::read_piped(&format!(
-            "profile {name:?}: a client key has several lines, which a terminal would give to the shell"
+        one_line(&ui::read_piped(&about(
+            name,
+            "a client key has several lines, which a terminal would give to the shell",
         ))?)
     } else {
         ui::read_secret(&format!("client secret of {name}"))?
     };
     if secret.is_empty() {
-        return Err(Error::usage(format!(
-            "profile {name:?}: the {what} is empty"
-        )));
+        return Err(Error::about(
+            name,
+            Kind::Usage,
+            format!("the {what} is empty"),
+        ));
     }
     credentials::keep(&profile, &mut storage, &secret)?;
     ui::notice(&format!("{name}: {what} stored ({place})"));

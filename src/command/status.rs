@@ -48,7 +48,7 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
 
 fn faulty(name: &str, error: &Error) -> Row {
     Row {
-        facts: json!({ "profile": name, "error": error.message }),
+        facts: json!({ "profile": name, "error": error.to_string() }),
         expires: None,
         updated: None,
     }

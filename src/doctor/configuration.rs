@@ -18,7 +18,7 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
         Ok(all) => describe(report, config, all.len()),
         Err(error) => report.problem("configuration", error),
     }
-    let told = all.as_ref().err().map(|error| error.message.clone());
+    let told = all.as_ref().err().map(|error| error.to_string());
     let asked = match name {
         Some(name) => vec![(name.to_owned(), Profile::load(config, name))],
         None => all.unwrap_or_default(),
@@ -31,7 +31,7 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
                 profiles.push(profile);
             }
             // The same fault of the file.
-            Err(error) if told.as_ref() == Some(&error.message) => {}
+            Err(error) if told.as_ref() == Some(&error.to_string()) => {}
             Err(error) if error.kind == Kind::UnknownProfile => {
                 report.problem("profile", &error);
             }

@@ -28,7 +28,7 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option
         }
         Err(error) if profile.server.endpoints.has(EndpointKind::Token) => {
             let hint = "the endpoints that are set by hand are used; without them, check issuer";
-            report.warn("discovery", error.message, hint);
+            report.warn("discovery", error.to_string(), hint);
             Some(with_hand_set(profile, Metadata::default()))
         }
         Err(mut error) => {

@@ -23,7 +23,7 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
             Some(Found::Nothing) => (storage.note.clone(), None),
             Some(Found::Unreadable(error)) if profile.is_repeatable() => {
                 let hint = "nothing: the next token replaces it";
-                return report.warn("grant", error.message, hint);
+                return report.warn("grant", error.to_string(), hint);
             }
             Some(Found::Unreadable(error)) => return report.problem("grant", &error),
             None => return,
@@ -109,6 +109,6 @@ fn waiting(report: &mut Report, note: &Note) {
         let hint = failure.error.hint.clone();
         let hint =
             hint.unwrap_or_else(|| format!("try again: tokctl get {}", shell_word(&note.profile)));
-        report.warn("last request", failure.error.message.clone(), hint);
+        report.warn("last request", failure.error.to_string(), hint);
     }
 }

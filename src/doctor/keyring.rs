@@ -28,10 +28,10 @@ pub fn check(report: &mut Report, profiles: &[Profile], state: Option<&Path>) {
                 .map(|p| p.name.as_str())
                 .collect();
             if needing.is_empty() {
-                let hint = error.hint.unwrap_or_default();
-                return report.warn("keyring", error.message, hint);
+                let hint = error.hint.clone().unwrap_or_default();
+                return report.warn("keyring", error.to_string(), hint);
             }
-            let message = format!("{}; needed by: {}", error.message, needing.join(" "));
+            let message = format!("{error}; needed by: {}", needing.join(" "));
             report.problem("keyring", &Error { message, ..error });
         }
     }

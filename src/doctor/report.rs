@@ -71,7 +71,7 @@ impl Report {
     /// Something does not work.
     pub fn problem(&mut self, name: impl Into<String>, error: &Error) {
         let status = Status::Problem(error.kind);
-        self.add(name.into(), status, &error.message, error.hint.clone());
+        self.add(name.into(), status, &error.to_string(), error.hint.clone());
     }
 
     /// The value, or its error as a problem.

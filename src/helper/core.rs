@@ -156,11 +156,9 @@ impl Core<'_> {
             })?,
         };
         if !token.is_fresh(clock::now(), Some(MARGIN)) {
-            let what = format!(
-                "profile {:?}: the server's tokens live for less than a minute, which no helper can hand out",
-                profile.name
-            );
-            return Err(Error::new(Kind::Temporary, what));
+            let what =
+                "the server's tokens live for less than a minute, which no helper can hand out";
+            return Err(profile.error(Kind::Temporary, what));
         }
         let is_new = token.obtained >= start;
         Ok(Fit {

@@ -167,7 +167,7 @@ fn erase(core: &Core<'_>, request: &Request<'_>, origin: &str) -> Answer {
         && let Err(error) = Core::forget(&profile, Some(presented))
     {
         return Answer {
-            stderr: vec![error.message],
+            stderr: vec![error.to_string()],
             ..Answer::default()
         };
     }

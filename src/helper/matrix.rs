@@ -61,8 +61,8 @@ impl Mode {
 /// cannot begin another.
 pub fn one_line(error: &Error) -> String {
     let line = match &error.hint {
-        Some(hint) => format!("{}; {hint}", error.message),
-        None => error.message.clone(),
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
     };
     line.replace(char::is_control, " ")
 }

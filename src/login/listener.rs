@@ -50,11 +50,11 @@ impl Listener {
                 Err(cause) => {
                     let at = SocketAddr::new(*address, port);
                     let what = format!(
-                        "profile {profile:?}: cannot listen on {at} for the redirect: {}",
+                        "cannot listen on {at} for the redirect: {}",
                         io_cause(&cause)
                     );
                     let hint = "another program, perhaps another login, uses this port; or use --device or --paste";
-                    return Err(Error::new(Kind::Io, what).hint(hint));
+                    return Err(Error::about(profile, Kind::Io, what).hint(hint));
                 }
             };
             port = listener.local_addr().map_or(port, |address| address.port());
@@ -112,8 +112,12 @@ struct Place {
 impl Place {
     fn read(profile: &str, uri: &str) -> Result<Self> {
         let wrong = |what: &str| {
-            Error::config(format!("profile {profile:?}: redirect_uri {uri:?} {what}"))
-                .hint("a redirect that does not come back to this machine needs --paste")
+            Error::about(
+                profile,
+                Kind::Config,
+                format!("redirect_uri {uri:?} {what}"),
+            )
+            .hint("a redirect that does not come back to this machine needs --paste")
         };
         let rest = uri
             .strip_prefix("http://")

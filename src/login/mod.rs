@@ -73,7 +73,7 @@ impl Outcome {
             Ok(account) => browser.answer("200 OK", &page::done(profile, account)),
             Err(error) => browser.answer(
                 "500 Internal Server Error",
-                &page::failed(profile, &error.message),
+                &page::failed(profile, &error.to_string()),
             ),
         }
     }
@@ -112,7 +112,7 @@ impl Login<'_> {
                     arrival.answer("400 Bad Request", &page::plain("Not this login"));
                 }
                 Some(Err(error)) => {
-                    arrival.answer("200 OK", &page::failed(&profile.name, &error.message));
+                    arrival.answer("200 OK", &page::failed(&profile.name, &error.to_string()));
                     return Err(error);
                 }
                 Some(Ok(code)) => return self.finish(&attempt, &code, Some(arrival)),
@@ -145,11 +145,9 @@ impl Login<'_> {
                 "; answers with another login's state: {strangers} (old tabs, or forgeries)"
             ),
         };
-        let what = format!(
-            "profile {name:?}: nobody came back from the browser within {patience} s{others}"
-        );
+        let what = format!("nobody came back from the browser within {patience} s{others}");
         let redirect = hint::redirect(self.profile, &attempt.redirect_uri);
-        Error::new(Kind::LoginRequired, what).hint(format!(
+        Error::about(name, Kind::LoginRequired, what).hint(format!(
             "run: tokctl login {}; and if the server's page complains of the redirect URI: {redirect}",
             shell_word(name)
         ))
@@ -269,7 +267,7 @@ impl Login<'_> {
                 if let Some(browser) = browser {
                     browser.answer(
                         "200 OK",
-                        &page::failed(&self.profile.name, &refused.error.message),
+                        &page::failed(&self.profile.name, &refused.error.to_string()),
                     );
                 }
                 Err(refused.error)

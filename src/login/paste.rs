@@ -60,10 +60,7 @@ impl Login<'_> {
                 Some(_) => "its state is another login's",
                 None => "it has no state",
             };
-            let what = format!(
-                "profile {:?}: this is not the address that this login ended at: {why}",
-                profile.name
-            );
+            let what = format!("this is not the address that this login ended at: {why}");
             if !terminal {
                 let name = shell_word(&profile.name);
                 let hint = format!("begin again, and give the newest address: tokctl login {name}");
@@ -71,10 +68,7 @@ impl Login<'_> {
             }
             ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
         }
-        let what = format!(
-            "profile {:?}: a person must log in; no address was given yet",
-            profile.name
-        );
+        let what = "a person must log in; no address was given yet";
         let name = shell_word(&profile.name);
         let remedy = if terminal {
             format!("run: tokctl login {name}")

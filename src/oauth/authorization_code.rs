@@ -133,7 +133,7 @@ impl Attempt {
         get: impl Fn(&str) -> Option<&'p str>,
     ) -> Result<Secret> {
         let name = &profile.name;
-        let refuse = |what: String| Error::new(Kind::Refused, format!("profile {name:?}: {what}"));
+        let refuse = |what: String| Error::about(name, Kind::Refused, what);
         let secrets = [&self.state, &self.verifier];
         // Before anything else in it is believed (RFC 9207 section 2.4).
         let issuer = profile.server.issuer().or(server.issuer.as_deref());

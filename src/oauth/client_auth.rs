@@ -1,7 +1,7 @@
 //! How a client proves itself at the token endpoint (RFC 6749 section 2.3).
 
 use super::{Credentials, client_assertion};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
 use base64::Engine;
@@ -133,9 +133,10 @@ pub fn apply(
         }
         ClientAuth::BasicRaw => {
             if id.contains(':') {
-                return Err(
-                    profile.error("client_secret_basic_raw cannot send a client_id with a colon")
-                );
+                return Err(profile.error(
+                    Kind::Config,
+                    "client_secret_basic_raw cannot send a client_id with a colon",
+                ));
             }
             let secret = need()?;
             form.secrets.push(secret.clone());

@@ -2,7 +2,7 @@
 
 use super::key::Key;
 use super::token_exchange::Given;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::http::Identity;
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
@@ -34,7 +34,7 @@ impl Credentials {
             if profile.client.auth == ClientAuth::Tls {
                 let hint = "set client_certificate = \"client.pem\" and client_key in the profile";
                 return Err(profile
-                    .error("has no client_certificate to show")
+                    .error(Kind::Config, "has no client_certificate to show")
                     .hint(hint));
             }
             return Ok(None);
@@ -57,7 +57,7 @@ impl Credentials {
         let text = self.key.as_ref().ok_or_else(|| {
             let what = "has no client_key to sign with";
             let hint = "set client_key = { file = \"key.pem\" } in the profile";
-            profile.error(what).hint(hint)
+            profile.error(Kind::Config, what).hint(hint)
         })?;
         Key::parse(text).map_err(|why| profile.key_error(&why.what).hint(why.hint))
     }

@@ -171,8 +171,7 @@ pub fn poll(
 }
 
 fn expired(profile: &Profile) -> Error {
-    let name = &profile.name;
-    profile.login_required(format!(
-        "profile {name:?}: the code expired before it was used"
-    ))
+    profile
+        .login_required("the code expired before it was used")
+        .of(&profile.name)
 }

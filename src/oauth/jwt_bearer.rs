@@ -4,7 +4,7 @@ use super::Credentials;
 use super::client_auth::Form;
 use super::jwt::{self, Claims};
 use super::key::Key;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::profile::Profile;
 use serde_json::Value;
 
@@ -30,7 +30,10 @@ fn claims(profile: &Profile, key: &Key) -> Result<Claims> {
             .or(id)
             .ok_or_else(|| {
                 profile
-                    .error("nobody is named as the issuer of the assertion")
+                    .error(
+                        Kind::Config,
+                        "nobody is named as the issuer of the assertion",
+                    )
                     .hint("set assertion = { iss = \"…\" } or client_id in the profile")
             })?;
         claims.insert("iss".to_owned(), issuer.as_str().into());

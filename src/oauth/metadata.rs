@@ -112,7 +112,7 @@ pub fn fetch(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Meta
             }
         }
     }
-    Err(told.unwrap_or_else(|| profile.error("the issuer cannot be asked")))
+    Err(told.unwrap_or_else(|| profile.error(Kind::Config, "the issuer cannot be asked")))
 }
 
 enum Trouble {
@@ -130,16 +130,13 @@ fn fetch_from(
 ) -> Result<Metadata, Trouble> {
     let name = &profile.name;
     let endpoint = Endpoint::parse(url)
-        .map_err(|why| Trouble::Wrong(profile.error(&format!("issuer: {why}"))))?;
+        .map_err(|why| Trouble::Wrong(profile.error(Kind::Config, format!("issuer: {why}"))))?;
     let http = Http::new(&endpoint, profile.server.ca_file.as_deref())
-        .map_err(|error| Trouble::Wrong(profile.error(&error.message)))?;
+        .map_err(|error| Trouble::Wrong(profile.error(Kind::Config, error.message)))?;
     let limit = deadline.left().min(LIMIT).max(Duration::from_millis(1));
     let error = |kind: Kind, what: String| {
-        let message = format!(
-            "profile {name:?}: the server's metadata at {}: {what}",
-            endpoint.host()
-        );
-        Error::new(kind, message)
+        let message = format!("the server's metadata at {}: {what}", endpoint.host());
+        Error::about(name, kind, message)
     };
     let absent = |kind: Kind, what: String| {
         let error = error(kind, what);
@@ -210,9 +207,10 @@ fn places(issuer: &str) -> [String; 2] {
 fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata> {
     let name = &profile.name;
     let refuse = |what: String| {
-        Error::new(
+        Error::about(
+            name,
             Kind::Refused,
-            format!("profile {name:?}: the server's metadata: {what}"),
+            format!("the server's metadata: {what}"),
         )
     };
     let named = metadata.issuer.as_deref().unwrap_or_default();

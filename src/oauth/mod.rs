@@ -23,7 +23,7 @@ pub mod token_exchange;
 mod verdict;
 
 use crate::clock::Epoch;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
 use crate::profile::{ClientAuth, Grant, Profile};
 use crate::secret::Secret;
@@ -162,14 +162,14 @@ pub fn connect(
 ) -> Result<Http, Error> {
     let identity = credentials.identity(profile)?;
     if profile.client.auth == ClientAuth::Tls && !endpoint.is_https() {
-        return Err(profile.error("tls_client_auth needs an endpoint with https"));
+        return Err(profile.error(Kind::Config, "tls_client_auth needs an endpoint with https"));
     }
     Http::with_identity(
         endpoint,
         profile.server.ca_file.as_deref(),
         identity.as_ref(),
     )
-    .map_err(|error| profile.error(&error.message))
+    .map_err(|error| profile.error(Kind::Config, error.message))
 }
 
 /// What a server answered, and the secrets of the request, which it may repeat.

@@ -27,7 +27,6 @@ impl Refused {
 
 /// Of a request to which no whole answer came.
 pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
-    let message = format!("profile {:?}: {}", profile.name, failure.what);
     // An answer that was too large would be so again; a certificate may be mended any time.
     let (kind, cause) = match (failure.verdict, failure.retry) {
         (Verdict::Unreadable, _) => (Kind::Refused, Cause::Unreadable),
@@ -37,7 +36,7 @@ pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
             (Kind::Temporary, Cause::NoAnswer { sent, retry })
         }
     };
-    let mut error = Error::new(kind, message);
+    let mut error = profile.error(kind, failure.what);
     error.hint = failure.hint;
     Refused { cause, error }
 }
@@ -76,17 +75,13 @@ pub(super) fn refused(
         Cause::Permanent if foreign => Cause::NotOauth,
         cause => cause,
     };
-    let message = format!(
-        "profile {:?}: {} answered {words}",
-        profile.name,
-        endpoint.host()
-    );
+    let message = format!("{} answered {words}", endpoint.host());
     let kind = match cause {
         Cause::GrantEnded { .. } | Cause::RequestRefused => Kind::LoginRequired,
         Cause::Permanent | Cause::Unreadable => Kind::Refused,
         Cause::Busy { .. } | Cause::NoAnswer { .. } | Cause::NotOauth => Kind::Temporary,
     };
-    let mut error = Error::new(kind, message);
+    let mut error = profile.error(kind, message);
     error.hint = match cause {
         _ if foreign => Some(FOREIGN.to_owned()),
         Cause::RequestRefused => Some(hint::beyond(profile)),

@@ -2,7 +2,7 @@
 
 use super::Credentials;
 use super::client_auth::Form;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::profile::Profile;
 use crate::secret::Secret;
 
@@ -16,7 +16,8 @@ pub struct Given {
 pub fn push(profile: &Profile, credentials: &Credentials, form: &mut Form) -> Result<()> {
     let exchange = &profile.exchange;
     let given = credentials.given.as_ref();
-    let given = given.ok_or_else(|| profile.error("there is no subject_token to exchange"))?;
+    let given = given
+        .ok_or_else(|| profile.error(Kind::Config, "there is no subject_token to exchange"))?;
     form.push_secret("subject_token", &given.subject);
     form.push("subject_token_type", &exchange.subject_type);
     if let Some(actor) = &given.actor {

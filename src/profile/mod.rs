@@ -201,10 +201,8 @@ impl Profile {
     /// A configuration error about this profile's key.
     pub fn key_error(&self, what: &str) -> Error {
         let source = self.client.key.as_ref().map(SecretSource::describe);
-        self.error(&format!(
-            "client_key, {}: {what}",
-            source.unwrap_or_default()
-        ))
+        let source = source.unwrap_or_default();
+        self.error(Kind::Config, format!("client_key, {source}: {what}"))
     }
 
     /// That the client has to prove itself with a secret, and has none.
@@ -213,7 +211,7 @@ impl Profile {
             "client_auth needs a client_secret, and there is none for client {:?}",
             self.client.id
         );
-        self.error(&what).hint(format!(
+        self.error(Kind::Config, what).hint(format!(
             "set {}_CLIENT_SECRET in the environment, or client_secret = {{ keyring = true }} in the profile and run: \
              tokctl secret set {}",
             env::variable_part(&self.name),
@@ -235,9 +233,9 @@ impl Profile {
         Error::new(Kind::LoginRequired, what).hint(remedy)
     }
 
-    /// A configuration error about this profile.
-    pub fn error(&self, what: &str) -> Error {
-        Error::new(Kind::Config, format!("profile {:?}: {what}", self.name))
+    /// A failure that is about this profile.
+    pub fn error(&self, kind: Kind, what: impl Into<String>) -> Error {
+        Error::about(&self.name, kind, what)
     }
 }
 

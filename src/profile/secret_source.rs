@@ -204,11 +204,8 @@ impl SecretSource {
     }
 
     fn nothing(&self, profile: &str, key: &str, why: &str) -> Error {
-        let what = format!(
-            "profile {profile:?}: no {key} from {}: {why}",
-            self.describe()
-        );
-        let error = Error::new(Kind::NoSecret, what);
+        let what = format!("no {key} from {}: {why}", self.describe());
+        let error = Error::about(profile, Kind::NoSecret, what);
         if key == "client_key" && why == NO_TEXT {
             return error.hint(
                 "if it is DER, convert it to PEM: openssl pkey -inform DER -in KEY -out NEW",

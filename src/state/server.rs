@@ -39,7 +39,7 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
             Ok(found) => found,
             // What is set by hand may be enough.
             Err(error) if profile.server.endpoints.has(EndpointKind::Token) => {
-                ui::step(&error.message);
+                ui::step(&error.to_string());
                 Metadata::default()
             }
             Err(error) => return Err(error),
@@ -58,15 +58,15 @@ pub fn endpoint(profile: &Profile, server: &Metadata, kind: EndpointKind) -> Res
             None => format!("has no {key}"),
         };
         profile
-            .error(&what)
+            .error(Kind::Config, what)
             .hint(format!("set {key} in the profile"))
     })?;
     // What is set in the profile has been looked at with it.
     Endpoint::parse(url).map_err(|why| {
         let shown = text::clean(url, 200, &[]);
         let name = &profile.name;
-        let what = format!("profile {name:?}: the server's metadata: {key} {shown:?} {why}");
-        Error::new(Kind::Refused, what)
+        let what = format!("the server's metadata: {key} {shown:?} {why}");
+        Error::about(name, Kind::Refused, what)
     })
 }
 
@@ -100,7 +100,7 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
             Ok(found.metadata)
         }
         (Err(error), Some(old)) => {
-            ui::step(&format!("{}; what was remembered is used", error.message));
+            ui::step(&format!("{error}; what was remembered is used"));
             Ok(old.metadata)
         }
         (Err(error), None) => Err(error),

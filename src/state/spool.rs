@@ -1,6 +1,6 @@
 //! The spool: where a renewed token is kept, sealed, if the store will not take it.
 
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::{Kind, Result, io_cause};
 use crate::files;
 use crate::hash::hash;
 use crate::profile::Profile;
@@ -37,16 +37,16 @@ impl Spool {
         let file = reserve().map_err(|cause: std::io::Error| {
             // Half of it would eat the last of the disk, and be taken for a record.
             drop(files::remove(&path));
-            Error::new(
-                Kind::StoreUnavailable,
-                format!(
-                    "profile {:?}: not renewed, since there is no room to keep the new token: {}: {}",
-                    profile.name,
-                    path.display(),
-                    io_cause(&cause)
-                ),
-            )
-            .hint("make the directory writable, or free some disk space")
+            profile
+                .error(
+                    Kind::StoreUnavailable,
+                    format!(
+                        "not renewed, since there is no room to keep the new token: {}: {}",
+                        path.display(),
+                        io_cause(&cause)
+                    ),
+                )
+                .hint("make the directory writable, or free some disk space")
         })?;
         Ok(Self { file, path })
     }

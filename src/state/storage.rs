@@ -3,7 +3,7 @@
 
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
 use crate::profile::{Grant, LoginGrant, Profile, StoreChoice};
@@ -222,14 +222,15 @@ impl Storage {
         if std::mem::take(&mut self.unreadable) {
             let name = &profile.name;
             match self.store.set_aside(name) {
-                Ok(Some(aside)) => ui::warn(&format!(
-                    "profile {name:?}: what could not be read is kept in {}",
-                    aside.display()
+                Ok(Some(aside)) => ui::warn(&about(
+                    name,
+                    &format!("what could not be read is kept in {}", aside.display()),
                 )),
                 Ok(None) => {}
                 // A new token is worth more than an old file.
-                Err(error) => ui::warn(&format!(
-                    "profile {name:?}: what could not be read is replaced, and not kept: {error}"
+                Err(error) => ui::warn(&about(
+                    name,
+                    &format!("what could not be read is replaced, and not kept: {error}"),
                 )),
             }
         }
@@ -323,12 +324,11 @@ fn unreadable(profile: &Profile, line: &[u8]) -> Error {
     } else {
         ("it is damaged", "")
     };
-    let what = format!(
-        "profile {:?}: what is stored cannot be read: {why}",
-        profile.name
-    );
+    let what = format!("what is stored cannot be read: {why}");
     let replace = replacing(profile);
-    Error::new(Kind::StoreUnavailable, what).hint(format!("{first}replace it: {replace}"))
+    profile
+        .error(Kind::StoreUnavailable, what)
+        .hint(format!("{first}replace it: {replace}"))
 }
 
 /// What to run for another record of a profile that needs a person.

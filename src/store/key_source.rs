@@ -7,7 +7,7 @@ use super::cipher::{self, Key};
 use super::kernel;
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
 use crate::profile::{Profile, SecretSource, from_file};
@@ -70,10 +70,11 @@ impl<'a> KeySource<'a> {
                     error
                 })?;
             let text = text.ok_or_else(|| {
-                Error::config(format!(
-                    "profile {:?}: store_key cannot be kept in the store that it opens",
-                    self.profile
-                ))
+                Error::about(
+                    self.profile,
+                    Kind::Config,
+                    "store_key cannot be kept in the store that it opens",
+                )
             })?;
             if let SecretSource::File(file) = source {
                 check_key_file(file)?;
@@ -96,9 +97,10 @@ impl<'a> KeySource<'a> {
             return self.found(&text, "environment variable TOKCTL_STORE_KEY".to_owned());
         }
         if self.salt_file().exists() {
-            return Err(Error::new(
+            return Err(Error::about(
+                self.profile,
                 Kind::StoreLocked,
-                format!("profile {:?}: the encrypted file is locked", self.profile),
+                "the encrypted file is locked",
             )
             .hint("run: tokctl unlock"));
         }
@@ -231,7 +233,7 @@ impl<'a> KeySource<'a> {
     fn concerning(&self) -> String {
         match self.profile {
             "" => String::new(),
-            name => format!("profile {name:?}: "),
+            name => about(name, ""),
         }
     }
 

@@ -12,7 +12,7 @@ mod secret_service;
 
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
 use crate::ui;
@@ -151,9 +151,9 @@ impl Store {
             return Ok(first);
         }
         if !std::mem::replace(&mut self.warned, true) {
-            ui::warn(&format!(
-                "profile {account:?}: the keyring has several entries, of which the newest is used; \
-                 tokctl logout removes them all"
+            ui::warn(&about(
+                account,
+                "the keyring has several entries, of which the newest is used; tokctl logout removes them all",
             ));
         }
         let all = keyring
@@ -354,9 +354,10 @@ fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
     };
     // The client secret's account is the profile's with a prefix.
     let profile = account.rsplit('/').next().unwrap_or(account);
-    Error::new(
+    Error::about(
+        profile,
         kind,
-        format!("profile {profile:?}: the keyring cannot be used: {trouble}"),
+        format!("the keyring cannot be used: {trouble}"),
     )
     .hint(hint)
 }

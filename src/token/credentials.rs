@@ -1,7 +1,7 @@
 //! What a profile's client proves itself with, from wherever the profile says.
 
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result, shell_word};
+use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::oauth::Credentials;
 use crate::profile::{ClientAuth, Grant, NO_TEXT, Profile, SecretSource, from_file};
 use crate::secret::Secret;
@@ -71,7 +71,7 @@ pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
     let read = |file: &PathBuf| {
         from_file(file).map_err(|why| {
             let what = format!("client_certificate {}: {why}", file.display());
-            let error = profile.error(&what);
+            let error = profile.error(Kind::Config, what);
             let hint =
                 "if it is DER, convert it to PEM: openssl x509 -inform DER -in FILE -out NEW";
             if why == NO_TEXT {
@@ -94,9 +94,11 @@ pub fn one(
 ) -> Result<Option<Secret>> {
     let what = &key.replace('_', " ");
     if let SecretSource::Literal(_) = source {
-        ui::warn(&format!(
-            "profile {:?}: the {what} stands in the configuration file; {{ keyring = true }} and tokctl secret set keep it safer",
-            profile.name
+        ui::warn(&about(
+            &profile.name,
+            &format!(
+                "the {what} stands in the configuration file; {{ keyring = true }} and tokctl secret set keep it safer"
+            ),
         ));
     }
     let found = source.resolve(&profile.name, key, deadline)?;
@@ -116,9 +118,9 @@ fn stored(profile: &Profile, what: &str, storage: &mut Storage) -> Result<Secret
 /// The store, at `place`, has no such secret for the profile.
 pub fn missing(profile: &Profile, what: &str, place: &str) -> Error {
     let name = &profile.name;
-    let what = format!("profile {name:?}: no {what} in the store ({place})");
+    let what = format!("no {what} in the store ({place})");
     let hint = format!("run: tokctl secret set {}", shell_word(name));
-    Error::new(Kind::NoSecret, what).hint(hint)
+    Error::about(name, Kind::NoSecret, what).hint(hint)
 }
 
 /// Keeps the client secret or key in the profile's store, which is settled with it.

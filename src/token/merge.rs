@@ -1,7 +1,7 @@
 //! What a grant brought, merged with what was stored, and how long it lives.
 
 use crate::clock::{self, Epoch};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result, about};
 use crate::oauth::expiry::Expiry;
 use crate::oauth::id_token as jwt;
 use crate::oauth::reply::Granted;
@@ -39,10 +39,12 @@ impl Merged {
         let missing = missing_scope(&profile.request.scope, granted.scope.as_deref());
         // A login has been told once.
         if profile.is_repeatable() && !missing.is_empty() {
-            ui::warn(&format!(
-                "profile {:?}: the server granted less than was asked for: without {}",
-                profile.name,
-                missing.join(" ")
+            ui::warn(&about(
+                &profile.name,
+                &format!(
+                    "the server granted less than was asked for: without {}",
+                    missing.join(" ")
+                ),
             ));
         }
         let base = old.filter(|old| old.binding == profile.binding()).cloned();
@@ -75,10 +77,7 @@ impl Merged {
             record.refresh = Some(refresh.clone());
         }
         for what in &granted.left_out {
-            let words = format!(
-                "profile {:?}: not taken from the reply: {what}",
-                profile.name
-            );
+            let words = about(&profile.name, &format!("not taken from the reply: {what}"));
             // Who needs no person has no use for the rest.
             if profile.is_repeatable() {
                 ui::step(&words);
@@ -120,12 +119,9 @@ impl Merged {
     /// The token that the caller asked for.
     pub fn wanted(&self, profile: &Profile) -> Result<Token> {
         let refuse = |why: &str| {
-            Error::new(
+            profile.error(
                 Kind::Refused,
-                format!(
-                    "profile {:?}: the server's token cannot be used: {why}",
-                    profile.name
-                ),
+                format!("the server's token cannot be used: {why}"),
             )
         };
         match profile.request.kind {
@@ -163,9 +159,9 @@ fn access_token(
     if let Some(issued) = kept.get(ISSUED).and_then(serde_json::Value::as_str)
         && profile.exchange.is_other(issued)
     {
-        ui::warn(&format!(
-            "profile {:?}: the server issued another requested_token_type: {issued}",
-            profile.name
+        ui::warn(&about(
+            &profile.name,
+            &format!("the server issued another requested_token_type: {issued}"),
         ));
     }
     // A refresh need not say again what it has said with the login.
@@ -198,9 +194,9 @@ fn check(profile: &Profile, token: Secret, now: Epoch) -> Result<Secret, String>
     let issuer = profile.server.issuer();
     let checked = claims.and_then(|claims| jwt::check(&claims, profile, issuer, None, now));
     if let Err(why) = &checked {
-        ui::step(&format!(
-            "profile {:?}: the id token is left out: {why}",
-            profile.name
+        ui::step(&about(
+            &profile.name,
+            &format!("the id token is left out: {why}"),
         ));
     }
     checked.map(|()| token)
@@ -231,7 +227,7 @@ fn expires(
         Expiry::At(at) => Some((*at).max(sent_at)),
         Expiry::Unsaid => unsaid(),
         Expiry::Wrong(what) => {
-            let words = format!("profile {:?}: {what} in the server's reply", profile.name);
+            let words = about(&profile.name, &format!("{what} in the server's reply"));
             // Who has set it knows it.
             if matches!(life, AssumedLife::Usual) {
                 ui::warn(&format!(

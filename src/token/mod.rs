@@ -18,7 +18,7 @@ use self::background::Job;
 use self::request::{remember, respect_retry_after};
 use crate::clock::{self, Deadline};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::oauth::{TokenRequest, pkce};
 use crate::profile::{Profile, TokenKind};
 use crate::state::lock::{Lock, Purpose, Taken};
@@ -148,10 +148,7 @@ fn stored_or_renewed(
     }
     if ask.offline {
         let what = "no stored token is good, and --offline allows no request";
-        let error = Error::new(
-            Kind::Temporary,
-            format!("profile {:?}: {what}", profile.name),
-        );
+        let error = profile.error(Kind::Temporary, what);
         return Err(error.hint("run the same without --offline"));
     }
     match wait_for_turn(ask, state, cache)? {
@@ -178,8 +175,9 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
             .get()
             .filter(|token| !ask.force && ask.is_fresh(token))
     };
-    let _waiting = ui::waiting(format!(
-        "profile {name:?}: waiting for another tokctl that renews the token"
+    let _waiting = ui::waiting(about(
+        name,
+        "waiting for another tokctl that renews the token",
     ));
     let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, || ()) {
         Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
@@ -192,8 +190,8 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
         }
         Ok(Taken::Came(token)) => return Ok(Turn::Come(token)),
         Ok(Taken::TimedOut) => {
-            let what = format!("profile {name:?}: another tokctl is still renewing the token");
-            return Err(Error::new(Kind::Temporary, what));
+            let what = "another tokctl is still renewing the token";
+            return Err(Error::about(name, Kind::Temporary, what));
         }
         Ok(Taken::Unsupported) => {
             ui::warn(&format!(
@@ -204,17 +202,17 @@ fn wait_for_turn(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
         }
         Err(cause) => io_cause(&cause),
     };
-    let what = format!(
-        "profile {name:?}: no lock below {}: {cause}",
-        state.display()
-    );
+    let what = format!("no lock below {}: {cause}", state.display());
     // Parallel requests cost a repeatable grant nothing but themselves; a refresh token used twice
     // ends a login.
     if ask.profile.is_repeatable() {
-        ui::warn(&format!("{what}; parallel calls may each make a request"));
+        ui::warn(&about(
+            name,
+            &format!("{what}; parallel calls may each make a request"),
+        ));
         return Ok(Turn::Ours(None));
     }
-    Err(Error::new(Kind::StoreUnavailable, what)
+    Err(Error::about(name, Kind::StoreUnavailable, what)
         .hint("make the directory writable, or set TOKCTL_STATE_DIR to one that can be locked"))
 }
 
@@ -279,7 +277,7 @@ fn renew_locked(
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
     };
-    let _waiting = ui::waiting(format!("profile {:?}: renewing the token", profile.name));
+    let _waiting = ui::waiting(about(&profile.name, "renewing the token"));
     background::run(profile, &ask.again, &job, lock, ask.deadline)
 }
 
@@ -323,10 +321,10 @@ fn keep_repeatable(
                 && !cached
                 && token.is_some_and(|token| token.is_alive(now)) =>
         {
-            ui::warn(&format!(
-                "profile {:?}: there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a \
-                 request; store = \"encrypted-file\" in the configuration changes that",
-                profile.name
+            ui::warn(&about(
+                &profile.name,
+                "there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a request; \
+                 store = \"encrypted-file\" in the configuration changes that",
             ));
         }
         Ok(()) => storage.note_written(record, token),
@@ -357,12 +355,14 @@ fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> 
         format!(", which is good for another {}", clock::words(end - now))
     });
     let name = &ask.profile.name;
-    let words = error
-        .message
-        .strip_prefix(&format!("profile {name:?}: "))
-        .unwrap_or(&error.message);
-    ui::warn(&format!(
-        "profile {name:?}: not renewed, here is the stored token{left}: {words}"
+    // The profile is named already.
+    let words = match &error.profile {
+        Some(about) if about == name => error.message,
+        _ => error.to_string(),
+    };
+    ui::warn(&about(
+        name,
+        &format!("not renewed, here is the stored token{left}: {words}"),
     ));
     Ok(token)
 }
@@ -374,9 +374,9 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
     if !profile.is_repeatable() || ask.offline {
         stateless?;
     }
-    ui::warn(&format!(
-        "profile {:?}: there is no home directory to keep the token in, so every call is a request",
-        profile.name
+    ui::warn(&about(
+        &profile.name,
+        "there is no home directory to keep the token in, so every call is a request",
     ));
     let mut credentials = credentials::find(profile, None, ask.deadline)?;
     credentials.given = subject::find(ask)?;
@@ -400,7 +400,7 @@ pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) ->
     } else {
         "there is no refresh token, and the access token has ended or was never there"
     };
-    profile.login_required(format!("profile {:?}: {what}", profile.name))
+    profile.login_required(what).of(&profile.name)
 }
 
 pub fn grant_ended(profile: &Profile) -> Error {
@@ -425,10 +425,8 @@ fn warn_of_end(profile: &Profile, said: &Remembered, token: &Token) {
         |end| format!("this token ends at {}", clock::rfc3339(end)),
     );
     let hint = said.error.hint.as_deref().unwrap_or_default();
-    ui::warn(&format!(
-        "profile {:?}: {}; {end}, then {hint}",
-        profile.name, said.error.message
-    ));
+    let what = format!("{}; {end}, then {hint}", said.error.message);
+    ui::warn(&about(&profile.name, &what));
 }
 
 /// Forgets the stored access token, if it is the one that is `presented`; the refresh token stays.

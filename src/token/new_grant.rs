@@ -20,7 +20,7 @@ pub struct Stored {
 /// Makes sure that the store can keep a grant: before a person is sent anywhere.
 pub fn probe(profile: &Profile, storage: &mut Storage) -> Result<()> {
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
-        return Err(profile.error("store = \"none\" cannot keep a refresh token"));
+        return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));
     }
     if storage.store.round_trip(&profile.name)? {
         Ok(())
@@ -48,17 +48,12 @@ pub fn store(
         || (),
     );
     let taken = taken.map_err(|cause| {
-        let what = format!(
-            "profile {:?}: no lock below {}: {}",
-            profile.name,
-            state.display(),
-            io_cause(&cause)
-        );
-        Error::new(Kind::StoreUnavailable, what)
+        let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
+        profile.error(Kind::StoreUnavailable, what)
     })?;
     if matches!(taken, Taken::TimedOut) {
-        let what = format!("profile {:?}: another tokctl is busy with it", profile.name);
-        return Err(Error::new(Kind::Temporary, what));
+        let what = "another tokctl is busy with it";
+        return Err(profile.error(Kind::Temporary, what));
     }
     // What was there may be unreadable: then this replaces it.
     let old = storage.record(profile).ok().flatten();
@@ -66,7 +61,7 @@ pub fn store(
     if !merged.kept {
         let what = "the access token has ended already by this machine's clock, and there is no refresh token: \
                     nothing is stored";
-        let error = Error::new(Kind::Refused, format!("profile {:?}: {what}", profile.name));
+        let error = profile.error(Kind::Refused, what);
         return Err(error.hint("compare this machine's clock with the server's: date -u"));
     }
     merged.record.generation = merged.record.generation.max(storage.note.generation + 1);
@@ -103,9 +98,10 @@ fn forget(profile: &Profile, storage: &Storage, old: Option<&Record>) {
 
 fn forgetful(profile: &Profile, storage: &Storage) -> Error {
     let what = format!(
-        "profile {:?}: the store does not give back what it was given ({})",
-        profile.name,
+        "the store does not give back what it was given ({})",
         storage.store.describe()
     );
-    Error::new(Kind::StoreUnavailable, what).hint("choose another one: store = \"encrypted-file\"")
+    profile
+        .error(Kind::StoreUnavailable, what)
+        .hint("choose another one: store = \"encrypted-file\"")
 }

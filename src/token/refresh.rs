@@ -208,7 +208,7 @@ fn after_invalid_grant(
         });
     }
     let mut error = grant_ended(profile);
-    error.message = format!("{} ({})", error.message, server_words(&refusal));
+    error.message = format!("{} ({})", error.message, refusal.message);
     error.oauth_code = refusal.oauth_code;
     error.http_status = refusal.http_status;
     let before = storage.note.end_of(sent);
@@ -220,12 +220,4 @@ fn after_invalid_grant(
     storage.save_note();
     storage.cache(profile).forget();
     Err(error)
-}
-
-/// The part of a refusal that the server said.
-fn server_words(refusal: &Error) -> &str {
-    refusal
-        .message
-        .split_once(": ")
-        .map_or(refusal.message.as_str(), |(_, words)| words)
 }

@@ -2,7 +2,7 @@
 //! tells the processes that come after.
 
 use crate::clock::{self, Deadline, Epoch};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, about};
 use crate::oauth::reply::Granted;
 use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
 use crate::profile::{EndpointKind, Profile};
@@ -50,7 +50,7 @@ pub fn send_with(
     tries: &mut Tries,
 ) -> Result<(Granted, Epoch), Refused> {
     let (deadline, patience) = limits;
-    let _waiting = ui::waiting(format!("profile {:?}: asking for a token", profile.name));
+    let _waiting = ui::waiting(about(&profile.name, "asking for a token"));
     loop {
         let limit = deadline.left().max(patience).max(Duration::from_millis(1));
         let refused = match attempt_once(profile, credentials, request, deadline, limit) {
@@ -150,9 +150,10 @@ pub fn respect_retry_after(
         return Ok(());
     }
     let what = format!(
-        "profile {:?}: the server has asked not to be called before {}",
-        profile.name,
+        "the server has asked not to be called before {}",
         clock::rfc3339(now + seconds)
     );
-    Err(Error::new(Kind::Temporary, what).hint(format!("try again in {}", clock::words(seconds))))
+    Err(profile
+        .error(Kind::Temporary, what)
+        .hint(format!("try again in {}", clock::words(seconds))))
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::oauth::Given;
 use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource, TokenSource};
@@ -50,7 +50,9 @@ pub fn check(profile: &Profile, config: &Config, deadline: Deadline) -> Result<V
 fn subject(profile: &Profile) -> Result<&TokenSource> {
     profile.exchange.subject.as_ref().ok_or_else(|| {
         let hint = "set subject_token = { file = \"…\" } or { profile = \"…\" } in the profile";
-        profile.error("has no subject_token to exchange").hint(hint)
+        profile
+            .error(Kind::Config, "has no subject_token to exchange")
+            .hint(hint)
     })
 }
 
@@ -74,7 +76,7 @@ fn usable(profile: &Profile, key: &str, place: &str, found: Option<Secret>) -> R
     let usable = found.filter(Secret::is_token_text);
     usable.ok_or_else(|| {
         let what = "holds characters that no token has";
-        profile.error(&format!("{key}, {place}: {what}"))
+        profile.error(Kind::Config, format!("{key}, {place}: {what}"))
     })
 }
 
@@ -107,7 +109,7 @@ fn other(profile: &Profile, config: &Config, key: &str, name: &str) -> Result<Pr
     // One step is enough, and no two profiles wait for each other.
     if other.exchange.takes_from_a_profile() {
         let what = format!("{key}: profile {name:?} exchanges another profile's token itself");
-        return Err(profile.error(&what));
+        return Err(profile.error(Kind::Config, what));
     }
     Ok(other)
 }

@@ -1,7 +1,7 @@
 //! The profile that is being put together, before it is in any file.
 
 use crate::cli::Add;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result, about};
 use crate::profile::config::Config;
 use crate::profile::edit::Keys;
 use crate::profile::{EndpointKind, Endpoints, Profile, preset};
@@ -154,14 +154,14 @@ impl Draft {
     /// wrong with it came from the command line or from an answer.
     pub fn profile(&self, config: &Config, text: String) -> Result<Profile> {
         let whole = Config::from_excerpt(config.path().map(PathBuf::from), text);
-        Profile::load(&whole, &self.name).map_err(|error| self.usage(&error.message))
+        Profile::load(&whole, &self.name).map_err(|error| self.usage(&error.to_string()))
     }
 
     fn usage(&self, message: &str) -> Error {
         // Without the place in a text that is not written.
-        let label = format!("profile {:?}: ", self.name);
+        let label = about(&self.name, "");
         let what = message.split_once(&label).map_or(message, |(_, what)| what);
-        let error = Error::usage(format!("{label}{what}"));
+        let error = Error::about(&self.name, Kind::Usage, what);
         match what
             .split_once("needs vars = { ")
             .and_then(|(_, rest)| rest.split_once(' '))

@@ -160,7 +160,7 @@ fn keeping(draft: &Draft, config: &Config) -> Result<Option<String>> {
     if draft.store.is_some() {
         return Err(error);
     }
-    ui::show(&format!("{}\n", error.message));
+    ui::show(&format!("{error}\n"));
     let question = "keep secrets and tokens in an encrypted file instead? [Y/n]: ";
     if !yes(question, true)? {
         return Err(error);

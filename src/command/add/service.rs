@@ -78,9 +78,7 @@ fn issuer(draft: &mut Draft, config: &Config, answer: &str) -> Option<Metadata> 
         }
     }
     if let Some(error) = first {
-        let label = "profile \"new\": ";
-        let why = error.message.strip_prefix(label).unwrap_or(&error.message);
-        ui::show(&format!("that is no issuer: {why}\n"));
+        ui::show(&format!("that is no issuer: {}\n", error.message));
     }
     None
 }

@@ -1,7 +1,7 @@
 //! A new profile is tried before it is kept.
 
 use crate::clock::{self, Deadline};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::http::Http;
 use crate::oauth::{Credentials, TokenRequest};
 use crate::profile::{EndpointKind, Grant, LoginGrant, Profile};
@@ -73,13 +73,10 @@ fn look(profile: &Profile, deadline: Deadline) -> Result<String> {
     }
     let endpoint = server::endpoint(profile, &server, EndpointKind::Token)?;
     let http = Http::new(&endpoint, profile.server.ca_file.as_deref())
-        .map_err(|error| profile.error(&error.message))?;
+        .map_err(|error| profile.error(Kind::Config, error.message))?;
     // Whatever it says to a GET: it is there, and its certificate is good.
     http.get(&endpoint, deadline.left()).map_err(|failure| {
-        let error = crate::error::Error::new(
-            crate::error::Kind::Temporary,
-            format!("profile {:?}: {}", profile.name, failure.what),
-        );
+        let error = profile.error(Kind::Temporary, failure.what);
         match failure.hint {
             Some(hint) => error.hint(hint),
             None => error,

@@ -148,7 +148,7 @@ impl Place {
 pub fn temporary(profile: &Profile, failure: Failure) -> Error {
     let error = Error {
         kind: Kind::Temporary,
-        ..profile.error(&failure.what)
+        ..profile.error(Kind::Config, failure.what)
     };
     match failure.hint {
         Some(hint) => error.hint(hint),
@@ -181,7 +181,7 @@ pub fn refusal(
     let words = service_words(incoming, start, token)
         .map_or_else(String::new, |words| format!(": {words}"));
     let what = format!("{host} answered {method} with {status} {}", incoming.reason);
-    let mut error = profile.error(&format!("{}{words}", what.trim_end()));
+    let mut error = profile.error(Kind::Config, format!("{}{words}", what.trim_end()));
     error.kind = kind;
     error.http_status = Some(status);
     error.oauth_code = challenge

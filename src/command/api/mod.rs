@@ -174,7 +174,10 @@ impl Call<'_> {
         };
         let Some(request) = again else {
             let what = "the token was refused and has been renewed, but stdin cannot be sent twice";
-            let error = self.profile.error(what).hint("run the same once more");
+            let error = self
+                .profile
+                .error(Kind::Config, what)
+                .hint("run the same once more");
             first.not_renewed = Some(Error {
                 kind: Kind::Temporary,
                 ..error
@@ -267,7 +270,9 @@ impl Call<'_> {
         };
         let host = answered.target.endpoint.host();
         let refuse = |why: &str| {
-            let error = self.profile.error(&format!("{host} redirects {why}"));
+            let error = self
+                .profile
+                .error(Kind::Config, format!("{host} redirects {why}"));
             Error {
                 kind: Kind::Refused,
                 http_status: Some(incoming.status),
@@ -308,7 +313,7 @@ impl Call<'_> {
 
 /// A refused token that is not ours to renew.
 fn refused_token(profile: &Profile, what: &str) -> Error {
-    let error = profile.error(what);
+    let error = profile.error(Kind::Config, what);
     Error {
         kind: Kind::LoginRequired,
         http_status: Some(401),

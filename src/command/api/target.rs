@@ -1,7 +1,7 @@
 //! Where a request may go: a URL as it was typed on the profile's API base, the hosts that the profile
 //! owns, and where a redirect leads.
 
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Endpoint;
 use crate::profile::Profile;
 use fluent_uri::{Uri, UriRef};
@@ -49,9 +49,10 @@ impl Target {
             return Ok(target);
         }
         let origin = target.endpoint.origin();
-        let error = profile.error(&format!(
-            "{origin} is none of its hosts, so it gets no token"
-        ));
+        let error = profile.error(
+            Kind::Config,
+            format!("{origin} is none of its hosts, so it gets no token"),
+        );
         Err(error.hint(format!(
             "where it may have it, add to the profile: hosts = [\"{origin}\"]"
         )))
@@ -89,7 +90,7 @@ fn on_base(profile: &Profile, url: &str) -> Result<String> {
             shell_word(url)
         );
         return Err(profile
-            .error(&what)
+            .error(Kind::Config, what)
             .hint("give the whole URL with https://"));
     };
     let base = base.as_str().trim_end_matches('/');

@@ -165,10 +165,7 @@ fn is_due(token: &Token, min_ttl: Option<Duration>) -> bool {
 }
 
 fn tell(error: &Error) {
-    ui::warn(&format!(
-        "the command's token is not renewed: {}",
-        error.message
-    ));
+    ui::warn(&format!("the command's token is not renewed: {error}"));
     if let (Kind::LoginRequired, Some(hint)) = (error.kind, &error.hint) {
         ui::notice(&format!(
             "hint: {hint}; the command gets the new token then"

@@ -62,18 +62,14 @@ pub fn wait(
         .and_then(|()| stream.shutdown(std::net::Shutdown::Write))
         .map_err(|cause| failed(&cause))?;
     let Some(answer) = read_until(stream, deadline).map_err(|cause| failed(&cause))? else {
-        let what = format!(
-            "profile {:?}: the server has not answered in time; the renewal goes on by itself",
-            profile.name
-        );
-        return Err(Error::new(Kind::Temporary, what).hint("try again in a moment"));
+        let what = "the server has not answered in time; the renewal goes on by itself";
+        return Err(profile
+            .error(Kind::Temporary, what)
+            .hint("try again in a moment"));
     };
     let outcome: Outcome = serde_json::from_slice(&answer).map_err(|_| {
-        let what = format!(
-            "profile {:?}: the renewal ended without an answer",
-            profile.name
-        );
-        Error::new(Kind::Io, what)
+        let what = "the renewal ended without an answer";
+        profile.error(Kind::Io, what)
     })?;
     for warning in &outcome.warnings {
         ui::warn(warning);
