@@ -18,7 +18,7 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
         Ok(all) => describe(report, config, all.len()),
         Err(error) => report.problem("configuration", error),
     }
-    let told = all.as_ref().err().map(|error| error.to_string());
+    let told = all.as_ref().err().map(ToString::to_string);
     let asked = match name {
         Some(name) => vec![(name.to_owned(), Profile::load(config, name))],
         None => all.unwrap_or_default(),
