@@ -117,11 +117,12 @@ fn read(
     deadline: Deadline,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().spawn(move || {
         let mut text = Zeroizing::new(Vec::new());
         let result = output.take(limit + 1).read_to_end(&mut text);
         drop(send.send(result.map(|_| text)));
     });
+    thread.map_err(|cause| io_cause(&cause))?;
     let text = receive.recv_timeout(deadline.left());
     let text = text.map_err(|_| "it gave no answer in time".to_owned())?;
     let text = text.map_err(|cause| io_cause(&cause))?;

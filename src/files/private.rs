@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 #[cfg(unix)]
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Records are a few kilobytes, and 1 MiB of reply is the most that is ever stored.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// Records are a few kilobytes, and what is in 4 MiB of reply is the most that is ever stored.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Leftovers of writers that were killed begin with this.
 const TEMPORARY: &str = ".tmp-";

@@ -1,8 +1,9 @@
 //! The URLs that secrets may be sent to.
 
 use super::Origin;
+use ::http::Uri;
+use ::http::uri::{Authority, PathAndQuery};
 use std::net::IpAddr;
-use ureq::http::Uri;
 
 /// A URL that secrets may be sent to: https, or http on loopback.
 #[derive(Debug, Clone)]
@@ -59,11 +60,7 @@ impl Endpoint {
     /// Takes scheme, host and port without a path.
     pub fn parse_origin(url: &str) -> Result<Self, String> {
         let origin = Self::parse(url)?;
-        match origin
-            .uri
-            .path_and_query()
-            .map_or("", ureq::http::uri::PathAndQuery::as_str)
-        {
+        match origin.uri.path_and_query().map_or("", PathAndQuery::as_str) {
             "" | "/" => Ok(origin),
             _ => Err("must be scheme://host[:port] without a path".to_owned()),
         }
@@ -97,14 +94,28 @@ impl Endpoint {
 
     /// Host and port, for messages.
     pub fn host(&self) -> &str {
-        self.uri
-            .authority()
-            .map_or("", ureq::http::uri::Authority::as_str)
+        self.uri.authority().map_or("", Authority::as_str)
     }
 
     /// The URL itself.
     pub fn url(&self) -> String {
         self.uri.to_string()
+    }
+
+    /// The port that is asked.
+    pub(super) fn port(&self) -> u16 {
+        let usual = if self.is_https() { 443 } else { 80 };
+        self.uri.port_u16().unwrap_or(usual)
+    }
+
+    /// What a request line names: path and query.
+    pub(super) fn target(&self) -> String {
+        let target = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        if target.starts_with('/') {
+            target.to_owned()
+        } else {
+            format!("/{target}")
+        }
     }
 
     /// The host without the brackets of an IPv6 address.

@@ -1,7 +1,10 @@
 //! Why there is no answer, in the words of this program.
 
+use super::connection::{Proxy, Refused, Unknown};
+use super::exchange::Trouble;
 use super::tls;
 use crate::error::io_cause;
+use std::io;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -26,93 +29,240 @@ pub enum Verdict {
     Unreadable,
 }
 
-/// An error of the library in our words.
-pub(super) fn failure(cause: &ureq::Error, host: &str) -> Failure {
-    use Verdict::{AnswerLost, NothingSent, Unreadable};
-    use ureq::{Error as E, Timeout as T};
-    let plain = |what: String, verdict: Verdict| Failure {
-        what,
-        hint: None,
-        verdict,
-        retry: true,
-    };
-    match cause {
-        E::HostNotFound => plain(format!("the host {host} was not found"), NothingSent),
-        E::ConnectionFailed => plain(format!("no connection to {host}"), NothingSent),
-        E::ConnectProxyFailed(_) | E::InvalidProxyUrl => plain(
-            format!("no connection to {host}, which refuses it"),
-            NothingSent,
-        ),
-        E::Timeout(T::Resolve | T::Connect) => {
-            plain(format!("no connection to {host} in time"), NothingSent)
+/// Where a request goes, for messages.
+#[derive(Debug)]
+pub struct Way {
+    /// The server's host and port.
+    pub host: String,
+    /// The proxy, without its password, and the variable that names it.
+    pub proxy: Option<(String, &'static str)>,
+}
+
+impl Way {
+    pub fn new(host: &str, proxy: Option<&Proxy>) -> Self {
+        Self {
+            host: host.to_owned(),
+            proxy: proxy.map(|proxy| (proxy.place(), proxy.variable)),
         }
-        E::Timeout(_) => plain(format!("no answer from {host} in time"), AnswerLost),
-        // In TLS 1.3 the server looks at the certificate after the handshake.
-        E::Io(cause) => match tls::refusal(cause)
+    }
+
+    /// The server, and the proxy on the way to it.
+    fn words(&self) -> String {
+        match &self.proxy {
+            Some((proxy, _)) => format!("{} through the proxy {proxy}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    /// What the connection is made to first.
+    fn first(&self) -> String {
+        match &self.proxy {
+            Some((proxy, variable)) => format!("the proxy {proxy} of {variable}"),
+            None => format!("the host {}", self.host),
+        }
+    }
+
+    /// Why a connection is wanted, where it is not to the server itself.
+    fn purpose(&self) -> String {
+        match &self.proxy {
+            Some(_) => format!(", which is on the way to {}", self.host),
+            None => String::new(),
+        }
+    }
+
+    fn failure(what: String, verdict: Verdict) -> Failure {
+        Failure {
+            what,
+            hint: None,
+            verdict,
+            retry: true,
+        }
+    }
+
+    /// The name has no address.
+    pub fn unknown(&self, why: &Unknown) -> Failure {
+        let (first, purpose) = (self.first(), self.purpose());
+        let what = match why {
+            Unknown::NoSuchHost => format!("{first}{purpose} was not found"),
+            Unknown::NotInTime => {
+                format!("the name of {first}{purpose} could not be looked up in time")
+            }
+            Unknown::Failed(words) => {
+                format!("the name of {first}{purpose} could not be looked up: {words}")
+            }
+        };
+        let slow = "no name server has answered: check the network, and the name servers in /etc/resolv.conf";
+        Failure {
+            hint: (*why == Unknown::NotInTime).then(|| slow.to_owned()),
+            ..Self::failure(what, Verdict::NothingSent)
+        }
+    }
+
+    /// No connection was made.
+    pub fn unconnected(&self, cause: &io::Error) -> Failure {
+        let words = self.words();
+        if cause.kind() == io::ErrorKind::TimedOut {
+            let what = format!("no connection to {words} in time");
+            return Self::failure(what, Verdict::NothingSent);
+        }
+        let what = format!("no connection to {words}: {}", io_cause(cause));
+        let hint = match cause.kind() {
+            io::ErrorKind::PermissionDenied => Some(BARRED),
+            _ if is_full(cause) => Some(FULL),
+            _ => None,
+        };
+        Failure {
+            hint: hint.map(str::to_owned),
+            ..Self::failure(what, Verdict::NothingSent)
+        }
+    }
+
+    /// The proxy has not made a way to the server. Once is enough: a password that is wrong five times
+    /// may lock an account.
+    pub fn no_tunnel(&self, refused: &Refused) -> Failure {
+        let (first, purpose) = (self.first(), self.purpose());
+        let variable = self.proxy.as_ref().map_or("", |(_, variable)| *variable);
+        let (words, hint) = match refused {
+            Refused::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+                return self.unconnected(cause);
+            }
+            Refused::Io(cause) => {
+                let what = format!("{first}{purpose}, ended the connection: {}", broken(cause));
+                return Self::failure(what, Verdict::NothingSent);
+            }
+            Refused::Said(words) => {
+                let hint = format!(
+                    "ask who runs the proxy; where {} is reached without it, name the host in no_proxy",
+                    self.host
+                );
+                (words, hint)
+            }
+            Refused::Login(words) => {
+                let hint = format!(
+                    "set {variable} to an address with the user name and password for the proxy, as in \
+                     http://USER:PASSWORD@HOST:PORT (%40 for @, %3A for :)"
+                );
+                (words, hint)
+            }
+        };
+        Failure {
+            hint: Some(hint),
+            retry: false,
+            ..Self::failure(format!("{first}{purpose}, {words}"), Verdict::NothingSent)
+        }
+    }
+
+    /// No secure connection was made.
+    pub fn insecure(&self, cause: &io::Error) -> Failure {
+        match tls::refusal(cause)
             .as_ref()
             .or_else(|| tls::handshake(cause))
         {
             Some(tls) => Failure {
-                what: format!("no secure connection to {host}: {}", tls.what),
+                what: format!("no secure connection to {}: {}", self.words(), tls.what),
                 hint: tls.hint.clone(),
-                verdict: if tls.refused { AnswerLost } else { NothingSent },
+                verdict: if tls.refused {
+                    Verdict::AnswerLost
+                } else {
+                    Verdict::NothingSent
+                },
                 retry: tls.retry,
             },
-            None => plain(
-                format!("{}: {}", io_words(cause, host), io_cause(cause)),
-                if never_sent(cause) {
-                    NothingSent
-                } else {
-                    AnswerLost
-                },
-            ),
-        },
-        E::BodyExceedsLimit(_) => {
-            let what = format!("the answer of {host} is larger than 1 MiB");
-            Failure {
+            None => self.unconnected(cause),
+        }
+    }
+
+    /// There is no head of an answer.
+    pub fn unanswered(&self, trouble: &Trouble) -> Failure {
+        let words = self.words();
+        match trouble {
+            Trouble::Unsent(cause) => {
+                let what = format!("the connection to {words} broke: {}", broken(cause));
+                Self::failure(what, Verdict::NothingSent)
+            }
+            Trouble::Body(cause) => Failure {
                 retry: false,
-                ..plain(what, Unreadable)
+                ..Self::failure(
+                    format!(
+                        "what is to be sent to {} cannot be read: {}",
+                        self.host,
+                        io_cause(cause)
+                    ),
+                    Verdict::NothingSent,
+                )
+            },
+            Trouble::Lost(cause) => self.lost(cause),
+            Trouble::Unreadable(what) => {
+                Self::failure(format!("{words} {what}"), Verdict::Unreadable)
             }
         }
-        E::LargeResponseHeader(..) => {
-            let what = format!("the answer of {host} has too large a header");
-            Failure {
-                retry: false,
-                ..plain(what, Unreadable)
-            }
+    }
+
+    /// The answer has not come, or not to its end.
+    pub fn lost(&self, cause: &io::Error) -> Failure {
+        let words = self.words();
+        // In TLS 1.3 the server looks at the client's certificate after the handshake.
+        if tls::refusal(cause).is_some() {
+            return self.insecure(cause);
         }
-        // The request itself is never part of these errors' texts.
-        E::Protocol(cause) => plain(
-            format!("{host} did not answer in HTTP: {cause}"),
-            AnswerLost,
-        ),
-        E::Http(_) | E::BadUri(_) => {
-            let what = format!("the request to {host} cannot be made: a header is not allowed");
-            Failure {
-                retry: false,
-                ..plain(what, NothingSent)
-            }
+        let what = if cause.kind() == io::ErrorKind::TimedOut {
+            format!("no answer from {words} in time")
+        } else {
+            format!("the connection to {words} broke: {}", broken(cause))
+        };
+        Self::failure(what, Verdict::AnswerLost)
+    }
+
+    /// The answer is larger than any that is read.
+    pub fn too_large(&self, limit: u64) -> Failure {
+        let what = format!(
+            "the answer of {} is larger than {} MiB",
+            self.words(),
+            limit / 1024 / 1024
+        );
+        Failure {
+            retry: false,
+            ..Self::failure(what, Verdict::Unreadable)
         }
-        _ => plain(format!("the exchange with {host} failed"), AnswerLost),
+    }
+
+    /// The request is none that can be made.
+    pub fn not_sendable(&self) -> Failure {
+        let what = format!(
+            "the request to {} cannot be made: a header is not allowed",
+            self.words()
+        );
+        Failure {
+            retry: false,
+            ..Self::failure(what, Verdict::NothingSent)
+        }
     }
 }
 
-fn never_sent(cause: &std::io::Error) -> bool {
-    use std::io::ErrorKind as K;
-    matches!(
-        cause.kind(),
-        K::ConnectionRefused
-            | K::HostUnreachable
-            | K::NetworkUnreachable
-            | K::AddrNotAvailable
-            | K::NetworkDown
-    )
+const BARRED: &str = "something on this machine forbids the connection: a firewall's rule, a route that prohibits it, or \
+                      a unit's IPAddressDeny= or RestrictAddressFamilies=";
+
+const FULL: &str = "the limit of open files is reached: raise it (ulimit -n, LimitNOFILE=), or find what keeps them open";
+
+/// How a connection ended.
+fn broken(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => {
+            "it was closed before the end of the answer".to_owned()
+        }
+        _ => io_cause(cause),
+    }
 }
 
-fn io_words(cause: &std::io::Error, host: &str) -> String {
-    if never_sent(cause) {
-        format!("no connection to {host}")
-    } else {
-        format!("the connection to {host} broke")
-    }
+#[cfg(unix)]
+fn is_full(cause: &io::Error) -> bool {
+    let full = [nix::libc::EMFILE, nix::libc::ENFILE];
+    cause
+        .raw_os_error()
+        .is_some_and(|code| full.contains(&code))
+}
+
+#[cfg(not(unix))]
+fn is_full(_: &io::Error) -> bool {
+    false
 }

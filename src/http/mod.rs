@@ -1,47 +1,51 @@
 //! The one door to the network: bounded in time and size, https unless loopback, no redirects.
 
+mod body;
+mod channel;
+mod coding;
+mod connection;
 mod endpoint;
+mod exchange;
 mod failure;
+mod head;
 mod origin;
-mod proxy;
-mod resolver;
+mod request_head;
 mod tls;
 mod transfer;
+mod whole;
 
-use crate::clock::{self, Epoch};
+use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::ui;
+use ::http::{StatusCode, Uri};
+use channel::Channel;
+pub use connection::lookup::serve as look_up;
+use connection::{Patience, Proxy, ProxyKind, Socket};
 pub use endpoint::Endpoint;
-use failure::failure;
+use exchange::{Inbox, exchange};
+use failure::Way;
 pub use failure::{Failure, Verdict};
+use head::Head;
 pub use origin::Origin;
-use resolver::LiteralFirst;
+pub use request_head::is_own_header;
+use request_head::{Asked, JSON_WANTED, request_head};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 pub use transfer::{Incoming, Payload};
-use ureq::http::Uri;
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, Connector, SocksConnector, TcpConnector,
-};
+pub use whole::bare;
 use zeroize::Zeroizing;
-
-/// A token reply is a few kilobytes; a megabyte is no token reply.
-const MAX_BODY: u64 = 1024 * 1024;
 
 /// Finding the host and connecting to it may take this long: a host that drops packets must not
 /// use up the time that a second try could need.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A reply's header must fit into the first, a request's into the second.
-const INPUT_BUFFER: usize = 32 * 1024;
-const OUTPUT_BUFFER: usize = 16 * 1024;
-
 /// What a server answered, whatever its status.
 pub struct Reply {
     pub status: u16,
     pub content_type: String,
-    /// A compression, which was not asked for.
+    /// A compression that could not be undone.
     pub content_encoding: Option<String>,
     /// `Retry-After` as it was sent: seconds or a date (RFC 9110 section 10.2.3).
     pub retry_after: Option<String>,
@@ -62,10 +66,10 @@ pub struct Identity<'a> {
 
 /// A client for one profile's requests.
 pub struct Http {
-    agent: ureq::Agent,
-    /// The proxy on the way, for messages: without its password.
-    proxy: Option<String>,
-    trust: Option<tls::Trust>,
+    proxy: Option<Proxy>,
+    /// Where the proxy itself is reached in TLS: it is shown no client certificate.
+    proxy_tls: Option<tls::Client>,
+    tls: Option<tls::Client>,
 }
 
 impl Http {
@@ -81,68 +85,36 @@ impl Http {
         ca_file: Option<&Path>,
         identity: Option<&Identity<'_>>,
     ) -> Result<Self> {
+        let scheme = if endpoint.is_https() { "https" } else { "http" };
         let proxy = if endpoint.is_loopback() {
             None
         } else {
-            proxy::for_host(
-                endpoint.uri.scheme_str().unwrap_or_default(),
-                endpoint.bare_host(),
-            )?
+            Proxy::for_host(scheme, endpoint.bare_host())?
         };
-        let through = proxy
-            .as_ref()
-            .map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("tokctl/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
-            .accept_encoding("identity")
-            .timeout_resolve(Some(CONNECT))
-            .timeout_connect(Some(CONNECT))
-            .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .max_idle_connections(0)
-            .proxy(proxy)
-            .build();
-        let chain =
-            ().chain(SocksConnector::default())
-                .chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::default());
-        let (agent, trust) = if endpoint.is_https() {
-            let tls = tls::TlsConnector::new(ca_file, identity)?;
-            let trust = tls.trust();
-            let resolver = LiteralFirst::default();
-            let agent = ureq::Agent::with_parts(config, chain.chain(tls), resolver);
-            (agent, Some(trust))
-        } else {
-            let agent = ureq::Agent::with_parts(config, chain, LiteralFirst::default());
-            (agent, None)
+        let in_tls = |wanted: bool, identity| {
+            let client = wanted.then(|| tls::Client::new(ca_file, identity));
+            client.transpose()
         };
+        let to_proxy = proxy.as_ref().map(|proxy| proxy.kind) == Some(ProxyKind::Https);
         Ok(Self {
-            agent,
-            proxy: through,
-            trust,
+            proxy_tls: in_tls(to_proxy, None)?,
+            tls: in_tls(endpoint.is_https(), identity)?,
+            proxy,
         })
     }
 
     /// The proxy that requests go through, without its password.
-    pub fn proxy(&self) -> Option<&str> {
-        self.proxy.as_deref()
+    pub fn proxy(&self) -> Option<String> {
+        self.proxy.as_ref().map(Proxy::place)
     }
 
     /// Who vouched for the server's certificate in the last request; none without TLS.
     pub fn vouched_by(&self) -> Option<&'static str> {
-        self.trust.as_ref()?.vouched_by()
+        self.tls.as_ref()?.vouched_by()
     }
 
-    /// The server's host, and the proxy on the way to it.
-    fn way_to(&self, endpoint: &Endpoint) -> String {
-        match &self.proxy {
-            Some(proxy) => format!("{} through the proxy {proxy}", endpoint.host()),
-            None => endpoint.host().to_owned(),
-        }
+    fn way_to(&self, endpoint: &Endpoint) -> Way {
+        Way::new(endpoint.host(), self.proxy.as_ref())
     }
 
     /// Posts a body and reads the whole answer within `limit`.
@@ -154,86 +126,107 @@ impl Http {
         body: &Secret,
         limit: Duration,
     ) -> Result<Reply, Failure> {
-        let _waiting = ui::waiting(format!("waiting for {}", endpoint.host()));
-        let sent_at = clock::now();
-        let mut request = self
-            .agent
-            .post(&endpoint.uri)
-            .content_type(content_type)
-            .config()
-            .timeout_global(Some(limit))
-            .build();
-        for (name, value) in headers {
-            request = request.header(name, value.expose());
-        }
-        let response = request.send(body.expose());
-        read(response, &self.way_to(endpoint), sent_at)
+        let usual = [JSON_WANTED, ("content-type", content_type)];
+        let body = Payload::Bytes(body.expose().as_bytes());
+        self.whole(endpoint, ("POST", &usual, headers), body, limit)
     }
 
     /// Reads a public document within `limit`.
     pub fn get(&self, endpoint: &Endpoint, limit: Duration) -> Result<Reply, Failure> {
+        let asked = ("GET", &[JSON_WANTED][..], &[][..]);
+        self.whole(endpoint, asked, Payload::Nothing, limit)
+    }
+
+    fn whole(
+        &self,
+        endpoint: &Endpoint,
+        asked: Asked<'_>,
+        payload: Payload<'_>,
+        limit: Duration,
+    ) -> Result<Reply, Failure> {
         let _waiting = ui::waiting(format!("waiting for {}", endpoint.host()));
         let sent_at = clock::now();
-        let request = self
-            .agent
-            .get(&endpoint.uri)
-            .config()
-            .timeout_global(Some(limit))
-            .build();
-        read(request.call(), &self.way_to(endpoint), sent_at)
+        let patience = Patience::until(Deadline::after(limit));
+        let (head, mut inbox) = self.ask(endpoint, asked, payload, patience)?;
+        let (body, coding) = whole::read(&head, &mut inbox, &self.way_to(endpoint))?;
+        let text = |name: &str| head.header(name).map(str::to_owned);
+        Ok(Reply {
+            status: head.status,
+            content_type: text("content-type").unwrap_or_default(),
+            content_encoding: coding,
+            retry_after: text("retry-after"),
+            date: text("date"),
+            location: text("location"),
+            body,
+            sent_at,
+        })
+    }
+
+    /// Makes a connection and a request, and reads the head of the answer.
+    fn ask(
+        &self,
+        endpoint: &Endpoint,
+        asked: Asked<'_>,
+        payload: Payload<'_>,
+        patience: Patience,
+    ) -> Result<(Head, Inbox), Failure> {
+        let way = self.way_to(endpoint);
+        let head = request_head(endpoint, asked, &payload).ok_or_else(|| way.not_sendable())?;
+        let mut channel = self.connect(endpoint, &way, patience.until)?;
+        channel.socket().patience = patience;
+        exchange(channel, head.as_bytes(), payload).map_err(|trouble| way.unanswered(&trouble))
+    }
+
+    /// Connects to the server, through the proxy and in TLS where they are wanted.
+    fn connect(
+        &self,
+        endpoint: &Endpoint,
+        way: &Way,
+        until: Option<Deadline>,
+    ) -> Result<Channel, Failure> {
+        let deadline = Deadline::after(until.map_or(CONNECT, |until| until.left().min(CONNECT)));
+        let (host, port) = (endpoint.bare_host(), endpoint.port());
+        let look_up = |host: &str, port| {
+            let found = connection::addresses(host, port, deadline);
+            found.map_err(|why| way.unknown(&why))
+        };
+        let first = self.proxy.as_ref();
+        let first = first.map_or((host, port), |proxy| (proxy.host.as_str(), proxy.port));
+        let stream = connection::connect(&look_up(first.0, first.1)?, deadline)
+            .map_err(|cause| way.unconnected(&cause))?;
+        let mut channel = Channel::Plain(Socket::new(stream, Patience::until(deadline)));
+        if let Some(proxy) = &self.proxy {
+            if let Some(tls) = &self.proxy_tls {
+                channel = tls
+                    .start(channel, &proxy.host)
+                    .map_err(|cause| way.insecure(&cause))?;
+            }
+            let address = if proxy.looks_up() || host.parse::<IpAddr>().is_ok() {
+                SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)
+            } else {
+                let found = look_up(host, port)?;
+                // SOCKS 4 has no IPv6.
+                let v4 = found.iter().find(|address| address.is_ipv4());
+                *v4.unwrap_or(&found[0])
+            };
+            connection::tunnel(&mut channel, proxy, host, address)
+                .map_err(|refused| way.no_tunnel(&refused))?;
+        }
+        match &self.tls {
+            Some(tls) => tls
+                .start(channel, host)
+                .map_err(|cause| way.insecure(&cause)),
+            None => Ok(channel),
+        }
     }
 }
 
-/// Reads the whole answer.
-fn read(
-    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    host: &str,
-    sent_at: Epoch,
-) -> Result<Reply, Failure> {
-    let mut response = response.map_err(|cause| failure(&cause, host))?;
-    let text = |name: &str| {
-        Some(
-            response
-                .headers()
-                .get(name)?
-                .to_str()
-                .ok()?
-                .trim()
-                .to_owned(),
-        )
-    };
-    let (content_type, retry_after) = (text("content-type"), text("retry-after"));
-    let (location, date) = (text("location"), text("date"));
-    let content_encoding = text("content-encoding").filter(|coding| coding != "identity");
-    let status = response.status().as_u16();
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_BODY)
-        .read_to_vec();
-    Ok(Reply {
-        status,
-        content_type: content_type.unwrap_or_default(),
-        content_encoding,
-        retry_after,
-        date,
-        location,
-        body: Zeroizing::new(body.map_err(|cause| failure(&cause, host))?),
-        sent_at,
-    })
-}
-
-/// Whether a header is the request's own, and nobody else's to set.
-pub fn is_own_header(name: &str) -> bool {
-    let own = [
-        "authorization",
-        "content-type",
-        "content-length",
-        "host",
-        "transfer-encoding",
-        "connection",
-    ];
-    own.contains(&name.to_ascii_lowercase().as_str())
+/// The usual word for a status (RFC 9110 section 15).
+pub fn reason(status: u16) -> &'static str {
+    let status = StatusCode::from_u16(status).ok();
+    status
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default()
 }
 
 /// Where a redirect points to, without what may be secret in it.

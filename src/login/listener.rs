@@ -73,7 +73,9 @@ impl Listener {
         });
         for listener in listeners {
             let (send, served) = (send.clone(), Arc::clone(&served));
-            std::thread::spawn(move || accept(&listener, &send, &served));
+            std::thread::Builder::new()
+                .spawn(move || accept(&listener, &send, &served))
+                .map_err(|cause| Error::io("a thread that waits for the browser", &cause))?;
         }
         Ok(Self {
             redirect_uri,
@@ -183,11 +185,15 @@ fn accept(listener: &TcpListener, arrivals: &Sender<Arrival>, served: &Arc<Serve
             respond(&mut stream, "503 Service Unavailable", "");
             continue;
         }
-        let (arrivals, served) = (arrivals.clone(), Arc::clone(served));
-        std::thread::spawn(move || {
-            serve(stream, &arrivals, &served);
-            served.busy.fetch_sub(1, Ordering::Relaxed);
+        let (arrivals, own) = (arrivals.clone(), Arc::clone(served));
+        let thread = std::thread::Builder::new().spawn(move || {
+            serve(stream, &arrivals, &own);
+            own.busy.fetch_sub(1, Ordering::Relaxed);
         });
+        if thread.is_err() {
+            // The connection is closed, and the browser can be sent here again.
+            served.busy.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

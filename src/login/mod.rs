@@ -93,13 +93,19 @@ impl Login<'_> {
         if open {
             let secret = profile.secret_variables();
             // A browser that stays in the foreground must not keep its own redirect waiting.
-            std::thread::spawn(move || {
+            let none = || {
+                ui::warn(
+                    "no browser could be started here: open the address yourself, or use --device or --paste",
+                );
+            };
+            let thread = std::thread::Builder::new().spawn(move || {
                 if !browser::open(&url, &secret) {
-                    ui::warn(
-                        "no browser could be started here: open the address yourself, or use --device or --paste",
-                    );
+                    none();
                 }
             });
+            if thread.is_err() {
+                none();
+            }
         }
         let deadline = Deadline::after(self.patience);
         let mut strangers = 0;

@@ -112,13 +112,18 @@ fn next_line(
 /// The lines of stdin as they come; the end closes the channel.
 fn typed() -> Receiver<std::io::Result<String>> {
     let (send, lines) = mpsc::channel();
-    std::thread::spawn(move || {
+    let failed = send.clone();
+    let thread = std::thread::Builder::new().spawn(move || {
         for line in std::io::stdin().lock().lines() {
             if send.send(line).is_err() {
                 return;
             }
         }
     });
+    if let Err(cause) = thread {
+        // Who waits for a line is told.
+        drop(failed.send(Err(cause)));
+    }
     lines
 }
 

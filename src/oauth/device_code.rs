@@ -162,7 +162,9 @@ pub fn poll(
                     .max(retry_after.unwrap_or_default())
                     .min(LONGEST_INTERVAL);
             }
-            Cause::NoAnswer { retry: true, .. } | Cause::NotOauth => {
+            Cause::NoAnswer { retry: true, .. }
+            | Cause::Unreadable { retry: true }
+            | Cause::NotOauth => {
                 interval = (interval * 2).min(LONGEST_INTERVAL);
             }
             _ => return Err(refused.error),

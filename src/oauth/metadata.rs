@@ -4,7 +4,7 @@ use super::lenient;
 use super::refused::{FOREIGN, is_foreign};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Endpoint, Http, Verdict};
+use crate::http::{self, Endpoint, Http, Verdict};
 use crate::profile::{ClientAuth, EndpointKind, Endpoints, Profile};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -182,8 +182,7 @@ fn fetch_from(
 /// Reads a description of the issuer and refuses one that must not be used; `None` for what is no
 /// description at all.
 pub fn read(profile: &Profile, issuer: &str, body: &[u8]) -> Option<Result<Metadata>> {
-    let text = String::from_utf8_lossy(body);
-    let document = lenient::object(text.trim_start_matches('\u{feff}').trim())?;
+    let document = lenient::object(&String::from_utf8_lossy(http::bare(body)))?;
     Some(check(profile, issuer, Metadata::read(&document)))
 }
 

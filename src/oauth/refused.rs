@@ -16,6 +16,19 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// Whether the server may have taken what is good for one use, and no token was seen for it.
+    pub fn may_have_spent(&self) -> bool {
+        match self.cause {
+            Cause::NoAnswer { sent, .. } => sent,
+            Cause::Unreadable { .. } => true,
+            Cause::Permanent => self
+                .error
+                .http_status
+                .is_some_and(|status| (200..300).contains(&status)),
+            _ => false,
+        }
+    }
+
     /// A request that cannot be made.
     pub(super) fn unsent(error: Error) -> Self {
         Self {
@@ -29,7 +42,8 @@ impl Refused {
 pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
     // An answer that was too large would be so again; a certificate may be mended any time.
     let (kind, cause) = match (failure.verdict, failure.retry) {
-        (Verdict::Unreadable, _) => (Kind::Refused, Cause::Unreadable),
+        (Verdict::Unreadable, true) => (Kind::Temporary, Cause::Unreadable { retry: true }),
+        (Verdict::Unreadable, false) => (Kind::Refused, Cause::Unreadable { retry: false }),
         (Verdict::AnswerLost, false) => (Kind::Refused, Cause::Permanent),
         (verdict, retry) => {
             let sent = verdict == Verdict::AnswerLost;
@@ -78,7 +92,7 @@ pub(super) fn refused(
     let message = format!("{} answered {words}", endpoint.host());
     let kind = match cause {
         Cause::GrantEnded { .. } | Cause::RequestRefused => Kind::LoginRequired,
-        Cause::Permanent | Cause::Unreadable => Kind::Refused,
+        Cause::Permanent | Cause::Unreadable { .. } => Kind::Refused,
         Cause::Busy { .. } | Cause::NoAnswer { .. } | Cause::NotOauth => Kind::Temporary,
     };
     let mut error = profile.error(kind, message);

@@ -5,6 +5,7 @@ use super::expiry::{self, Expiry, Saved};
 use super::shape::Shape;
 use super::{id_token, lenient};
 use crate::clock;
+use crate::http;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::text::{REPEATS, clean};
@@ -236,8 +237,8 @@ fn kept(value: &Value, names: &[String], secrets: &[&Secret]) -> BTreeMap<String
 
 /// JSON, else a form (GitHub without `Accept`, older servers), else nothing.
 pub fn parse(content_type: &str, body: &[u8]) -> Value {
-    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(body).into_owned());
-    let text = text.trim_start_matches('\u{feff}').trim();
+    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(http::bare(body)).into_owned());
+    let text = text.as_str();
     if let Some(value) = lenient::object(text) {
         return value;
     }
@@ -254,8 +255,7 @@ pub fn parse(content_type: &str, body: &[u8]) -> Value {
 
 /// Whether a body is a page for a browser, which no endpoint of OAuth answers to a program.
 pub fn is_page(content_type: &str, body: &[u8]) -> bool {
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let begins = text.trim_ascii_start().first();
+    let begins = http::bare(body).first();
     begins == Some(&b'<') || content_type.contains("html") && begins != Some(&b'{')
 }
 

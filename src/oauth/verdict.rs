@@ -20,8 +20,8 @@ pub enum Cause {
     /// No whole answer came; `sent` if the server may have acted all the same.
     NoAnswer { sent: bool, retry: bool },
     /// The server has answered, and the answer cannot be read: what was good for one use is used up, and
-    /// not sent again.
-    Unreadable,
+    /// not sent again; `retry` if what can be repeated may have a better answer.
+    Unreadable { retry: bool },
     /// An answer, but no authorization server's: a portal's page, a proxy's, a firewall's. Whether the
     /// server has got the request is not known.
     NotOauth,
@@ -368,7 +368,7 @@ mod tests {
             Cause::RequestRefused => "R",
             Cause::Permanent => "P",
             Cause::Busy { .. } => "B",
-            Cause::NoAnswer { .. } | Cause::Unreadable | Cause::NotOauth => "N",
+            Cause::NoAnswer { .. } | Cause::Unreadable { .. } | Cause::NotOauth => "N",
         }
     }
 

@@ -49,12 +49,25 @@ pub struct Note {
     pub doubt: Option<Doubtful>,
     /// The binding of the record, as it was written last.
     pub binding: Option<String>,
+    /// The answer to a refresh request that was lost or could not be read: it may have held the token that
+    /// came next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
     /// A hash of the server and client for which the client secret goes in the body, as was found out.
     pub secret_in_body: Option<String>,
     /// The server asked not to be called before this.
     pub not_before: Option<Epoch>,
     /// The last failure, so that those who waited for the same request share it.
     pub failure: Option<Failure>,
+}
+
+/// An answer that told nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Missed {
+    /// A hash of the refresh token that was sent.
+    pub of: String,
+    /// What was wrong with it.
+    pub words: String,
 }
 
 /// That a refresh token is worth nothing any more.
@@ -132,6 +145,12 @@ impl Note {
         self.epoch = getrandom::u64().unwrap_or(self.epoch.wrapping_add(1));
         // What was refused to one grant is not refused to the next.
         self.refused.clear();
+    }
+
+    /// What was wrong with the answer to an earlier request with this refresh token.
+    pub fn missed(&self, refresh: &Secret) -> Option<&str> {
+        let missed = self.missed.as_ref()?;
+        (missed.of == fingerprint(refresh)).then_some(missed.words.as_str())
     }
 
     /// The end of the grant with this refresh token, if the server has declared it.

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::oauth::{Cause, Credentials, Refused, TokenRequest};
 use crate::profile::{Profile, TokenKind};
 use crate::secret::Secret;
-use crate::state::note::{Doubtful, Ended, fingerprint};
+use crate::state::note::{Doubtful, Ended, Missed, fingerprint};
 use crate::state::record::{Record, Token};
 use crate::state::remembered::{Doubt, Remembered};
 use crate::state::spool::Spool;
@@ -82,6 +82,12 @@ fn spend(
         Err(refused) => refused,
     };
     spool.discard();
+    if refused.may_have_spent() {
+        storage.note.missed = Some(Missed {
+            of: fingerprint(refresh),
+            words: refused.error.message.clone(),
+        });
+    }
     storage.note.doubt = (tries.doubt != Doubt::None).then(|| Doubtful {
         refresh: fingerprint(refresh),
         doubt: tries.doubt,
@@ -207,8 +213,16 @@ fn after_invalid_grant(
             None => Spent::Replaced(Box::new(record)),
         });
     }
+    let missed = storage.note.missed(sent).map(str::to_owned);
+    storage.note.missed = None;
     let mut error = grant_ended(profile);
     error.message = format!("{} ({})", error.message, refusal.message);
+    if let Some(missed) = missed {
+        error.message = format!(
+            "{}; an earlier answer, which may have held a new refresh token, was lost or could not be read: {missed}",
+            error.message
+        );
+    }
     error.oauth_code = refusal.oauth_code;
     error.http_status = refusal.http_status;
     let before = storage.note.end_of(sent);

@@ -52,8 +52,7 @@ pub fn send_with(
     let (deadline, patience) = limits;
     let _waiting = ui::waiting(about(&profile.name, "asking for a token"));
     loop {
-        let limit = deadline.left().max(patience).max(Duration::from_millis(1));
-        let refused = match attempt_once(profile, credentials, request, deadline, limit) {
+        let refused = match attempt_once(profile, credentials, request, deadline, patience) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
@@ -75,7 +74,7 @@ fn attempt_once(
     credentials: &Credentials,
     request: TokenRequest<'_>,
     deadline: Deadline,
-    limit: Duration,
+    patience: Duration,
 ) -> Result<(Granted, Epoch), Refused> {
     // Before a request is made nothing has been sent.
     let unsent = |error: Error| match error.kind {
@@ -100,6 +99,8 @@ fn attempt_once(
     let profile = &server.suited(profile);
     let http = oauth::connect(&endpoint, profile, credentials).map_err(unsent)?;
     ui::step(&format!("asking {} for a token", endpoint.host()));
+    // Now that discovery has had its share of the budget.
+    let limit = deadline.left().max(patience).max(Duration::from_millis(1));
     oauth::request(&http, &endpoint, profile, credentials, request, limit)
 }
 

@@ -61,7 +61,9 @@ impl Tries {
         match (self.stake, cause) {
             (_, Cause::NoAnswer { retry: false, .. }) => None,
             (_, Cause::NoAnswer { sent: false, .. })
-            | (Stake::Repeatable, Cause::NoAnswer { .. }) => Some(backoff),
+            | (Stake::Repeatable, Cause::NoAnswer { .. } | Cause::Unreadable { retry: true }) => {
+                Some(backoff)
+            }
             (Stake::Repeatable, Cause::Busy { retry_after }) => {
                 Some(retry_after.unwrap_or(backoff))
             }
@@ -170,7 +172,7 @@ mod tests {
             (vec![(LOST, 0), (BUSY, 500)], vec![2400]),
             (vec![(UNSENT, 0), (LOST, 0), (LOST, 0)], vec![300, 2400]),
             (vec![(ENDED, 400)], vec![]),
-            (vec![(Cause::Unreadable, 200)], vec![]),
+            (vec![(Cause::Unreadable { retry: true }, 200)], vec![]),
             (vec![(Cause::NotOauth, 200)], vec![]),
             (vec![(Cause::RequestRefused, 400)], vec![]),
             (vec![(Cause::Permanent, 400)], vec![]),

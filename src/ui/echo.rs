@@ -22,7 +22,7 @@ fn watch() -> std::io::Result<()> {
     let terminal = File::open("/dev/tty")?;
     let before = tcgetattr(&terminal)?;
     let mut signals = Signals::new(signals::heard(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM]))?;
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             // A terminal that is gone has no echo to bring back.
             let _ = tcsetattr(&terminal, SetArg::TCSANOW, &before);
@@ -30,5 +30,5 @@ fn watch() -> std::io::Result<()> {
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     });
-    Ok(())
+    thread.map(drop)
 }

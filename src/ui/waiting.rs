@@ -37,10 +37,13 @@ pub fn waiting(what: impl Into<String>) -> Waiting {
     }
     let what = what.into();
     let (over, ended) = mpsc::channel();
-    Waiting(Some((
-        over,
-        std::thread::spawn(move || tick(&what, &ended)),
-    )))
+    let ticking = std::thread::Builder::new().spawn(move || tick(&what, &ended));
+    let Ok(ticking) = ticking else {
+        // Where no thread can be made nothing is shown, and all the rest goes on.
+        TAKEN.store(false, Ordering::Relaxed);
+        return Waiting(None);
+    };
+    Waiting(Some((over, ticking)))
 }
 
 impl Drop for Waiting {

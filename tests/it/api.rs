@@ -438,10 +438,10 @@ fn the_header_and_a_file_take_the_answer() {
     let sandbox = client(&server, "");
     let run = sandbox.run(["api", "p", "/x", "-i"]);
     run.ok(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-page: 2\r\ncontent-length: 4\r\n\r\nbody",
+        "HTTP/1.1 200 Scripted\r\ncontent-type: text/plain\r\nx-page: 2\r\ncontent-length: 4\r\n\r\nbody",
     );
     let run = sandbox.run(["api", "p", "/x", "-i", "-X", "HEAD"]);
-    run.ok("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-page: 2\r\ncontent-length: 4\r\n\r\n");
+    run.ok("HTTP/1.1 200 Scripted\r\ncontent-type: text/plain\r\nx-page: 2\r\ncontent-length: 4\r\n\r\n");
     let file = sandbox.home().join("answer");
     let name = file.to_str().expect("a plain name");
     sandbox.run(["api", "p", "/x", "-o", name]).ok("");

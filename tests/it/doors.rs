@@ -6,10 +6,11 @@ use std::path::Path;
 /// What is searched, and where it may stand: a file, or a directory with a slash at its end.
 const DOORS: &[(&str, &[&str])] = &[
     // The network.
-    ("ureq", &["http/"]),
+    ("socket2", &["http/connection/connect.rs"]),
     ("rustls::", &["http/tls/"]),
-    // Only what comes from this machine.
-    ("TcpStream", &["login/listener.rs"]),
+    // The listener's takes only what comes from this machine.
+    ("TcpStream", &["login/listener.rs", "http/connection/"]),
+    ("to_socket_addrs", &["http/connection/lookup.rs"]),
     // Keyrings.
     ("keyring_core", &["store/"]),
     ("linux_keyutils", &["store/kernel.rs"]),
@@ -38,11 +39,14 @@ const DOORS: &[(&str, &[&str])] = &[
             "doctor/server.rs",
         ],
     ),
+    // A thread that cannot be made must be an error like others, and no panic.
+    ("thread::spawn", &[]),
     // Other programs.
     (
         "process::Command",
         &[
             "token/background/child.rs",
+            "http/connection/lookup.rs",
             "program.rs",
             "login/browser.rs",
             "command/exec/mod.rs",
@@ -110,8 +114,12 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "oauth/refused.rs",
         "judges a server's words, which may repeat a secret, and shows nothing of them",
     ),
-    ("http/mod.rs", "sends headers and the form"),
-    ("http/transfer.rs", "sends headers"),
+    ("http/mod.rs", "sends the form"),
+    ("http/request_head.rs", "sends headers"),
+    (
+        "http/connection/tunnel.rs",
+        "tells a proxy its user name and password",
+    ),
     (
         "command/api/mod.rs",
         "compares a refused token with the stored one",

@@ -6,6 +6,7 @@ mod support;
 mod add;
 mod add_answers;
 mod add_refused;
+mod answers;
 mod api;
 mod assertion_grants;
 mod budget;

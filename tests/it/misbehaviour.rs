@@ -109,15 +109,12 @@ const BEHAVIOURS: &[(Means, &[Step])] = &[
         &[Say("HTTP/1.1 200 OK|content-length: LEN||"), Reset],
     ),
     (
-        NoAnswer,
+        Right,
         &[Say("HTTP/1.1 200 OK|content-length: 999||BODY"), Reset],
     ),
+    (Right, &[Say("HTTP/1.1 200 OK|content-length: 999||BODY")]),
     (
-        NoAnswer,
-        &[Say("HTTP/1.1 200 OK|content-length: 999||BODY")],
-    ),
-    (
-        NoAnswer,
+        Right,
         &[Say("HTTP/1.1 200 OK|transfer-encoding: chunked||HEX|BODY|")],
     ),
     (
@@ -132,14 +129,14 @@ const BEHAVIOURS: &[(Means, &[Step])] = &[
     (NoAnswer, &[Say("\u{15}\u{3}\u{3}")]),
     (NoAnswer, &[Say("BODY")]),
     (
-        NoAnswer,
+        Right,
         &[Say(
             "HTTP/1.1 200 OK|content-length: LEN|content-length: 3||BODY",
         )],
     ),
-    (NoAnswer, &[Say("HTTP/1.1 200 OK|content-length: -1||BODY")]),
+    (Right, &[Say("HTTP/1.1 200 OK|content-length: -1||BODY")]),
     (
-        NoAnswer,
+        Right,
         &[Say("HTTP/1.1 200 OK|a b: c|content-length: LEN||BODY")],
     ),
     // One byte now and then, and none.

@@ -32,7 +32,6 @@ const REPLIES: &str = r#"
     200 json at                   => 5 without a token
     200 json {TOKEN               => 5 without a token
     200 json {TOKEN}{TOKEN}       => 5 without a token
-    200 json )]}'{TOKEN}          => 5 without a token
     200 json TOKEN                => 5 without a token
     200 html <p>access_token=at   => 6 HTTP 200 without a token (text/html)
     200 html                      => 6 HTTP 200 without a token (text/html)

@@ -1,4 +1,4 @@
-//! Mounts that only a test's own commands see: a full disk, a read-only home. Needs root.
+//! Mounts and networks that only a test's own commands see: a full disk, a host that is dead. Needs root.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -14,8 +14,22 @@ impl Namespace {
     /// Runs a shell script in a new namespace; what it mounts stays until the end.
     #[track_caller]
     pub fn start(script: &str) -> Self {
+        Self::of(&["--mount"], script)
+    }
+
+    /// The same with a network of its own, in which nothing but loopback is up.
+    #[track_caller]
+    pub fn network(script: &str) -> Self {
+        let script = format!("ip link set lo up\n{script}");
+        Self::of(&["--mount", "--net"], &script)
+    }
+
+    #[track_caller]
+    fn of(kinds: &[&str], script: &str) -> Self {
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "unshare", "--mount", "sh", "-ec"])
+            .args(["--pdeathsig", "KILL", "unshare"])
+            .args(kinds)
+            .args(["sh", "-ec"])
             .arg(format!("{script}\necho ready\nexec cat"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -39,6 +53,7 @@ impl Namespace {
         let mut entered = Command::new("nsenter");
         entered
             .arg(format!("--mount=/proc/{}/ns/mnt", self.child.id()))
+            .arg(format!("--net=/proc/{}/ns/net", self.child.id()))
             .arg("--")
             .args(["env", "-C"])
             .arg(directory)

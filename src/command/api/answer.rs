@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::clock;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::files;
-use crate::http::{Failure, Incoming};
+use crate::http::{self, Failure, Incoming};
 use crate::profile::{Grant, Profile};
 use crate::secret::Secret;
 use crate::text;
@@ -180,7 +180,10 @@ pub fn refusal(
     let host = target.endpoint.host();
     let words = service_words(incoming, start, token)
         .map_or_else(String::new, |words| format!(": {words}"));
-    let what = format!("{host} answered {method} with {status} {}", incoming.reason);
+    let what = format!(
+        "{host} answered {method} with {status} {}",
+        http::reason(status)
+    );
     let mut error = profile.error(Kind::Config, format!("{}{words}", what.trim_end()));
     error.kind = kind;
     error.http_status = Some(status);

@@ -16,6 +16,7 @@ use signal_hook::iterator::exfiltrator::origin::Origin;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitCode, ExitStatus};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -76,17 +77,38 @@ pub fn run(
     // Before the command starts: a signal that comes at once must not end this process alone.
     let signals =
         SignalsInfo::<WithOrigin>::new(signals::heard(&SIGNALS)).map_err(|cause| failed(&cause))?;
+    let (for_signals, for_renewal) = (Arc::clone(&shared), Arc::clone(&shared));
+    let heard = beside(move || hand_on(signals, &for_signals))?;
+    let renewed = beside(move || renew(&asked, &variables, tokens, &for_renewal))?;
     let child = match command.spawn() {
         Ok(child) => child,
         Err(cause) => return Ok(not_run(words, &cause)),
     };
     *shared.child() = i32::try_from(child.id()).ok().map(Pid::from_raw);
-    let (for_signals, for_renewal) = (Arc::clone(&shared), Arc::clone(&shared));
-    thread::spawn(move || hand_on(signals, &for_signals));
-    thread::spawn(move || renew(&asked, &variables, tokens, &for_renewal));
+    // Both threads are there as long as this function runs.
+    let _ = (heard.send(()), renewed.send(()));
     let status = wait(child, &shared);
     drop(shared.files().take());
     Ok(end_as(status.map_err(|cause| failed(&cause))?))
+}
+
+/// Makes a thread that waits for a word and then works: what cannot be made is found out before the
+/// command has begun.
+fn beside(work: impl FnOnce() + Send + 'static) -> Result<Sender<()>> {
+    let (go, gone) = mpsc::channel();
+    let waits = move || {
+        if gone.recv().is_ok() {
+            work();
+        }
+    };
+    match thread::Builder::new().spawn(waits) {
+        Ok(_) => Ok(go),
+        Err(cause) => Err(Error::io(
+            "a thread for the renewals, and the command was not started",
+            &cause,
+        )
+        .hint("the limit of processes is reached: raise it (ulimit -u, TasksMax=, --pids-limit), or leave out --refresh")),
+    }
 }
 
 /// Waits for the command, and lets no signal go to another process that gets its number.

@@ -4,7 +4,7 @@ use crate::error::io_cause;
 use rustls::{AlertDescription, CertificateError};
 use std::fmt;
 
-/// Why a TLS connection was not made; travels inside an `io::Error` through ureq.
+/// Why a TLS connection was not made; travels inside an `io::Error`.
 #[derive(Debug)]
 pub struct Handshake {
     pub what: String,
@@ -15,7 +15,7 @@ pub struct Handshake {
     pub refused: bool,
 }
 
-/// Why a TLS connection was not made, from inside ureq's error.
+/// Why a TLS connection was not made, from inside an `io::Error`.
 pub fn handshake(cause: &std::io::Error) -> Option<&Handshake> {
     cause.get_ref()?.downcast_ref()
 }
@@ -55,7 +55,7 @@ impl std::error::Error for Handshake {}
 
 impl Handshake {
     /// A failure that another try would meet again.
-    fn lasting(what: impl Into<String>) -> Self {
+    pub fn lasting(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
             hint: None,

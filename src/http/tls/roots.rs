@@ -27,22 +27,6 @@ pub struct Roots {
     vouched_by: OnceLock<&'static str>,
 }
 
-/// The authorities of a connection, to be asked which of them vouched for the server.
-#[derive(Debug)]
-pub struct Trust(Arc<Roots>);
-
-impl Trust {
-    /// Of the connections that are made with them.
-    pub fn new(roots: Arc<Roots>) -> Self {
-        Self(roots)
-    }
-
-    /// The set of authorities that the server's certificate was accepted by.
-    pub fn vouched_by(&self) -> Option<&'static str> {
-        self.0.vouched_by.get().copied()
-    }
-}
-
 impl Roots {
     /// Those of `ca_file`, then the system's.
     pub fn new(ca_file: Option<&Path>, provider: &Arc<CryptoProvider>) -> Result<Self> {
@@ -54,6 +38,11 @@ impl Roots {
             unknown_issuer: Mutex::new(None),
             vouched_by: OnceLock::new(),
         })
+    }
+
+    /// The set of authorities that the server's certificate was accepted by.
+    pub fn vouched_by(&self) -> Option<&'static str> {
+        self.vouched_by.get().copied()
     }
 
     /// The authority of the last certificate that was refused for it.

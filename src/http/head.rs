@@ -1,0 +1,193 @@
+//! The head of an answer, read as curl reads it: what a server, or something on the way, writes amiss
+//! costs its own line and not the answer. Only one answer comes on each connection, so that no reading
+//! of a head can take one answer for another.
+
+/// All of a head, as in curl; more is no head.
+pub const MAX_HEAD: usize = 300 * 1024;
+
+/// A status line and the header fields.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    /// "HTTP/1.1".
+    pub version: &'static str,
+    /// The server's word for the status.
+    pub reason: String,
+    /// Names in lower case; in the order of the answer.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// Reads a head up to its empty line; nothing where it is none of HTTP.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut lines = bytes
+            .split(|byte| *byte == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let (version, status, reason) = status_line(lines.next()?)?;
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for line in lines {
+            // A folded line (RFC 9112 section 5.2) goes on with the field before it.
+            if line.starts_with(b" ") || line.starts_with(b"\t") {
+                if let Some((_, value)) = headers.last_mut() {
+                    value.push(' ');
+                    value.push_str(&text(line));
+                }
+                continue;
+            }
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+                continue;
+            };
+            let name = text(&line[..colon]).to_ascii_lowercase();
+            headers.push((name, text(&line[colon + 1..])));
+        }
+        Some(Self {
+            status,
+            version,
+            reason,
+            headers,
+        })
+    }
+
+    /// The first field of that name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut named = self.headers.iter().filter(|(own, _)| own == name);
+        named.next().map(|(_, value)| value.as_str())
+    }
+
+    /// All fields of that name, in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.headers.iter().filter(move |(own, _)| own == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the answer itself is still to come (RFC 9110 section 15.2).
+    pub fn is_interim(&self) -> bool {
+        (100..200).contains(&self.status) && self.status != 101
+    }
+
+    /// The length of the body, where there is one that can be believed.
+    pub fn length(&self) -> Option<u64> {
+        let mut lengths = self
+            .all("content-length")
+            .flat_map(|value| value.split(','));
+        let length: u64 = lengths.next()?.trim().parse().ok()?;
+        // Two of them that differ say nothing.
+        let same = |other: &str| other.trim().parse() == Ok(length);
+        lengths.all(same).then_some(length)
+    }
+
+    /// The codings of one field, the one that was applied last first.
+    pub fn codings(&self, name: &str) -> Vec<String> {
+        let all = self.all(name).flat_map(|value| value.split(','));
+        let all = all.map(|coding| coding.trim().to_ascii_lowercase());
+        let mut all: Vec<String> = all
+            .filter(|coding| !coding.is_empty() && coding != "identity")
+            .collect();
+        all.reverse();
+        all
+    }
+}
+
+/// Without control characters, which mean nothing here and much to a terminal.
+fn text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.trim_ascii());
+    text.chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect()
+}
+
+fn status_line(line: &[u8]) -> Option<(&'static str, u16, String)> {
+    let line = String::from_utf8_lossy(line);
+    let rest = line.strip_prefix("HTTP/")?;
+    let (version, rest) = rest.split_once([' ', '\t'])?;
+    if !version.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let version = match version {
+        "1.0" => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
+    let rest = rest.trim_start();
+    let (status, reason) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    let digits = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    let status = status
+        .parse()
+        .ok()
+        .filter(|status| digits && *status >= 100)?;
+    Some((version, status, text(reason.as_bytes())))
+}
+
+/// Where a head ends in what has come so far: after its empty line.
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'\n', &bytes[from..]) {
+        let next = from + at + 1;
+        match bytes.get(next..) {
+            Some([b'\n', ..]) => return Some(next + 1),
+            Some([b'\r', b'\n', ..]) => return Some(next + 2),
+            _ => from = next,
+        }
+    }
+    None
+}
+
+/// Whether what has come so far can be the beginning of a head.
+pub fn may_be(bytes: &[u8]) -> bool {
+    let word = b"HTTP/";
+    let length = bytes.len().min(word.len());
+    bytes[..length] == word[..length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_curl_reads_it() {
+        let text = b"HTTP/1.1 200  OK then\r\nContent-Type : application/json\r\nx: a\r\n b\r\n\tc\r\nno colon\r\n: y\r\n\
+                     \x01z\x02:\x03\x00\r\nContent-Length: 5\n\n";
+        assert_eq!(end(text), Some(text.len()));
+        let head = Head::parse(text).expect("a head");
+        assert_eq!(
+            (head.status, head.version, head.reason.as_str()),
+            (200, "HTTP/1.1", "OK then")
+        );
+        assert_eq!(head.header("content-type"), Some("application/json"));
+        assert_eq!(head.header("x"), Some("a b c"));
+        assert_eq!(head.length(), Some(5));
+        let many = "x: y\r\n".repeat(5000);
+        let head = Head::parse(format!("HTTP/1.0 200\r\n{many}\r\n").as_bytes()).expect("a head");
+        assert_eq!((head.all("x").count(), head.version), (5000, "HTTP/1.0"));
+        for wrong in [
+            "",
+            "HTTP/1.1",
+            "HTTP/1.1 20",
+            "HTTP/1.1 2000 x",
+            "HTTP/x 200",
+            "SSH-2.0-x",
+            "ICY 200 OK",
+        ] {
+            assert!(Head::parse(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        assert!(may_be(b"HT") && may_be(b"HTTP/1.1") && !may_be(b"HX") && !may_be(b"{\"a\""));
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\nx: y\r\n"), None);
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_believed_is_none() {
+        let length = |field: &str| {
+            let head = Head::parse(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n").as_bytes());
+            head.expect("a head").length()
+        };
+        assert_eq!(length("content-length: 7, 7"), Some(7));
+        assert_eq!(length("content-length: 7\r\ncontent-length: 7"), Some(7));
+        for odd in [
+            "x: y",
+            "content-length: 7\r\ncontent-length: 3",
+            "content-length: -1",
+            "content-length: 99999999999999999999",
+        ] {
+            assert_eq!(length(odd), None, "{odd}");
+        }
+    }
+}
