@@ -267,8 +267,9 @@ fn helper(mode: Mode, operation: &str, request: &[u8]) {
         config: &config,
         profile: None,
         token: None,
+        username: None,
     };
-    let answer = helper::answer(&core, &[operation.to_owned()], || request.to_owned());
+    let answer = helper::answer(&core, &[operation.to_owned()], request);
     for line in &answer.stderr {
         fit_for_a_terminal(line, usize::MAX);
     }

@@ -3,14 +3,16 @@
 use super::{BUDGET, from_environment, load_from};
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
+use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
 use crate::profile::Api;
 use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::state::record::Token;
+use crate::state::refusals::Refusals;
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 use crate::ui;
 use std::io::Write;
 use std::path::Path;
@@ -66,11 +68,17 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         offline: get.offline,
         stale: Some(Duration::ZERO),
         deadline: Deadline::after(budget),
+        caller: Caller::Person,
         again: Again {
             config: &config,
             overrides: &overrides,
         },
     })?;
+    if get.force
+        && let Ok(state) = env::state_dir()
+    {
+        Refusals::forgive(&state, &profile.name);
+    }
     let min_ttl = get.min_ttl.or(profile.min_ttl).unwrap_or_default();
     if let Some(life) = token.life().filter(|life| *life < min_ttl) {
         ui::warn(&about(

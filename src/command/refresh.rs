@@ -8,8 +8,9 @@ use crate::error::Result;
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::note::Note;
+use crate::state::refusals::Refusals;
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 use crate::ui;
 use std::time::Duration;
 
@@ -58,11 +59,13 @@ fn renew(config: &Config, profile: &Profile, refresh: &Refresh) -> Result<()> {
         offline: false,
         stale: None,
         deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),
+        caller: Caller::Person,
         again: Again {
             config,
             overrides: &[],
         },
     })?;
+    Refusals::forgive(&env::state_dir()?, name);
     let until = token.expires.map_or_else(String::new, |end| {
         format!(", good until {}", clock::rfc3339(end))
     });

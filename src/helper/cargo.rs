@@ -1,8 +1,10 @@
 //! cargo's credential provider protocol: a hello, then a line for a line.
 
-use super::{Answer, Case, Core, Mode, managed, origin_of};
+use super::{Answer, Case, Core, Mode, managed};
 use crate::error::Error;
+use crate::http::Origin;
 use crate::secret::Secret;
+use crate::token::Caller;
 use crate::ui;
 use serde_json::{Value, json};
 use std::io::BufRead;
@@ -22,7 +24,7 @@ pub fn converse(core: Result<&Core<'_>, &Error>) -> ExitCode {
         };
         let reply = match core {
             Ok(core) => answer(core, line.as_bytes()),
-            Err(error) => Mode::Cargo.unfit(Case::Trouble, error),
+            Err(error) => Mode::Cargo.unfit(Case::Unreadable, error),
         };
         if ui::answer(&Secret::new(reply.stdout.to_string())).is_err() {
             return ExitCode::FAILURE;
@@ -53,7 +55,7 @@ fn reply(core: &Core<'_>, line: &[u8]) -> String {
         .strip_prefix("sparse+")
         .or_else(|| url.strip_prefix("registry+"))
         .unwrap_or(url);
-    let Some(origin) = origin_of(url) else {
+    let Some(origin) = Origin::of_url(url) else {
         return said(&core.not_ours(url));
     };
     match request["kind"].as_str() {
@@ -64,8 +66,8 @@ fn reply(core: &Core<'_>, line: &[u8]) -> String {
     }
 }
 
-fn get(core: &Core<'_>, origin: &str) -> String {
-    let fit = match core.for_origin(origin, false) {
+fn get(core: &Core<'_>, origin: &Origin) -> String {
+    let fit = match core.for_origin(origin) {
         Ok(fit) => fit,
         Err(answer) => return said(&answer),
     };
@@ -85,27 +87,23 @@ fn get(core: &Core<'_>, origin: &str) -> String {
 }
 
 /// A token that cargo hands over is not kept: it must not seem so.
-fn login(core: &Core<'_>, origin: &str, given: Option<&str>) -> String {
+fn login(core: &Core<'_>, origin: &Origin, given: Option<&str>) -> String {
     match core.owner(origin) {
-        Ok(Some(profile)) => match core.token(profile.clone(), false) {
+        Ok(Some(profile)) => match core.token(profile.clone(), Caller::program()) {
             Ok(fit) if given.is_none_or(|given| given == fit.text()) => {
                 json!({ "Ok": { "kind": "login" } }).to_string()
             }
-            _ => said(&core.unfit(
-                Some(&profile.name),
-                origin,
-                &Error::usage(managed(&profile.name)),
-            )),
+            _ => said(&core.unfit(Some(&profile.name), origin.as_str(), &managed(&profile))),
         },
-        Ok(None) => said(&core.not_ours(origin)),
-        Err(error) => said(&core.unfit(None, origin, &error)),
+        Ok(None) => said(&core.not_ours(origin.as_str())),
+        Err(error) => said(&core.unfit(None, origin.as_str(), &error)),
     }
 }
 
 /// The access token goes, the grant stays: `tokctl logout` ends it.
-fn logout(core: &Core<'_>, origin: &str) -> String {
+fn logout(core: &Core<'_>, origin: &Origin) -> String {
     match core.owner(origin) {
-        Ok(None) => said(&core.not_ours(origin)),
+        Ok(None) => said(&core.not_ours(origin.as_str())),
         _ => match core.forget_at(origin) {
             Some(answer) => said(&answer),
             None => json!({ "Ok": { "kind": "logout" } }).to_string(),

@@ -1,24 +1,21 @@
-//! The core that every helper asks: from host or profile to a token that fits.
+//! The core that every helper asks: from a host or a profile to a token that fits.
 
 use super::matrix::one_line;
 use super::mode::BUDGET;
 use super::{Answer, Case, Mode};
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Origin;
 use crate::profile::config::Config;
-use crate::profile::{Profile, TokenKind, preset};
+use crate::profile::{Profile, TokenKind};
 use crate::state::note::{self, HelperFailure};
 use crate::state::record::Token;
+use crate::state::refusals::{Refusals, Verdict};
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 use crate::ui;
 use std::time::Duration;
-
-/// No token is handed out with less than this to go, and its end is told that much earlier: programs
-/// use a token until the very second.
-const MARGIN: Duration = Duration::from_secs(60);
 
 /// The core that every helper asks.
 #[derive(Clone, Copy)]
@@ -29,9 +26,12 @@ pub struct Core<'a> {
     pub profile: Option<&'a str>,
     /// The kind that the call names.
     pub token: Option<TokenKind>,
+    /// The account that the request names.
+    pub username: Option<&'a str>,
 }
 
 /// A token that fits, with what a protocol wants beside it.
+#[derive(Debug)]
 pub struct Fit {
     pub profile: Profile,
     pub token: Token,
@@ -42,9 +42,8 @@ pub struct Fit {
 impl Fit {
     /// The token's end as the programs are told it, if it has one.
     pub fn expires(&self) -> Option<Epoch> {
-        self.token
-            .expires
-            .map(|end| end - Epoch::try_from(MARGIN.as_secs()).unwrap_or(0))
+        let margin = Epoch::try_from(self.token.program_margin().as_secs()).unwrap_or(0);
+        self.token.expires.map(|end| end - margin)
     }
 
     /// The token itself.
@@ -59,60 +58,6 @@ impl Fit {
 }
 
 impl Core<'_> {
-    /// The profile that owns an origin such as `https://git.example:8443`: the named one if it does,
-    /// else the only one that does. `None` where nobody does.
-    pub fn owner(&self, origin: &str) -> Result<Option<Profile>> {
-        let Ok(origin) = Origin::parse(origin) else {
-            return Ok(None);
-        };
-        let owns = |profile: &Profile| profile.hosts.origins.contains(&origin);
-        if let Some(name) = self.profile {
-            return Ok(Some(Profile::load(self.config, name)?).filter(owns));
-        }
-        // A file of a thousand profiles is parsed only where one of them can be meant.
-        let host = origin.authority();
-        if !self.config.mentions(host) && !preset::mentions(host) {
-            return Ok(None);
-        }
-        let mut owner: Option<Profile> = None;
-        let mut broken = None;
-        for (name, profile) in Profile::all(self.config)? {
-            let profile = match profile {
-                Ok(profile) => profile,
-                // It may be the one that is meant.
-                Err(error) => {
-                    if self
-                        .config
-                        .excerpt(&name)
-                        .1
-                        .to_ascii_lowercase()
-                        .contains(host)
-                    {
-                        broken = Some(error);
-                    }
-                    continue;
-                }
-            };
-            if !owns(&profile) {
-                continue;
-            }
-            if let Some(first) = &owner {
-                let what = format!(
-                    "profiles {:?} and {:?} both claim {origin} in hosts",
-                    first.name, profile.name
-                );
-                return Err(
-                    Error::config(what).hint("let one of them have it, or name the profile")
-                );
-            }
-            owner = Some(profile);
-        }
-        match broken {
-            Some(error) if owner.is_none() => Err(error),
-            _ => Ok(owner),
-        }
-    }
-
     /// The named profile, for a protocol that names no host.
     pub fn named(&self) -> Result<Profile> {
         let name = self.profile.ok_or_else(|| {
@@ -124,8 +69,91 @@ impl Core<'_> {
         Profile::load(self.config, name)
     }
 
-    /// A token of a profile that is good for a minute at least.
-    pub fn token(&self, mut profile: Profile, force: bool) -> Result<Fit> {
+    /// The token for an origin, or what to answer instead.
+    pub fn for_origin(&self, origin: &Origin) -> Result<Fit, Answer> {
+        let profile = match self.owner(origin) {
+            Ok(Some(profile)) => profile,
+            Ok(None) => return Err(self.not_ours(origin.as_str())),
+            Err(error) => return Err(self.unfit(None, origin.as_str(), &error)),
+        };
+        let name = profile.name.clone();
+        self.for_owner(profile, origin)
+            .map_err(|error| self.unfit(Some(&name), origin.as_str(), &error))
+    }
+
+    /// The same, unless the host has refused what was renewed for it.
+    fn for_owner(&self, profile: Profile, origin: &Origin) -> Result<Fit> {
+        let Ok(state) = env::state_dir() else {
+            return self.token(profile, Caller::program());
+        };
+        let refusals = Refusals::load(&state, &profile.name);
+        let until = refusals.barred_until(origin.as_str(), clock::now());
+        let barred = until.map(|until| barred(&profile.name, origin, until));
+        let caller = Caller::Program {
+            refused: None,
+            barred: barred.as_ref(),
+        };
+        let fit = self.token(profile, caller)?;
+        match barred {
+            _ if !refusals.has_refused(origin.as_str(), &fit.token) => Ok(fit),
+            Some(error) => Err(error),
+            // That is a while ago.
+            None => self.another(&fit, origin),
+        }
+    }
+
+    /// Another token after a host has refused one, where a renewal is worth it.
+    pub fn renewed(&self, fit: &Fit, origin: &Origin) -> Result<Fit, Answer> {
+        self.another(fit, origin)
+            .map_err(|error| self.unfit(Some(&fit.profile.name), origin.as_str(), &error))
+    }
+
+    fn another(&self, fit: &Fit, origin: &Origin) -> Result<Fit> {
+        let (name, host) = (&fit.profile.name, origin.as_str());
+        if let Ok(state) = env::state_dir()
+            && Refusals::heard(&state, name, host, &fit.token) == Verdict::Barred
+        {
+            return self.for_owner(fit.profile.clone(), origin);
+        }
+        let caller = Caller::Program {
+            refused: Some(&fit.token),
+            barred: None,
+        };
+        self.token(fit.profile.clone(), caller)
+    }
+
+    /// Hears that a host has refused a token: the one that is `presented`, or whichever is stored. As an
+    /// answer, where there is something to say.
+    pub fn refused(&self, origin: &Origin, presented: Option<&str>) -> Option<Answer> {
+        self.at_owner(origin, |profile| {
+            let deadline = Deadline::after(BUDGET);
+            token::refuse(profile, origin.as_str(), presented, deadline).map(drop)
+        })
+    }
+
+    /// Forgets the access token of the profile that owns an origin; the grant stays. As an answer, where
+    /// there is something to say.
+    pub fn forget_at(&self, origin: &Origin) -> Option<Answer> {
+        self.at_owner(origin, |profile| {
+            token::forget(profile, Deadline::after(BUDGET)).map(drop)
+        })
+    }
+
+    fn at_owner(
+        &self,
+        origin: &Origin,
+        act: impl FnOnce(&Profile) -> Result<()>,
+    ) -> Option<Answer> {
+        let profile = match self.owner(origin) {
+            Ok(profile) => profile?,
+            Err(error) => return Some(self.unfit(None, origin.as_str(), &error)),
+        };
+        let error = act(&profile).err()?;
+        Some(self.unfit(Some(&profile.name), origin.as_str(), &error))
+    }
+
+    /// A token of a profile that a program can be given.
+    pub fn token(&self, mut profile: Profile, caller: Caller<'_>) -> Result<Fit> {
         let start = clock::now();
         if let Some(kind) = self.token {
             profile.own_variant = Some(profile.variant());
@@ -135,31 +163,25 @@ impl Core<'_> {
             TokenKind::Access => &[],
             TokenKind::Id => &["--token=id".to_owned()],
         };
-        let least = profile.min_ttl.unwrap_or_default().max(MARGIN);
         let token = match env::token_override(&profile.name) {
             Some(text) if text.is_token_text() => Token::bare(text, start),
             _ => token::token(&Ask {
                 profile: &profile,
-                min_ttl: Some(least),
-                force,
+                min_ttl: Some(profile.min_ttl.unwrap_or_default()),
+                force: false,
                 insist: false,
                 offline: false,
+                stale: Some(Duration::ZERO),
                 deadline: Deadline::after(
                     profile.timeout.unwrap_or(BUDGET).min(self.mode.budget()),
                 ),
-                // A token that the server has just refused is none to fall back on.
-                stale: (!force).then_some(MARGIN),
+                caller,
                 again: Again {
                     config: self.config,
                     overrides,
                 },
             })?,
         };
-        if !token.is_fresh(clock::now(), Some(MARGIN)) {
-            let what =
-                "the server's tokens live for less than a minute, which no helper can hand out";
-            return Err(profile.error(Kind::Temporary, what));
-        }
         let is_new = token.obtained >= start;
         Ok(Fit {
             profile,
@@ -168,31 +190,19 @@ impl Core<'_> {
         })
     }
 
-    /// Forgets a profile's access token: the one that a server has refused, or whichever is stored. The
-    /// grant stays.
-    pub fn forget(profile: &Profile, presented: Option<&str>) -> Result<bool> {
-        token::forget(profile, presented, Deadline::after(BUDGET))
-    }
-
-    /// The same for the profile that owns an origin, as an answer: nobody's is nothing to forget.
-    pub fn forget_at(&self, origin: &str) -> Option<Answer> {
-        match self.owner(origin) {
-            Ok(Some(profile)) => {
-                let error = Self::forget(&profile, None).err()?;
-                Some(self.unfit(Some(&profile.name), origin, &error))
-            }
-            Ok(None) => None,
-            Err(error) => Some(self.unfit(None, origin, &error)),
-        }
-    }
-
     /// What to answer where there is no token; remembers it for `tokctl status`.
     pub fn unfit(&self, profile: Option<&str>, host: &str, error: &Error) -> Answer {
         if let (Some(name), Ok(state)) = (profile.or(self.profile), env::state_dir()) {
+            let temporary = error.kind == Kind::Temporary;
+            let message = one_line(error);
+            // What is only said again has happened when it was said first.
+            let first = note::recent_helper_failure(&state, name)
+                .filter(|first| temporary && first.message == message);
             let failure = HelperFailure {
-                at: clock::now(),
+                at: first.map_or_else(clock::now, |first| first.at),
                 host: host.to_owned(),
-                message: one_line(error),
+                message,
+                temporary,
             };
             let noted = note::add_helper_failure(&state, name, self.mode.name(), failure);
             if let Err(cause) = noted {
@@ -201,6 +211,7 @@ impl Core<'_> {
         }
         let case = match error.kind {
             Kind::LoginRequired => Case::Login,
+            Kind::Config if self.config.names().is_err() => Case::Unreadable,
             _ => Case::Trouble,
         };
         self.mode.unfit(case, error)
@@ -208,29 +219,25 @@ impl Core<'_> {
 
     /// What to answer for a host that is nobody's.
     pub fn not_ours(&self, host: &str) -> Answer {
-        let what = match self.profile {
-            Some(name) => format!("profile {name:?} has no hosts entry for {host}"),
-            None => format!("no profile has {host} in its hosts"),
+        // It might have been ours, if the file could be read.
+        let what = match (self.profile, self.config.names()) {
+            (Some(name), _) => format!("profile {name:?} has no hosts entry for {host}"),
+            (None, Ok(_)) => format!("no profile has {host} in its hosts"),
+            (None, Err(error)) => return self.mode.unfit(Case::Unreadable, &error),
         };
         self.mode.unfit(Case::NotOurs, &Error::config(what))
     }
+}
 
-    /// The token for an origin, or what to answer instead.
-    pub fn for_origin(&self, origin: &str, force: bool) -> std::result::Result<Fit, Answer> {
-        let profile = match self.owner(origin) {
-            Ok(Some(profile)) => profile,
-            Ok(None) => {
-                let mut answer = self.not_ours(origin);
-                // It might have been ours, if the file could be read.
-                answer
-                    .stderr
-                    .extend(self.config.names().err().map(|error| one_line(&error)));
-                return Err(answer);
-            }
-            Err(error) => return Err(self.unfit(None, origin, &error)),
-        };
-        let name = profile.name.clone();
-        self.token(profile, force)
-            .map_err(|error| self.unfit(Some(&name), origin, &error))
-    }
+/// Why nothing is renewed for a host.
+fn barred(name: &str, origin: &Origin, until: Epoch) -> Error {
+    let what = format!(
+        "{origin} has refused the token that was renewed for it too, so that none is renewed for it \
+         before {}",
+        clock::rfc3339(until)
+    );
+    Error::about(name, Kind::Refused, what).hint(format!(
+        "see whether this account may do there what is asked; to renew all the same, run: tokctl refresh {}",
+        shell_word(name)
+    ))
 }

@@ -1,9 +1,15 @@
 //! docker's credential helper protocol (docker-credential-helpers), which podman, skopeo and helm
 //! speak too.
 
-use super::{Answer, Core, managed};
+use super::{Answer, Core, managed, registry};
+use crate::env;
 use crate::error::Error;
-use serde_json::{Value, json};
+use crate::http::Origin;
+use crate::profile::Profile;
+use crate::state::note::Note;
+use crate::token::Caller;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 
 /// Answers `get`, `store`, `erase`, `list` and `version`.
 pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
@@ -14,15 +20,11 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
         code,
     };
     match arguments.first().map_or("", String::as_str) {
-        "get" => match server(&text) {
-            Some(_) => get(core, text.trim()),
-            None if text.trim().is_empty() => say("no credentials server URL\n".to_owned(), 1),
-            None => core.not_ours(text.trim()),
-        },
+        "get" if text.trim().is_empty() => say("no credentials server URL\n".to_owned(), 1),
+        "get" => get(core, text.trim()),
         "store" => store(core, &text),
         "erase" => erase(core, text.trim()),
-        // With `credsStore`, docker asks for each of them: there is nothing to tell.
-        "list" => say("{}\n".to_owned(), 0),
+        "list" => list(core),
         "version" => say(format!("tokctl {}\n", env!("CARGO_PKG_VERSION")), 0),
         other => {
             let error = Error::usage(format!(
@@ -33,41 +35,15 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
     }
 }
 
-/// The registry's origins that a server string can mean: with its scheme, else https, else http where
-/// a profile says so. Paths such as Docker Hub's `/v1/` do not count.
-fn server(text: &str) -> Option<Vec<String>> {
-    let text = text.trim();
-    let (schemes, rest) = match text.split_once("://") {
-        Some((scheme, rest)) => (vec![scheme], rest),
-        None => (vec!["https", "http"], text),
+fn get(core: &Core<'_>, server: &str) -> Answer {
+    let owned = |origin: &Origin| matches!(core.owner(origin), Ok(Some(_)) | Err(_));
+    let Some(origin) = registry::origins(server).into_iter().find(owned) else {
+        return core.not_ours(server);
     };
-    let host = rest.split('/').next().filter(|host| !host.is_empty())?;
-    super::origin_of(&format!("https://{host}"))?;
-    Some(
-        schemes
-            .into_iter()
-            .map(|scheme| format!("{scheme}://{host}"))
-            .collect(),
-    )
-}
-
-fn get(core: &Core<'_>, server_url: &str) -> Answer {
-    let origins = server(server_url).unwrap_or_default();
-    let owned = |origin: &&String| matches!(core.owner(origin), Ok(Some(_)) | Err(_));
-    let Some(origin) = origins.iter().find(owned) else {
-        return core.not_ours(server_url);
-    };
-    match core.for_origin(origin, false) {
+    match core.for_origin(&origin) {
         Ok(fit) => {
-            // Under this name docker sends the secret as a refresh token to the server that the registry
-            // names, which is only sound where the profile says so. It is an access token also then.
-            let username = if fit.profile.hosts.docker_identity {
-                "<token>"
-            } else {
-                fit.username()
-            };
-            let reply =
-                json!({ "ServerURL": server_url, "Username": username, "Secret": fit.text() });
+            let username = username(&fit.profile);
+            let reply = json!({ "ServerURL": server, "Username": username, "Secret": fit.text() });
             Answer {
                 stdout: format!("{reply}\n").into(),
                 ..Answer::default()
@@ -77,17 +53,64 @@ fn get(core: &Core<'_>, server_url: &str) -> Answer {
     }
 }
 
+/// The name beside the token. Under `<token>` docker sends the secret as a refresh token to the server that
+/// the registry names, which is only sound where the profile says so. It is an access token also then.
+fn username(profile: &Profile) -> &str {
+    if profile.hosts.docker_identity {
+        return "<token>";
+    }
+    profile.hosts.username.as_deref().unwrap_or("oauth2")
+}
+
+/// The servers of the profiles that have a token or can get one: a program that asks for each of them
+/// gives up at the first that it does not get.
+fn list(core: &Core<'_>) -> Answer {
+    let profiles = match core.profile {
+        Some(name) => Profile::load(core.config, name).map(|profile| vec![profile]),
+        None => Profile::all(core.config).map(|all| {
+            all.into_iter()
+                .filter_map(|(_, profile)| profile.ok())
+                .collect()
+        }),
+    };
+    let profiles = match profiles {
+        Ok(profiles) => profiles,
+        Err(error) => return core.unfit(None, "", &error),
+    };
+    let mut servers = Map::new();
+    for profile in profiles.into_iter().filter(has_token) {
+        for key in profile.hosts.origins.iter().flat_map(registry::keys) {
+            servers
+                .entry(key)
+                .or_insert_with(|| username(&profile).into());
+        }
+    }
+    Answer {
+        stdout: format!("{}\n", Value::Object(servers)).into(),
+        ..Answer::default()
+    }
+}
+
+/// Whether a profile has a token, or can get one without a person, as far as is known.
+fn has_token(profile: &Profile) -> bool {
+    let note = |state: PathBuf| Note::load(&state, &profile.name);
+    let is_kept = |note: &Note| note.has_token || (note.refreshable && note.ended.is_none());
+    profile.is_repeatable()
+        || env::token_override(&profile.name).is_some()
+        || env::state_dir().is_ok_and(|state| is_kept(&note(state)))
+}
+
 /// `docker login` hands back what it has just been given: that is fine, and nothing else is kept.
 fn store(core: &Core<'_>, text: &str) -> Answer {
     let request: Value = serde_json::from_str(text).unwrap_or_default();
     let url = request["ServerURL"].as_str().unwrap_or_default();
     let secret = request["Secret"].as_str().unwrap_or_default();
-    for origin in server(url).unwrap_or_default() {
+    for origin in registry::origins(url) {
         if let Ok(Some(profile)) = core.owner(&origin) {
-            let name = profile.name.clone();
-            return match core.token(profile, false) {
+            let (name, managed) = (profile.name.clone(), managed(&profile));
+            return match core.token(profile, Caller::program()) {
                 Ok(fit) if fit.text() == secret => Answer::default(),
-                _ => core.unfit(Some(&name), url, &Error::usage(managed(&name))),
+                _ => core.unfit(Some(&name), url, &managed),
             };
         }
     }
@@ -100,11 +123,9 @@ fn store(core: &Core<'_>, text: &str) -> Answer {
     )
 }
 
-/// `docker logout`: the access token goes, the grant stays.
+/// `docker logout`, and programs that were refused: the access token goes, the grant stays.
 fn erase(core: &Core<'_>, url: &str) -> Answer {
-    let origins = server(url).unwrap_or_default();
-    origins
-        .iter()
-        .find_map(|origin| core.forget_at(origin))
-        .unwrap_or_default()
+    let origins = registry::origins(url);
+    let said = origins.iter().find_map(|origin| core.refused(origin, None));
+    said.unwrap_or_default()
 }

@@ -1,8 +1,11 @@
-//! git's credential protocol (gitcredentials(7), git-credential(1)).
+//! git's credential protocol (gitcredentials(7), git-credential(1)), which git-lfs, libgit2 and gitoxide
+//! speak too.
 
-use super::{Answer, Core, Fit};
-use crate::hash::hash;
+use super::{Answer, Core, Fit, challenge};
+use crate::error::{Error, Kind, shell_word};
+use crate::http::Origin;
 use crate::profile::{GitAuth, Profile};
+use crate::state::refusals::mark;
 use std::fmt::Write;
 
 /// What git says of the credential it wants.
@@ -15,8 +18,16 @@ struct Request<'a> {
     credential: Option<&'a str>,
     can_authtype: bool,
     can_state: bool,
-    offers_bearer: bool,
-    state: Option<&'a str>,
+    /// The schemes that the server offers; none where it has not been asked yet.
+    offers: Vec<String>,
+    state: Option<State<'a>>,
+}
+
+/// What we have had git remember: the mark of the token that it has tried, and how.
+#[derive(Clone, Copy)]
+struct State<'a> {
+    mark: &'a str,
+    as_bearer: bool,
 }
 
 /// Answers `get`; hears `erase`; leaves everything else to others.
@@ -29,102 +40,135 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
             ..Answer::default()
         };
     }
-    let Some(request) = parse(input) else {
-        // A value with a line end in it means another host than it seems to (CVE-2024-52006).
+    // A value with a line end in it means another host than it seems to (CVE-2024-52006).
+    let Some((request, origin)) = parse(input) else {
         return Answer::default();
     };
-    if request.host.is_empty() || request.protocol.is_empty() {
-        return Answer::default();
-    }
-    let origin = format!("{}://{}", request.protocol, request.host);
+    let core = Core {
+        username: request.username,
+        ..*core
+    };
     match operation {
-        "get" => get(core, &request, &origin),
-        "erase" => erase(core, &request, &origin),
+        "get" => get(&core, &request, &origin).unwrap_or_else(|answer| answer),
+        "erase" => {
+            let presented = request.credential.or(request.password);
+            Answer {
+                stdout: String::new().into(),
+                ..core.refused(&origin, presented).unwrap_or_default()
+            }
+        }
         _ => Answer::default(),
     }
 }
 
-/// Reads `key=value` lines up to the first empty one; nothing in a value may end a line anywhere.
-fn parse(input: &[u8]) -> Option<Request<'_>> {
+/// Reads `key=value` lines up to the first empty one, and whom they are about.
+fn parse(input: &[u8]) -> Option<(Request<'_>, Origin)> {
     let mut request = Request::default();
+    let mut urls = Vec::new();
     for line in input.split(|byte| *byte == b'\n') {
         if line.is_empty() {
             break;
         }
-        if line.iter().any(u8::is_ascii_control) {
+        if line.contains(&b'\r') || line.contains(&0) {
             return None;
         }
         let at = line.iter().position(|byte| *byte == b'=')?;
         let (key, value) = (&line[..at], &line[at + 1..]);
-        // A path may be in any encoding; it decides nothing here.
-        let Ok(value) = std::str::from_utf8(value) else {
+        if key == b"wwwauth[]" {
+            request.offers.extend(challenge::schemes(value));
+            continue;
+        }
+        let text = std::str::from_utf8(value).ok();
+        let Some(value) = text.filter(|text| !text.chars().any(char::is_control)) else {
             match key {
-                b"protocol" | b"host" | b"username" | b"password" | b"credential" => return None,
+                b"protocol" | b"host" | b"username" | b"password" | b"credential" | b"url" => {
+                    return None;
+                }
+                // A path may be in any encoding; it decides nothing here.
                 _ => continue,
             }
         };
-        if value.chars().any(char::is_control) {
-            return None;
-        }
         match key {
-            // git sends each once, and no URL to helpers: more is smuggled.
+            // git sends each once: more is smuggled.
             b"protocol" if request.protocol.is_empty() => request.protocol = value,
             b"host" if request.host.is_empty() => request.host = value,
-            b"protocol" | b"host" | b"url" => return None,
-            b"username" if value.is_empty() => {}
-            b"username" => request.username = Some(value),
-            b"password" => request.password = Some(value),
-            b"credential" => request.credential = Some(value),
+            b"protocol" | b"host" => return None,
+            b"url" => urls.push(value),
+            _ => request.take(key, value),
+        }
+    }
+    let origin = Origin::from_parts(request.protocol, request.host)?;
+    // gitoxide sends it beside the parts: one that means another server is smuggled.
+    let is_same = |url: &&str| origin_of_url(url).as_ref() == Some(&origin);
+    urls.iter().all(is_same).then_some((request, origin))
+}
+
+impl<'a> Request<'a> {
+    fn take(&mut self, key: &[u8], value: &'a str) {
+        match key {
+            b"username" => self.username = Some(value).filter(|name| !name.is_empty()),
+            b"password" => self.password = Some(value),
+            b"credential" => self.credential = Some(value),
             b"capability[]" => {
-                request.can_authtype |= value == "authtype";
-                request.can_state |= value == "state";
+                self.can_authtype |= value == "authtype";
+                self.can_state |= value == "state";
             }
-            b"wwwauth[]" => {
-                let scheme = value.split(' ').next().unwrap_or_default();
-                request.offers_bearer |= scheme.eq_ignore_ascii_case("bearer");
-            }
-            b"state[]" => request.state = value.strip_prefix("tokctl:").or(request.state),
+            b"state[]" => self.state = State::read(value).or(self.state),
             _ => {}
         }
     }
-    Some(request)
-}
 
-fn get(core: &Core<'_>, request: &Request<'_>, origin: &str) -> Answer {
-    // With our own state in the request, the token that it names has just been refused: renew, once.
-    let again = request.state.is_some();
-    let first = match core.for_origin(origin, false) {
-        Ok(fit) => fit,
-        Err(answer) => return answer,
-    };
-    let fit = if again && request.state == Some(mark(&first).as_str()) {
-        match core.for_origin(origin, true) {
-            Ok(fit) => fit,
-            Err(answer) => return answer,
-        }
-    } else {
-        first
-    };
-    Answer {
-        stdout: render(request, &fit, again).into(),
-        ..Answer::default()
+    fn offers(&self, scheme: &str) -> bool {
+        self.offers.iter().any(|offered| offered == scheme)
     }
 }
 
-/// A token's mark in git's state: enough to tell it from its successor.
-fn mark(fit: &Fit) -> String {
-    hash(&["git-state-1", fit.text()])
+/// The server of a URL, whose user name is git's to look at.
+fn origin_of_url(url: &str) -> Option<Origin> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = match authority.split_once('@') {
+        Some((_, host)) => host,
+        None => authority,
+    };
+    Origin::of_url(&format!("{scheme}://{host}"))
 }
 
-fn render(request: &Request<'_>, fit: &Fit, again: bool) -> String {
+fn get(core: &Core<'_>, request: &Request<'_>, origin: &Origin) -> Result<Answer, Answer> {
+    let first = core.for_origin(origin)?;
+    if !request.can_authtype && first.profile.hosts.git_auth == GitAuth::Bearer {
+        let error = no_bearer(&first.profile);
+        return Err(core.unfit(Some(&first.profile.name), origin.as_str(), &error));
+    }
+    let bearer = request.can_authtype && wants_bearer(request, &first.profile);
+    let tried = request
+        .state
+        .filter(|state| state.mark == mark(&first.token));
+    // With our own state in the request, the token that it names has just been refused: it is renewed,
+    // once; unless it was refused for the form in which it came.
+    let (fit, is_last) = match tried {
+        Some(state) if bearer && !state.as_bearer => (first, false),
+        Some(_) => (core.renewed(&first, origin)?, true),
+        None => (first, request.state.is_some()),
+    };
+    // Before the server has been asked, which form it takes is a guess.
+    let is_guess = request.can_authtype && !bearer && request.offers.is_empty();
+    let may_renew = !fit.is_new || (is_guess && fit.profile.hosts.git_auth == GitAuth::Auto);
+    let doubtful = request.can_state && may_renew && !is_last;
+    let stdout = render(request, &fit, bearer, doubtful).into();
+    Ok(Answer {
+        stdout,
+        ..Answer::default()
+    })
+}
+
+fn render(request: &Request<'_>, fit: &Fit, bearer: bool, doubtful: bool) -> String {
     let mut out = String::new();
     let mut line = |key: &str, value: &str| {
         writeln!(out, "{key}={value}").expect("writing to a String cannot fail");
     };
     // Capabilities come before what depends on them. A cached token may have been revoked: `continue`
     // lets git come back with the server's refusal in the same command.
-    let doubtful = request.can_state && !fit.is_new && !again;
-    let bearer = is_bearer(request, &fit.profile);
     if bearer {
         line("capability[]", "authtype");
     }
@@ -137,41 +181,48 @@ fn render(request: &Request<'_>, fit: &Fit, again: bool) -> String {
         // Not to be written down by other helpers.
         line("ephemeral", "1");
     } else {
-        line("username", request.username.unwrap_or(fit.username()));
+        let configured = fit.profile.hosts.username.as_deref();
+        let username = configured.or(request.username);
+        line("username", username.unwrap_or(fit.username()));
         line("password", fit.text());
     }
     if let Some(end) = fit.expires() {
         line("password_expiry_utc", &end.to_string());
     }
     if doubtful {
-        line("state[]", &format!("tokctl:{}", mark(fit)));
+        let scheme = if bearer { "bearer" } else { "basic" };
+        line("state[]", &format!("tokctl:{}:{scheme}", mark(&fit.token)));
         line("continue", "1");
     }
     out
 }
 
-/// Bearer where git can send it and the server or the profile wants it.
-fn is_bearer(request: &Request<'_>, profile: &Profile) -> bool {
-    request.can_authtype
-        && match profile.hosts.git_auth {
-            GitAuth::Bearer => true,
-            GitAuth::Basic => false,
-            GitAuth::Auto => request.offers_bearer,
-        }
+impl<'a> State<'a> {
+    fn read(value: &'a str) -> Option<Self> {
+        let (mark, scheme) = value.strip_prefix("tokctl:")?.split_once(':')?;
+        Some(Self {
+            mark,
+            as_bearer: scheme == "bearer",
+        })
+    }
 }
 
-/// Forgets the access token that the server has refused, and only that one.
-fn erase(core: &Core<'_>, request: &Request<'_>, origin: &str) -> Answer {
-    let presented = request.credential.or(request.password);
-    if let (Ok(Some(profile)), Some(presented)) = (core.owner(origin), presented)
-        && let Err(error) = Core::forget(&profile, Some(presented))
-    {
-        return Answer {
-            stderr: vec![error.to_string()],
-            ..Answer::default()
-        };
+/// Whether the server or the profile wants Bearer.
+fn wants_bearer(request: &Request<'_>, profile: &Profile) -> bool {
+    match profile.hosts.git_auth {
+        GitAuth::Bearer => true,
+        GitAuth::Basic => false,
+        GitAuth::Auto => request.offers("bearer"),
     }
-    Answer::default()
+}
+
+fn no_bearer(profile: &Profile) -> Error {
+    let name = &profile.name;
+    let what = "git_auth is \"bearer\", and git sends Bearer from version 2.46 on only";
+    profile.error(Kind::Usage, what).hint(format!(
+        "update git, or run: git -c http.extraHeader=\"$(tokctl get {} --format header)\" ...",
+        shell_word(name)
+    ))
 }
 
 #[cfg(test)]
@@ -182,16 +233,30 @@ mod tests {
     fn a_value_with_a_line_end_in_it_is_refused() {
         for bad in [
             "protocol=https\nhost=a\rhost=b\n\n",
-            "host=a\0b\n\n",
-            "host\n\n",
-            "a=b\x1b\n",
-            "host=a\nhost=b\n",
-            "host=a\nurl=https://b/\n",
+            "protocol=https\nhost=a\0b\n\n",
+            "protocol=https\nhost=a\nhost\n\n",
+            "protocol=https\nhost=a\x1b\n",
+            "protocol=https\nhost=a\nhost=b\n",
+            "protocol=https\nhost=a\nurl=https://b/\n",
+            "protocol=https\nhost=a\nurl=https://a@b@a/\n",
+            "protocol=https\nhost=a\nurl=https://a\\@b/\n",
+            "url=https://a/\n",
+            "host=a\n",
+            "protocol=https\n",
         ] {
             assert!(parse(bad.as_bytes()).is_none(), "{bad:?}");
         }
-        let request = parse(b"protocol=https\nhost=a:8443\npath=\xe9\nnew=x\n\nhost=b\n");
-        let request = request.expect("it is plain");
-        assert_eq!((request.protocol, request.host), ("https", "a:8443"));
+        let request = parse(b"protocol=https\nhost=a:8443\npath=\xe9\t\nnew=x\n\nhost=b\n");
+        let (_, origin) = request.expect("it is plain");
+        assert_eq!(origin.as_str(), "https://a:8443");
+        let request = parse(b"url=https://u@A:443/x\nprotocol=https\nhost=a\n");
+        assert!(request.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_its_own_line() {
+        let request = parse(b"protocol=https\nhost=a\nwwwauth[]=Basic realm=\"\xe9\"\nx=\x07\nwwwauth[]=Bearer\tx=1\n");
+        let (request, _) = request.expect("whom it is about can be read");
+        assert_eq!(request.offers, ["basic", "bearer"]);
     }
 }

@@ -1,29 +1,45 @@
 //! Kubernetes' exec credential protocol (client.authentication.k8s.io, v1 and v1beta1).
 
-use super::{Answer, Core, origin_of};
+use super::{Answer, Core, Fit};
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::http::Origin;
+use crate::token::Caller;
 use serde_json::{Value, json};
 
 const GROUP: &str = "client.authentication.k8s.io";
 
 /// Answers with an `ExecCredential` of the version that was asked for. Reads no stdin: that is the
-/// user's own.
+/// user's own. Nothing goes to stderr beside an answer: some clients take it for a part of that.
 pub fn answer(core: &Core<'_>, info: Option<&str>) -> Answer {
-    match credential(core, info) {
-        Ok(Ok(text)) => Answer {
-            stdout: text.into(),
+    let asked = match read(info) {
+        Ok(asked) => asked,
+        Err(error) => return core.unfit(None, "", &error),
+    };
+    match fit(core, asked.server.as_deref()) {
+        Ok(fit) => Answer {
+            stdout: format!("{}\n", credential(&asked.version, &fit)).into(),
             ..Answer::default()
         },
-        Ok(Err(answer)) => answer,
-        Err(error) => core.unfit(None, "", &error),
+        Err(answer) => answer,
     }
 }
 
-fn credential(core: &Core<'_>, info: Option<&str>) -> Result<std::result::Result<String, Answer>> {
-    let info = info.ok_or_else(|| {
-        Error::usage("KUBERNETES_EXEC_INFO is not set: this command is for kubectl's exec plugin")
-    })?;
+struct Asked {
+    version: String,
+    /// The cluster's address, where the client gives it.
+    server: Option<String>,
+}
+
+/// Reads `KUBERNETES_EXEC_INFO`. Clients other than kubectl's own (Python's, Java's, JavaScript's) set none,
+/// and take the newest version.
+fn read(info: Option<&str>) -> Result<Asked> {
+    let Some(info) = info.filter(|info| !info.trim().is_empty()) else {
+        return Ok(Asked {
+            version: format!("{GROUP}/v1"),
+            server: None,
+        });
+    };
     let info: Value =
         serde_json::from_str(info).map_err(|_| Error::usage("KUBERNETES_EXEC_INFO is not JSON"))?;
     let version = info["apiVersion"].as_str().unwrap_or_default();
@@ -32,23 +48,32 @@ fn credential(core: &Core<'_>, info: Option<&str>) -> Result<std::result::Result
             format!("apiVersion {version:?} is not known; {GROUP}/v1 and {GROUP}/v1beta1 are");
         return Err(Error::usage(what));
     }
-    let profile = core.named()?;
     let server = info["spec"]["cluster"]["server"].as_str();
-    // One that cannot be compared is nobody's.
-    if let Some(server) = server.filter(|_| !profile.hosts.origins.is_empty())
-        && origin_of(server)
-            .map(|origin| core.owner(&origin))
-            .transpose()?
-            .flatten()
-            .is_none()
-    {
-        return Ok(Err(core.not_ours(server)));
+    Ok(Asked {
+        version: version.to_owned(),
+        server: server.map(str::to_owned),
+    })
+}
+
+fn fit(core: &Core<'_>, server: Option<&str>) -> Result<Fit, Answer> {
+    let told = |error: &Error| core.unfit(None, server.unwrap_or_default(), error);
+    let profile = core.named().map_err(|error| told(&error))?;
+    match server.filter(|_| !profile.hosts.origins.is_empty()) {
+        // One that cannot be compared is nobody's.
+        Some(server) => match Origin::of_url(server) {
+            Some(origin) => core.for_origin(&origin),
+            None => Err(core.not_ours(server)),
+        },
+        None => core
+            .token(profile, Caller::program())
+            .map_err(|error| told(&error)),
     }
-    let fit = core.token(profile, false)?;
+}
+
+fn credential(version: &str, fit: &Fit) -> Value {
     let mut status = json!({ "token": fit.text() });
     if let Some(end) = fit.expires() {
         status["expirationTimestamp"] = clock::rfc3339(end).into();
     }
-    let credential = json!({ "apiVersion": version, "kind": "ExecCredential", "status": status });
-    Ok(Ok(format!("{credential}\n")))
+    json!({ "apiVersion": version, "kind": "ExecCredential", "status": status })
 }

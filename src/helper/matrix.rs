@@ -1,7 +1,7 @@
 //! The matrix: what each helper answers where there is no token.
 
 use super::Mode;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// A helper's answer: what goes where, and the exit code.
 #[derive(Debug, Default)]
@@ -20,12 +20,19 @@ pub enum Case {
     Login,
     /// Everything else: temporary, refused, locked, misconfigured.
     Trouble,
+    /// The configuration cannot be read at all, so that nobody knows whose the host is.
+    Unreadable,
 }
 
 impl Mode {
     /// The matrix: what a mode answers where there is no token.
     pub fn unfit(self, case: Case, error: &Error) -> Answer {
         let line = || vec![one_line(error)];
+        // Each of these programs takes any code but 0 for an error.
+        let code = match case {
+            Case::Unreadable => Kind::Config.exit_code(),
+            _ => 1,
+        };
         let answer = |stdout: &str, stderr: Vec<String>, code: u8| Answer {
             stdout: zeroize::Zeroizing::new(stdout.to_owned()),
             stderr,
@@ -33,6 +40,8 @@ impl Mode {
         };
         match (self, case) {
             (Self::Git | Self::Go, Case::NotOurs) => answer("", Vec::new(), 0),
+            // Another helper may have something for the host.
+            (Self::Git, Case::Unreadable) => answer("", line(), 0),
             (Self::Git, _) => answer("quit=1\n", line(), 0),
             (Self::Kubectl, Case::NotOurs) => answer("", line(), 3),
             (Self::Kubectl, _) => answer("", line(), error.kind.exit_code()),
@@ -40,7 +49,7 @@ impl Mode {
                 answer("credentials not found in native keychain\n", Vec::new(), 1)
             }
             // docker shows one of the two, skopeo the other.
-            (Self::Docker, _) => answer(&format!("{}\n", one_line(error)), line(), 1),
+            (Self::Docker, _) => answer(&format!("{}\n", one_line(error)), line(), code),
             (Self::Cargo, Case::NotOurs) => answer(
                 "{\"Err\":{\"kind\":\"url-not-supported\"}}\n",
                 Vec::new(),
@@ -52,7 +61,7 @@ impl Mode {
             }
             (Self::Bazel, Case::NotOurs) => answer("{\"headers\":{}}\n", Vec::new(), 0),
             (Self::Terraform, Case::NotOurs) => answer("{}\n", Vec::new(), 0),
-            (Self::Bazel | Self::Go | Self::Terraform, _) => answer("", line(), 1),
+            (Self::Bazel | Self::Go | Self::Terraform, _) => answer("", line(), code),
         }
     }
 }

@@ -2,24 +2,28 @@
 //!
 //! What each says in which case is one table, [`Mode::unfit`]. A profile answers only for its own
 //! `hosts`, also when the command line names it. No helper prompts, and none hands out a token with
-//! less than a minute to go.
+//! less than a minute to go, or a quarter of a shorter life.
 
 mod bazel;
 mod cargo;
+mod challenge;
 mod core;
 mod docker;
 mod git;
 mod go;
+mod input;
 pub mod install;
 mod kubectl;
 mod matrix;
 mod mode;
+mod owner;
+pub mod registry;
 mod terraform;
 
 use crate::env;
-use crate::error::shell_word;
-use crate::profile::TokenKind;
+use crate::error::{Error, Kind, shell_word};
 use crate::profile::config::Config;
+use crate::profile::{Profile, TokenKind};
 use crate::secret::Secret;
 use crate::ui;
 pub use core::Core;
@@ -28,12 +32,8 @@ pub use matrix::Answer;
 use matrix::Case;
 pub use mode::Mode;
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// A request of any of the protocols is smaller.
-const MAX_INPUT: u64 = 1024 * 1024;
 
 /// How a helper was called.
 pub struct Call {
@@ -88,24 +88,28 @@ pub fn run(call: &Call, config: Option<&Path>) -> ExitCode {
         config,
         profile,
         token: call.token,
+        username: None,
     });
     let answer = match &core {
         _ if mode == Mode::Cargo => return cargo::converse(core.as_ref().map_err(|error| *error)),
-        Err(error) => mode.unfit(Case::Trouble, error),
-        Ok(core) => answer(core, arguments, input),
+        Err(error) => mode.unfit(Case::Unreadable, error),
+        Ok(core) => match input::read(mode, arguments) {
+            Ok(request) => answer(core, arguments, &request),
+            Err(error) => core.unfit(None, "", &error),
+        },
     };
     write(&answer)
 }
 
-/// One protocol's answer to one request, which is read only where the protocol has one on stdin.
-pub fn answer(core: &Core<'_>, arguments: &[String], request: impl FnOnce() -> Vec<u8>) -> Answer {
+/// One protocol's answer to one request.
+pub fn answer(core: &Core<'_>, arguments: &[String], request: &[u8]) -> Answer {
     match core.mode {
-        Mode::Git => git::answer(core, arguments, &request()),
+        Mode::Git => git::answer(core, arguments, request),
         Mode::Kubectl => kubectl::answer(core, env::var("KUBERNETES_EXEC_INFO").as_deref()),
-        Mode::Docker => docker::answer(core, arguments, &request()),
-        Mode::Bazel => bazel::answer(core, arguments, &request()),
-        Mode::Go => go::answer(core, arguments, &request()),
-        Mode::Cargo => cargo::answer(core, &request()),
+        Mode::Docker => docker::answer(core, arguments, request),
+        Mode::Bazel => bazel::answer(core, arguments, request),
+        Mode::Go => go::answer(core, arguments, request),
+        Mode::Cargo => cargo::answer(core, request),
         Mode::Terraform => terraform::answer(core, arguments),
     }
 }
@@ -121,51 +125,17 @@ fn write(answer: &Answer) -> ExitCode {
     }
 }
 
-/// What the protocol hands over on stdin. An unreadable one is an empty one, which nobody owns.
-fn input() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match std::io::stdin().take(MAX_INPUT).read_to_end(&mut bytes) {
-        Ok(_) => bytes,
-        Err(_) => Vec::new(),
-    }
-}
-
 /// Says that a profile's tokens are not stored by hand.
-fn managed(profile: &str) -> String {
-    format!(
-        "managed by tokctl: use tokctl login {}",
-        shell_word(profile)
-    )
-}
-
-/// The origin of a URL: its scheme, host and port. None of one that two programs could read in two
-/// ways: with a user name, a backslash, a space or a control character in it.
-fn origin_of(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let odd = |c: char| c == '\\' || c == '@' || c.is_whitespace() || c.is_control();
-    if authority.is_empty() || url.contains('\\') || authority.contains(odd) {
-        return None;
+fn managed(profile: &Profile) -> Error {
+    let name = &profile.name;
+    let what = "its tokens are tokctl's to get, and no other is kept";
+    let error = profile.error(Kind::Usage, what);
+    if profile.is_repeatable() {
+        // Nobody has to log in.
+        return error.hint(format!(
+            "to see whether it gets one, run: tokctl get {}",
+            shell_word(name)
+        ));
     }
-    Some(format!("{}://{authority}", scheme.to_ascii_lowercase()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::origin_of;
-
-    #[test]
-    fn a_url_that_can_be_read_in_two_ways_has_no_origin() {
-        let origin = origin_of("https://b.example:8/x@y");
-        assert_eq!(origin.as_deref(), Some("https://b.example:8"));
-        for odd in [
-            "https://a@b.example/",
-            "https://evil.example\\@b.example/",
-            "https:///x",
-            "https://a b/",
-            "b.example",
-        ] {
-            assert_eq!(origin_of(odd), None, "{odd}");
-        }
-    }
+    error.hint(profile.login_required("").hint.unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use super::{Answer, Core, managed};
 use crate::error::Error;
+use crate::http::Origin;
 use serde_json::json;
 
 /// Answers `get HOST`; `store` and `forget` are not ours to do.
@@ -14,9 +15,11 @@ pub fn answer(core: &Core<'_>, arguments: &[String]) -> Answer {
             &Error::usage("an operation and a host are needed: get HOST"),
         );
     };
-    let origin = format!("https://{host}");
+    let Some(origin) = Origin::from_parts("https", host) else {
+        return core.not_ours(host);
+    };
     match operation {
-        "get" => match core.for_origin(&origin, false) {
+        "get" => match core.for_origin(&origin) {
             Ok(fit) => {
                 let reply = json!({ "token": fit.text() });
                 Answer {
@@ -28,8 +31,20 @@ pub fn answer(core: &Core<'_>, arguments: &[String]) -> Answer {
         },
         "forget" => core.forget_at(&origin).unwrap_or_default(),
         _ => {
-            let name = core.profile.unwrap_or("PROFILE");
-            core.unfit(None, &origin, &Error::usage(managed(name)))
+            let owner = core.owner(&origin).ok().flatten();
+            let error = owner.as_ref().map_or_else(
+                || {
+                    Error::usage(format!(
+                        "no profile has {origin} in its hosts, and tokctl keeps no tokens of others"
+                    ))
+                },
+                managed,
+            );
+            core.unfit(
+                owner.as_ref().map(|owner| owner.name.as_str()),
+                origin.as_str(),
+                &error,
+            )
         }
     }
 }

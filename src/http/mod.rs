@@ -8,6 +8,7 @@ mod endpoint;
 mod exchange;
 mod failure;
 mod head;
+mod idn;
 mod origin;
 mod request_head;
 mod tls;

@@ -13,6 +13,8 @@ pub struct Hosts {
     /// The user name beside the token where a program wants one.
     pub username: Option<String>,
     pub git_auth: GitAuth,
+    /// How go sends it.
+    pub go_auth: GitAuth,
     /// Whether docker gets the token as an identity token, which it hands to the registry's own token
     /// server, and not as a password.
     pub docker_identity: bool,
@@ -26,12 +28,19 @@ impl Hosts {
     /// Takes the keys out. The error names the key.
     pub(super) fn take(values: &mut Fields, vars: &Vars) -> Result<Self, String> {
         let hosts = values.texts("hosts");
-        let origins = hosts.iter().map(|host| Origin::parse(&vars.fill(host)?));
-        let origins: Result<Vec<Origin>, String> = origins.collect();
+        let mut origins: Vec<Origin> = Vec::new();
+        for host in hosts {
+            let filled = vars.fill(&host).and_then(|host| Origin::parse(&host));
+            let origin = filled.map_err(|why| format!("hosts: {why}"))?;
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
         Ok(Self {
-            origins: origins.map_err(|why| format!("hosts: {why}"))?,
+            origins,
             username: values.text("username"),
             git_auth: GitAuth::read(values.text("git_auth").as_deref()),
+            go_auth: GitAuth::read(values.text("go_auth").as_deref()),
             docker_identity: values.text("docker_auth").as_deref() == Some("identity_token"),
             cargo_bearer: values.text("authorization").as_deref() == Some("bearer"),
             tell_expiry: values.flag_or("expires", true),

@@ -129,6 +129,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("api_headers", Shape::Params),
     ("username", Shape::Text),
     ("git_auth", Shape::Choice(&["auto", "bearer", "basic"])),
+    ("go_auth", Shape::Choice(&["auto", "bearer", "basic"])),
     (
         "docker_auth",
         Shape::Choice(&["password", "identity_token"]),

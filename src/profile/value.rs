@@ -7,7 +7,7 @@ use super::preset;
 use super::secret_source::SecretSource;
 use super::token_source::TokenSource;
 use super::vars::Vars;
-use crate::http::{Endpoint, is_own_header};
+use crate::http::{Endpoint, Origin, is_own_header};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,7 +125,7 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
             let hosts = texts(value)?;
             // With a {variable} in it, it is looked at once that is filled in.
             for host in hosts.iter().filter(|host| !host.contains('{')) {
-                Endpoint::parse_origin(host).map_err(|what| Fault::new(value.span(), what))?;
+                Origin::parse(host).map_err(|what| Fault::new(value.span(), what))?;
             }
             Ok(Value::Texts(hosts))
         }

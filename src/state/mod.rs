@@ -4,6 +4,7 @@
 pub mod lock;
 pub mod note;
 pub mod record;
+pub mod refusals;
 pub mod remembered;
 pub mod server;
 pub mod spool;

@@ -105,7 +105,14 @@ pub struct HelperFailure {
     pub at: Epoch,
     pub host: String,
     pub message: String,
+    /// Whether it may pass by itself.
+    #[serde(default)]
+    pub temporary: bool,
 }
+
+/// So long a temporary failure stands for another attempt of a helper's, in seconds: a program asks
+/// many times for one command, and a person who tries again a little later means it.
+const FAILED_JUST_NOW: Epoch = 12;
 
 /// A failed attempt.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -173,6 +180,15 @@ pub fn helper_failures(state: &Path, profile: &str) -> BTreeMap<String, HelperFa
     let read = files::read(&helpers_path(state, profile)).ok().flatten();
     read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
+}
+
+/// A temporary failure of any helper for a profile, a moment ago.
+pub fn recent_helper_failure(state: &Path, profile: &str) -> Option<HelperFailure> {
+    let now = clock::now();
+    helper_failures(state, profile)
+        .into_values()
+        .filter(|failure| failure.temporary && (0..FAILED_JUST_NOW).contains(&(now - failure.at)))
+        .max_by_key(|failure| failure.at)
 }
 
 /// Adds a helper's failure.

@@ -14,6 +14,9 @@ pub const CLOCK_STEP: Epoch = 60;
 /// A token is renewed ahead of its end by at most this, in seconds (CONTRACT: 5 minutes).
 const MIN_TTL: Epoch = 300;
 
+/// A program is told a token's end this much earlier, and gets none with less to go.
+const PROGRAM_MARGIN: Duration = Duration::from_secs(60);
+
 /// Tokens kept for other scopes, audiences or resources of one profile; the oldest go first.
 /// A record must fit into a keyring item, and callers rarely ask for more than a handful.
 const MAX_VARIANTS: usize = 8;
@@ -74,6 +77,13 @@ impl Token {
             None => MIN_TTL.min(expires.saturating_sub(self.obtained) / 10),
         };
         self.is_alive(now) && expires.saturating_sub(now) >= margin
+    }
+
+    /// What must be left of it where a program is given it, which uses it until its last second: a
+    /// minute, or a quarter of a life that is too short for that.
+    pub fn program_margin(&self) -> Duration {
+        self.life()
+            .map_or(PROGRAM_MARGIN, |life| PROGRAM_MARGIN.min(life / 4))
     }
 
     /// Whether the token has any time left at `now`.
@@ -189,6 +199,25 @@ mod tests {
         let token = token(1000, Some(1060));
         assert!(token.is_fresh(1054, None));
         assert!(!token.is_fresh(1055, None));
+    }
+
+    #[test]
+    fn a_program_is_given_a_minute_or_a_quarter_of_a_short_life() {
+        for (life, margin) in [
+            (3600, 60_000),
+            (240, 60_000),
+            (60, 15_000),
+            (8, 2_000),
+            (1, 250),
+        ] {
+            let token = token(1000, Some(1000 + life));
+            assert_eq!(
+                token.program_margin(),
+                Duration::from_millis(margin),
+                "{life}"
+            );
+        }
+        assert_eq!(token(1000, None).program_margin(), PROGRAM_MARGIN);
     }
 
     #[test]

@@ -16,14 +16,15 @@ pub mod subject;
 
 use self::background::Job;
 use self::request::{remember, respect_retry_after};
-use crate::clock::{self, Deadline};
+use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::oauth::{TokenRequest, pkce};
 use crate::profile::{Profile, TokenKind};
 use crate::state::lock::{Lock, Purpose, Taken};
-use crate::state::note::Note;
+use crate::state::note::{self, Note};
 use crate::state::record::{Record, Token};
+use crate::state::refusals::{Refusals, Verdict};
 use crate::state::remembered::Remembered;
 use crate::state::storage::{Cache, Storage};
 use crate::store::{Backend, Interaction};
@@ -50,8 +51,45 @@ pub struct Ask<'a> {
     /// without.
     pub stale: Option<Duration>,
     pub deadline: Deadline,
+    pub caller: Caller<'a>,
     /// The same profile for a process that is started for the renewal.
     pub again: background::Again<'a>,
+}
+
+/// Who takes the token.
+#[derive(Clone, Copy)]
+pub enum Caller<'a> {
+    /// A person or a script.
+    Person,
+    /// A program, which uses the token until its last second, and asks again at once where it got none.
+    Program {
+        /// The one that the program's server has just refused: another one is wanted.
+        refused: Option<&'a Token>,
+        /// Why none is to be renewed for it.
+        barred: Option<&'a Error>,
+    },
+}
+
+impl Caller<'_> {
+    /// A program of which nothing else is known.
+    pub fn program() -> Self {
+        Self::Program {
+            refused: None,
+            barred: None,
+        }
+    }
+
+    /// Whether a token is one that the caller can be given, as far as its end is concerned not more
+    /// than that.
+    fn takes(self, token: &Token, now: Epoch) -> bool {
+        match self {
+            Self::Person => true,
+            Self::Program { refused, .. } => {
+                token.is_fresh(now, Some(token.program_margin()))
+                    && refused.is_none_or(|refused| !refused.text.is_same(&token.text))
+            }
+        }
+    }
 }
 
 impl Ask<'_> {
@@ -71,7 +109,26 @@ impl Ask<'_> {
     }
 
     fn is_fresh(&self, token: &Token) -> bool {
-        token.is_fresh(clock::now(), self.min_ttl())
+        let now = clock::now();
+        token.is_fresh(now, self.min_ttl()) && self.caller.takes(token, now)
+    }
+
+    /// Whether a stored token will do while the server or the store is away.
+    fn is_better_than_none(&self, token: &Token) -> bool {
+        let now = clock::now();
+        let enough = |least| token.is_fresh(now, Some(least));
+        self.stale.is_some_and(enough) && self.caller.takes(token, now)
+    }
+
+    /// Why a program is to have no renewal: its server refuses what is renewed, or it is told again what it
+    /// was told a moment ago. It asks many times for one command of its user, who waits for each.
+    fn not_now(&self, state: &Path) -> Option<Error> {
+        let Caller::Program { barred, .. } = self.caller else {
+            return None;
+        };
+        let failed = || note::recent_helper_failure(state, &self.profile.name);
+        let again = || failed().map(|failure| Error::new(Kind::Temporary, failure.message));
+        barred.cloned().or_else(again)
     }
 }
 
@@ -150,6 +207,9 @@ fn stored_or_renewed(
         let what = "no stored token is good, and --offline allows no request";
         let error = profile.error(Kind::Temporary, what);
         return Err(error.hint("run the same without --offline"));
+    }
+    if let Some(error) = ask.not_now(state) {
+        return Err(error);
     }
     match wait_for_turn(ask, state, cache)? {
         Turn::Come(token) => Ok(token),
@@ -232,7 +292,7 @@ fn renew_locked(
         // Renewed while this process waited: as fresh as a token from the server can be, also for
         // --force and for a --min-ttl that the server's tokens never reach.
         let good = if renewed_meanwhile {
-            token.is_alive(clock::now())
+            token.is_alive(clock::now()) && ask.caller.takes(&token, clock::now())
         } else {
             !ask.force && ask.is_fresh(&token)
         };
@@ -340,14 +400,10 @@ pub fn token_of(profile: &Profile, record: Option<&Record>) -> Option<Token> {
 
 /// A stored token with time left is better than none while the server or the store is away.
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
-    let now = clock::now();
-    let enough = |token: &Token| {
-        ask.stale
-            .is_some_and(|least| token.is_fresh(now, Some(least)))
-    };
-    let Some(token) = alive.filter(enough) else {
+    let Some(token) = alive.filter(|token| ask.is_better_than_none(token)) else {
         return Err(error);
     };
+    let now = clock::now();
     if ask.offline {
         return Ok(token);
     }
@@ -429,25 +485,49 @@ fn warn_of_end(profile: &Profile, said: &Remembered, token: &Token) {
     ui::warn(&about(&profile.name, &what));
 }
 
-/// Forgets the stored access token, if it is the one that is `presented`; the refresh token stays.
-/// Whether it did.
-pub fn forget(profile: &Profile, presented: Option<&str>, deadline: Deadline) -> Result<bool> {
+/// Forgets the stored access token; the refresh token stays. Whether there was one.
+pub fn forget(profile: &Profile, deadline: Deadline) -> Result<bool> {
+    drop_if(profile, deadline, |_| true)
+}
+
+/// Hears that a host has refused an access token: the one that is `presented`, or whichever is stored.
+/// It is forgotten where that is worth a renewal. Where the next one would be refused too it stays for the
+/// profile's other hosts, if there are any.
+/// None where no such token is stored.
+pub fn refuse(
+    profile: &Profile,
+    host: &str,
+    presented: Option<&str>,
+    deadline: Deadline,
+) -> Result<Option<Verdict>> {
     let state = env::state_dir()?;
-    let is_it = |token: &Token| presented.is_none_or(|text| pkce::same(token.text.expose(), text));
-    let cache = Cache::of(profile, &state, &Note::load(&state, &profile.name));
-    let mut found = cache.get().is_some_and(|token| is_it(&token));
+    let mut verdict = None;
+    drop_if(profile, deadline, |token| {
+        if presented.is_some_and(|text| !pkce::same(token.text.expose(), text)) {
+            return false;
+        }
+        let heard =
+            *verdict.get_or_insert_with(|| Refusals::heard(&state, &profile.name, host, token));
+        heard == Verdict::Renew || profile.hosts.origins.len() == 1
+    })?;
+    Ok(verdict)
+}
+
+/// Takes the stored access token out of the cache and the store if it is the one that is meant.
+fn drop_if(
+    profile: &Profile,
+    deadline: Deadline,
+    mut is_meant: impl FnMut(&Token) -> bool,
+) -> Result<bool> {
+    let state = env::state_dir()?;
+    let name = &profile.name;
+    let purpose = Purpose::Renewal;
+    let taken = Lock::take(&state, name, purpose, deadline, || None::<()>, || ());
+    let cache = Cache::of(profile, &state, &Note::load(&state, name));
+    let mut found = cache.get().is_some_and(|token| is_meant(&token));
     if found {
         cache.forget();
     }
-    let purpose = Purpose::Renewal;
-    let taken = Lock::take(
-        &state,
-        &profile.name,
-        purpose,
-        deadline,
-        || None::<()>,
-        || (),
-    );
     if !matches!(
         taken,
         Ok(Taken::Lock(_) | Taken::HereOnly(_) | Taken::Unsupported)
@@ -459,7 +539,7 @@ pub fn forget(profile: &Profile, presented: Option<&str>, deadline: Deadline) ->
         return Ok(found);
     };
     let variant = profile.variant();
-    if record.tokens.get(&variant).is_some_and(is_it) {
+    if record.tokens.get(&variant).is_some_and(is_meant) {
         record.tokens.remove(&variant);
         record.generation += 1;
         storage.save(profile, &record)?;

@@ -7,6 +7,7 @@ use crate::oauth::reply::Granted;
 use crate::profile::Profile;
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::record::{Record, Token};
+use crate::state::refusals::Refusals;
 use crate::state::storage::Storage;
 use crate::store::Backend;
 use crate::token::merge::Merged;
@@ -68,6 +69,7 @@ pub fn store(
     // Before the record: a kill in between must not leave the old grant's token in front of the new one.
     storage.store.ready(&profile.name)?;
     forget(profile, storage, old.as_ref());
+    Refusals::forgive(&state, &profile.name);
     storage.save(profile, &merged.record)?;
     let back = storage.record(profile)?;
     if back.is_none_or(|back| back.generation != merged.record.generation) {

@@ -8,7 +8,7 @@ use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource, TokenSource};
 use crate::secret::Secret;
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 
 /// The tokens that the profile exchanges; nothing for another grant.
 pub fn find(ask: &Ask<'_>) -> Result<Option<Given>> {
@@ -99,6 +99,7 @@ fn of_profile(ask: &Ask<'_>, key: &str, name: &str) -> Result<Secret> {
         offline: ask.offline,
         stale: None,
         deadline: ask.deadline,
+        caller: Caller::Person,
         again,
     };
     token::token(&ask).map(|token| token.text)

@@ -69,7 +69,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "ui.rs",
             "login/paste.rs",
-            "helper/mod.rs",
+            "helper/input.rs",
             "helper/cargo.rs",
         ],
     ),
@@ -113,6 +113,10 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     (
         "oauth/refused.rs",
         "judges a server's words, which may repeat a secret, and shows nothing of them",
+    ),
+    (
+        "state/refusals.rs",
+        "hashes an access token to remember it as refused",
     ),
     ("http/mod.rs", "sends the form"),
     ("http/request_head.rs", "sends headers"),

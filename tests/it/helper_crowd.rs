@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use support::grants::crowd;
 use support::helpers::MODES;
 use support::sandbox::files;
-use support::{Reply, Sandbox, Server};
+use support::{Reply, Run, Sandbox, Server};
 
 const HOST: &str = "x.corp.example";
 const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://x.corp.example\"]";
@@ -43,20 +43,55 @@ fn fifty_helpers_on_an_expired_token_renew_it_once() {
 }
 
 #[test]
-fn a_token_that_ends_within_the_minute_is_given_by_no_helper() {
-    let server = Server::tokens(45);
-    let sandbox = Sandbox::with_grant(&server, HOSTS);
-    for mode in MODES {
-        let before = server.hits();
-        let run = sandbox.helper(mode, HOST);
-        assert!(!run.stdout.contains("at-"), "{run:?}");
-        let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(said.contains("less than a minute"), "{run:?}");
-        assert!(server.hits() <= before + 1, "one request, never a loop");
+fn tokens_that_live_for_less_than_a_minute_are_given_until_a_quarter_of_that_is_left() {
+    for life in [60, 45, 8] {
+        let server = Server::tokens(life);
+        let sandbox = Sandbox::with_grant(&server, HOSTS);
+        let life = i64::try_from(life).expect("small");
+        for mode in MODES {
+            sandbox.run(["get", "p"]);
+            // A second more than the quarter, and one less.
+            sandbox.age(life - life / 4 - 1, life / 4 + 1);
+            let before = server.hits();
+            let run = sandbox.helper(mode, HOST);
+            assert!(
+                run.stdout.contains("at-") && run.stderr.is_empty(),
+                "{run:?}"
+            );
+            assert_eq!(server.hits(), before, "{mode} {life}");
+            sandbox.age(life - life / 4 + 1, life / 4 - 1);
+            let run = sandbox.helper(mode, HOST);
+            assert!(
+                run.stdout.contains("at-") && run.stderr.is_empty(),
+                "{run:?}"
+            );
+            assert_eq!(
+                server.hits(),
+                before + 1,
+                "{mode} {life}: one request, never a loop"
+            );
+        }
     }
-    // Who asks for it by hand gets what there is.
-    let run = sandbox.run(["get", "p"]);
-    assert!(run.code == 0 && run.stdout.starts_with("at-"), "{run:?}");
+}
+
+#[test]
+fn programs_are_told_of_a_short_token_s_end_a_quarter_of_its_life_early() {
+    let server = Server::tokens(8);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    let end = |run: &Run| {
+        let line = run
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix("password_expiry_utc="));
+        line.expect("an end").parse::<u64>().expect("a number")
+    };
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.expect("after 1970").as_secs()
+    };
+    let before = now();
+    let told = end(&sandbox.helper("git", HOST));
+    assert!((before + 6..=now() + 6).contains(&told), "{told} {before}");
 }
 
 /// A sandbox whose server is ill by now, with a stored token that has so many seconds left.

@@ -55,7 +55,8 @@ fn the_answer_repeats_the_server_as_docker_spelt_it() {
         (run.stdout.as_str(), run.code),
         ("no credentials server URL\n", 1)
     );
-    docker(&sandbox, "list", "unused").ok("{}\n");
+    docker(&sandbox, "list", "unused")
+        .ok("{\"ghcr.example\":\"oauth2\",\"registry.corp.example:5000\":\"oauth2\"}\n");
     assert!(
         docker(&sandbox, "version", "")
             .stdout

@@ -180,8 +180,22 @@ fn where_a_login_is_needed_git_quits_with_our_words_and_does_not_prompt() {
 }
 
 #[test]
-fn git_s_own_user_name_is_kept_for_basic() {
-    let (sandbox, host) = host("Basic", "username = \"x-access-token\"");
+fn the_profile_s_user_name_goes_before_the_url_s_and_that_before_the_usual_one() {
+    for (more, user) in [
+        // x-access-token:at-1
+        (
+            "username = \"x-access-token\"",
+            "eC1hY2Nlc3MtdG9rZW46YXQtMQ==",
+        ),
+        // alice:at-1
+        ("", "YWxpY2U6YXQtMQ=="),
+    ] {
+        user_name_goes(more, user);
+    }
+}
+
+fn user_name_goes(more: &str, user: &str) {
+    let (sandbox, host) = host("Basic", more);
     let users = || {
         let requests = host.server.requests();
         let value = requests
@@ -189,16 +203,9 @@ fn git_s_own_user_name_is_kept_for_basic() {
             .filter_map(|request| request.header("authorization"));
         value.map(str::to_owned).collect::<Vec<_>>().pop()
     };
-    done(&clone(&sandbox, &host));
-    // x-access-token:at-1
-    assert_eq!(
-        users().as_deref(),
-        Some("Basic eC1hY2Nlc3MtdG9rZW46YXQtMQ==")
-    );
     let url = host.url().replace("://", "://alice@");
     done(&sandbox.git(&["ls-remote", "-q", &url, "refs/heads/none"]));
-    // alice:at-1
-    assert_eq!(users().as_deref(), Some("Basic YWxpY2U6YXQtMQ=="));
+    assert_eq!(users(), Some(format!("Basic {user}")));
 }
 
 #[test]

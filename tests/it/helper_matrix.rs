@@ -121,15 +121,30 @@ fn without_a_profile_for_it_a_host_gets_nothing() {
 #[test]
 fn where_the_configuration_cannot_be_read_a_host_gets_nothing_and_stderr_says_why() {
     let sandbox = Sandbox::new();
-    sandbox.config("[broken");
-    let host = "protocol=https\nhost=git.corp.example\n\n";
-    let run = sandbox.run_with_stdin(["helper", "git", "get"], host);
-    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert!(
-        run.stderr.contains("config.toml:1:") && run.stderr.lines().count() == 1,
-        "{run:?}"
-    );
+    // One that is in a preset, ours, and nobody's.
+    for host in ["github.com", HOST, "evil.example"] {
+        sandbox.config("[broken # git.corp.example");
+        for (mode, answer) in [
+            ("git", ("", 1, 0)),
+            ("kubectl", ("", 1, 3)),
+            ("docker", ("*\n", 1, 3)),
+            ("cargo", OTHER_CARGO_CELL),
+            ("bazel", ("", 1, 3)),
+            ("go", ("", 1, 3)),
+            ("terraform", ("", 1, 3)),
+        ] {
+            for profile in [&["p"][..], &[]] {
+                if mode == "kubectl" && profile.is_empty() {
+                    continue;
+                }
+                let run = sandbox.start_helper(mode, profile, host).wait();
+                compare(&run, answer, "config.toml:1:");
+            }
+        }
+    }
 }
+
+const OTHER_CARGO_CELL: Answer = (OTHER_CARGO, 0, 0);
 
 #[test]
 fn a_mistyped_profile_is_not_passed_over_in_silence() {

@@ -43,6 +43,8 @@ mod helper_install;
 mod helper_kubectl;
 mod helper_matrix;
 mod helper_others;
+mod helper_protocols;
+mod helper_refused;
 mod import;
 mod injected;
 mod jwt_headers;

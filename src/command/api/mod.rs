@@ -18,7 +18,7 @@ use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::text;
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 use crate::ui;
 use challenge::Challenge;
 use request::Request;
@@ -133,6 +133,7 @@ impl Call<'_> {
             // A token that the service has just refused is none to fall back on.
             stale: (!force).then_some(Duration::ZERO),
             deadline: Deadline::after(budget),
+            caller: Caller::Person,
             again: Again {
                 config: self.config,
                 overrides: &self.overrides,

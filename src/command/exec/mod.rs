@@ -15,7 +15,7 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::record::Token;
 use crate::token::background::Again;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Caller};
 use crate::ui;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -149,6 +149,7 @@ impl Asked {
             offline: false,
             stale: Some(Duration::ZERO),
             deadline: Deadline::after(budget),
+            caller: Caller::Person,
             again: Again {
                 config: &self.config,
                 overrides: &self.wanted.to_args(),

@@ -20,9 +20,7 @@ impl Host {
 
     /// Whether a URL is this server's, as far as it can be read in one way only.
     pub fn owns(&self, url: &str) -> bool {
-        crate::helper::origin_of(url)
-            .and_then(|origin| Origin::parse(&origin).ok())
-            .is_some_and(|origin| origin == self.origin)
+        Origin::of_url(url).as_ref() == Some(&self.origin)
     }
 }
 
