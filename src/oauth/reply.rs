@@ -235,12 +235,26 @@ fn kept(value: &Value, names: &[String], secrets: &[&Secret]) -> BTreeMap<String
     kept
 }
 
+/// Codes of RFC 6749 section 5.2.
+const BARE_CODES: &[&str] = &[
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+];
+
 /// JSON, else a form (GitHub without `Accept`, older servers), else nothing.
 pub fn parse(content_type: &str, body: &[u8]) -> Value {
     let text = zeroize::Zeroizing::new(String::from_utf8_lossy(http::bare(body)).into_owned());
     let text = text.as_str();
     if let Some(value) = lenient::object(text) {
         return value;
+    }
+    // CAS says nothing but the code.
+    if BARE_CODES.contains(&text) {
+        return serde_json::json!({ "error": text });
     }
     if is_page(content_type, body) || text.starts_with(['{', '[']) || !text.contains('=') {
         return Value::Null;
@@ -294,10 +308,13 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
         .or_else(|| text(&value["errors"][0]["message"]))
         .or_else(|| text(&value["message"]));
     // No more than what a wait can be.
-    let interval = value["interval"]
-        .as_u64()
-        .filter(|s| (1..=3600).contains(s))
-        .map(Duration::from_secs);
+    let seconds = ["interval", "retry_after"]
+        .iter()
+        .find_map(|key| value[*key].as_f64());
+    let interval = seconds
+        .filter(|seconds| (0.0..=3600.0).contains(seconds) && *seconds > 0.0)
+        .map(|seconds| Duration::from_secs_f64(seconds.ceil()));
+    let said = said(value, code.as_deref(), description.as_deref());
     Refusal {
         interval,
         code: code.unwrap_or_default(),
@@ -305,7 +322,7 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
             .iter()
             .find_map(|key| text(&value[*key]))
             .unwrap_or_default(),
-        words: Secret::new(description.clone().unwrap_or_default()),
+        words: said,
         error: shown
             .map(|text| clean(&text, 64, secrets))
             .filter(|text| !text.is_empty()),
@@ -313,6 +330,17 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
             .map(|text| clean(&text, MAX_WORDS, secrets))
             .filter(|text| !text.is_empty()),
     }
+}
+
+/// Everything that a refusal says in words, also where others have a code (Withings) or in members of
+/// its own (Strava, Zoom).
+fn said(value: &Value, code: Option<&str>, description: Option<&str>) -> Secret {
+    let first = &value["errors"][0];
+    let own = ["resource", "field", "code"].map(|key| first[key].as_str());
+    let code = code.filter(|code| code.contains(' '));
+    let all = [description, code, value["reason"].as_str()];
+    let all: Vec<&str> = all.into_iter().chain(own).flatten().collect();
+    Secret::new(all.join(" "))
 }
 
 fn json_kind(value: &Value) -> &'static str {

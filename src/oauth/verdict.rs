@@ -81,13 +81,18 @@ pub fn cause(asked: Asked, said: Said<'_>, known: Known<'_>) -> Cause {
     if listed(known.ended) && !is_away(said.status) {
         return ended;
     }
-    if is_busy(said) || is_grant_code(said.code) && is_of_the_moment(said) {
+    let locked = says(said.words, LOCK);
+    if is_busy(said) || locked || is_grant_code(said.code) && is_of_the_moment(said) {
         return busy;
     }
     if beyond && is_about_the_request(said) {
         return Cause::RequestRefused;
     }
-    if is_grant_code(said.code) || needs_a_person(said) || names_a_dead_token(said) {
+    if is_grant_code(said.code)
+        || needs_a_person(said)
+        || names_a_dead_token(said)
+        || has_lost_consent(said)
+    {
         return ended;
     }
     Cause::Permanent
@@ -129,21 +134,29 @@ fn is_busy(said: Said<'_>) -> bool {
         || says(said.words, RETRY)
 }
 
-/// Words that ask for the same request once more (Salesforce).
-const RETRY: &[&str] = &["retry your request", "retry the request"];
+/// Words that ask for the same request once more, or later, whatever the code is (Salesforce, Zoho).
+const RETRY: &[&str] = &[
+    "retry your request",
+    "retry the request",
+    "too many requests",
+    "rate limited",
+];
 
-/// Words beside `invalid_grant` that are about the moment or the place: a lock on the token, a rate, the
-/// address or the hour. The same refresh token is good again afterwards.
-const MOMENT: &[&str] = &[
-    "already being processed",
+/// Words that are about a lock on the refresh token, with any code: another request with it is under way
+/// (Salesforce, Hydra).
+const LOCK: &[&str] = &[
     "being processed",
     "being refreshed",
     "in progress",
     "concurrent request",
-    "retry your request",
+    "concurrent access",
+];
+
+/// Words beside `invalid_grant` that are about the moment or the place: a rate, the address or the hour.
+/// The same refresh token is good again afterwards.
+const MOMENT: &[&str] = &[
     "try again later",
     "temporarily",
-    "too many requests",
     "rate limit",
     "rate exceeded",
     "ip restricted",
@@ -175,6 +188,8 @@ fn is_grant_code(code: &str) -> bool {
         "token_expired",
         "invalid_token",
         "expired_token",
+        "token_inactive",
+        "invalid_code",
     ];
     CODES.contains(&code)
 }
@@ -189,6 +204,11 @@ const PERSON: &[&str] = &[
 
 fn needs_a_person(said: Said<'_>) -> bool {
     PERSON.contains(&said.code)
+}
+
+/// The person has taken back the consent (Keycloak): only a login can ask for it again.
+fn has_lost_consent(said: Said<'_>) -> bool {
+    said.code == "invalid_scope" && says(said.words, &["consent"])
 }
 
 /// What Entra asks of a person for one resource and not for another.
@@ -213,6 +233,7 @@ const REQUEST: &[&str] = &[
 fn is_about_the_request(said: Said<'_>) -> bool {
     let about = || says(said.words, REQUEST) && !is_about_the_token(said.words);
     needs_a_person(said)
+        || has_lost_consent(said)
         || STEPS.contains(&said.subcode)
         || is_grant_code(said.code) && about()
         || said.code == "access_denied" && !is_about_the_token(said.words)
@@ -244,7 +265,7 @@ fn names_a_dead_token(said: Said<'_>) -> bool {
         "invalid_dpop_proof",
         "use_dpop_nonce",
     ];
-    (400..500).contains(&said.status)
+    (200..500).contains(&said.status)
         && !OTHERS.contains(&said.code)
         && is_about_the_token(said.words)
 }
@@ -268,6 +289,7 @@ fn is_about_the_token(words: &str) -> bool {
         "no longer",
         "blacklisted",
         "is bad",
+        "active refresh token",
     ];
     const FORM: &[&str] = &[
         "missing",
@@ -280,7 +302,11 @@ fn is_about_the_token(words: &str) -> bool {
         "scope",
         "client secret",
     ];
-    says(words, &["refresh token", "refreshtoken"]) && says(words, DEAD) && !says(words, FORM)
+    // It was not missing.
+    let either = says(words, &["missing or invalid", "invalid or missing"]);
+    says(words, &["refresh token", "refreshtoken"])
+        && says(words, DEAD)
+        && (either || !says(words, FORM))
 }
 
 /// Whether words hold one of these, which are in lower case with single spaces.
@@ -355,6 +381,13 @@ mod tests {
         400 expired_token | => E E
         401 invalid_token | => E E
         400 unknown_error | retry your request => B B
+        400 invalid_request | because of multiple concurrent requests using the same token => B B
+        400 Access Denied | You have made too many requests continuously. => B B
+        401 token_inactive | => E E
+        200 invalid_code | => E E
+        400 | missing or invalid refresh token => E E
+        200 | Invalid Params: invalid refresh_token => E E
+        400 invalid_scope | Client no longer has requested consent from user => E R
         200 ratelimited | => B B
         401 rate_limit_exceeded | => B B
         400 invalid_scope | => P P

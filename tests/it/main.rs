@@ -77,6 +77,7 @@ mod quirks;
 mod recipes;
 mod refresh;
 mod refresh_command;
+mod refusal_table;
 mod refusals;
 mod replies;
 mod reply_shapes;
