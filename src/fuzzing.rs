@@ -11,8 +11,10 @@ use crate::http::Endpoint;
 use crate::login::listener;
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::device_code::Device;
+use crate::oauth::id_token::{self, IdToken, Measure};
+use crate::oauth::jwks::{Keys, Verdict};
 use crate::oauth::metadata::{self, Metadata};
-use crate::oauth::{id_token, reply};
+use crate::oauth::reply;
 use crate::profile::config::Config;
 use crate::profile::edit;
 use crate::profile::{EndpointKind, Profile};
@@ -101,7 +103,7 @@ fn token_reply(content_type: &str, body: &[u8]) {
 }
 
 fn merge(profile: &Profile, granted: reply::Granted) {
-    if let Some(id_token) = &granted.id_token {
+    if let IdToken::Raw(id_token) = &granted.id_token {
         jwt(id_token);
     }
     let merged = Merged::renewed(profile, None, granted, NOW);
@@ -140,14 +142,15 @@ fn jwt(token: &Secret) {
         return;
     };
     let nonce = Secret::new("n".to_owned());
-    let issuer = Some("https://a.example");
-    drop(id_token::check(
-        &claims,
-        profile(),
-        issuer,
-        Some(&nonce),
-        NOW,
-    ));
+    let measure = Measure {
+        issuer: Some("https://a.example"),
+        nonce: Some(&nonce),
+        now: NOW,
+    };
+    drop(id_token::check(&claims, profile(), measure));
+    if let Ok(jws) = id_token::Jws::read(token) {
+        assert!(Keys::default().verify(&jws) == Verdict::NoKey);
+    }
     if let Some(name) = id_token::account(&claims) {
         fit_for_a_terminal(&name, 201);
     }

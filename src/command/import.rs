@@ -4,12 +4,13 @@ use super::load;
 use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::oauth::id_token;
+use crate::oauth::id_token::{self, IdToken};
 use crate::oauth::reply::{self, Granted};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
+use crate::token::identity::{Judge, Origin};
 use crate::token::new_grant::{self, Stored};
 use crate::ui;
 use std::time::Duration;
@@ -48,8 +49,21 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
             .error(Kind::Usage, what)
             .hint(format!("to give that one up, run: tokctl logout {name}")));
     }
-    let account = granted.id_token.as_ref().and_then(id_token::claims);
+    let mut granted = granted;
+    let account = match &granted.id_token {
+        IdToken::Raw(text) => id_token::claims(text),
+        _ => None,
+    };
     let account = account.as_ref().and_then(id_token::account);
+    // Nobody is asked for keys: that is for who wants the id token.
+    let judge = Judge {
+        profile: &profile,
+        secret: None,
+        nonce: None,
+        before: None,
+        origin: Origin::Saved,
+    };
+    judge.look(&mut granted, Deadline::after(Duration::ZERO));
     let sent_at = clock::now();
     let stored = new_grant::store(&profile, &mut storage, granted, sent_at, account, deadline);
     let Stored { record, token } = stored.map_err(|error| match error.kind {

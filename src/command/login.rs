@@ -7,7 +7,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::login::{self, Login, Outcome, browser};
 use crate::oauth::authorization_code::Attempt;
-use crate::oauth::id_token;
+use crate::oauth::id_token::{self, IdToken};
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Grant, LoginGrant, Profile, missing_scope, split_scope};
@@ -17,6 +17,7 @@ use crate::state::server;
 use crate::state::storage::{Storage, pending_login};
 use crate::store::Interaction;
 use crate::token::credentials;
+use crate::token::identity::{self, Judge, Origin};
 use crate::token::new_grant;
 use crate::ui;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     let server = server::for_login(profile, Deadline::after(BUDGET))?;
     let credentials = credentials::find(profile, Some(&mut storage), Deadline::after(BUDGET))?;
     let asking = with_scope(args, profile, &storage.note);
+    let has_keys = identity::prepare(&asking, &server, Deadline::after(BUDGET));
     let login = Login {
         profile: &asking,
         server: &server,
@@ -128,7 +130,8 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         },
         Way::Paste => paste(&login, &mut storage, args.paste)?,
     };
-    let stored = keep(profile, &asking, &server, storage, &mut outcome);
+    let stored = account(&login, has_keys, &mut outcome)
+        .and_then(|account| keep(profile, &asking, storage, account, &mut outcome));
     match &stored {
         Ok(account) => outcome.show(name, Ok(account.as_deref())),
         Err(error) => outcome.show(name, Err(error)),
@@ -136,16 +139,15 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     stored.map(drop)
 }
 
-/// Checks and stores what came, and says so. The account, where it is known.
+/// Stores what came, and says so. The account, where it is known.
 fn keep(
     profile: &Profile,
     asking: &Profile,
-    server: &Metadata,
     mut storage: Storage,
+    account: Option<String>,
     outcome: &mut Outcome,
 ) -> Result<Option<String>> {
     let name = &profile.name;
-    let account = account(profile, server, outcome)?;
     let granted = &mut outcome.granted;
     if granted.access.is_err() && (granted.refresh.is_none() || granted.is_bound()) {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
@@ -197,34 +199,40 @@ fn keep(
 }
 
 /// Whose login it is, as the id token says; one that is not good ends the login.
-fn account(profile: &Profile, server: &Metadata, outcome: &mut Outcome) -> Result<Option<String>> {
+fn account(login: &Login<'_>, has_keys: bool, outcome: &mut Outcome) -> Result<Option<String>> {
+    let profile = login.profile;
     let name = &profile.name;
-    let issuer = profile.server.issuer().or(server.issuer.as_deref());
+    let judge = Judge {
+        profile,
+        secret: login.credentials.secret.as_ref(),
+        nonce: outcome.nonce.as_ref(),
+        before: None,
+        origin: Origin::Reply,
+    };
     let granted = &mut outcome.granted;
-    match granted.id_token.as_ref().map(id_token::claims) {
-        Some(Some(claims)) => {
-            id_token::check(
-                &claims,
-                profile,
-                issuer,
-                outcome.nonce.as_ref(),
-                clock::now(),
-            )
-            .map_err(|why| {
-                Error::about(
-                    name,
-                    Kind::Refused,
-                    format!("the id token is not good: {why}; nothing is stored"),
-                )
-            })?;
-            Ok(id_token::account(&claims))
+    let deadline = Deadline::after(BUDGET);
+    // Keys that were out of reach before are not waited for again: what has come is to be saved.
+    if judge.look(granted, deadline) && has_keys {
+        judge.ask(granted, deadline);
+    }
+    judge.tell(granted);
+    match &granted.id_token {
+        IdToken::Refused(why) => Err(profile.error(
+            Kind::Refused,
+            format!("the id token is not good: {why}; nothing is stored"),
+        )),
+        IdToken::Good(text, _) | IdToken::Waiting { text, .. } => {
+            let claims = id_token::claims(text);
+            Ok(claims.as_ref().and_then(id_token::account))
         }
-        Some(None) => {
-            ui::warn(&about(name, "the id token is no JWT and is left out"));
-            granted.id_token = None;
+        IdToken::None if profile.asks_for_openid() => {
+            ui::warn(&about(
+                name,
+                "the server sent no id token, though the scope openid asks for one",
+            ));
             Ok(None)
         }
-        None => Ok(None),
+        IdToken::None | IdToken::Raw(_) | IdToken::LeftOut(_) => Ok(None),
     }
 }
 

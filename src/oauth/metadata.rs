@@ -28,6 +28,9 @@ pub struct Metadata {
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// The same endpoints where certificates are asked for (RFC 8705 section 5).
     pub mtls_endpoint_aliases: BTreeMap<String, String>,
+    /// Where its public keys are.
+    pub jwks_uri: Option<String>,
+    pub id_token_signing_alg_values_supported: Option<Vec<String>>,
     /// Scopes to choose from; a server need not name all.
     pub scopes_supported: Option<Vec<String>>,
 }
@@ -59,6 +62,8 @@ impl Metadata {
                 "authorization_response_iss_parameter_supported",
             ),
             token_endpoint_auth_methods_supported: words("token_endpoint_auth_methods_supported"),
+            jwks_uri: text("jwks_uri"),
+            id_token_signing_alg_values_supported: words("id_token_signing_alg_values_supported"),
             scopes_supported: words("scopes_supported"),
             mtls_endpoint_aliases: aliases,
         }

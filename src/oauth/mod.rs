@@ -9,6 +9,7 @@ pub mod device_code;
 pub mod expiry;
 pub mod hint;
 pub mod id_token;
+pub mod jwks;
 mod jwt;
 mod jwt_bearer;
 mod key;

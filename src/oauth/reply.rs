@@ -2,8 +2,9 @@
 //! where the token is safe and strictly where it is not.
 
 use super::expiry::{self, Expiry, Saved};
+use super::id_token::{self, IdToken};
+use super::lenient;
 use super::shape::Shape;
-use super::{id_token, lenient};
 use crate::clock;
 use crate::http;
 use crate::profile::Profile;
@@ -30,7 +31,7 @@ pub struct Granted {
     /// The access token, or why it cannot be used. A new refresh token beside it is kept anyway.
     pub access: Result<Secret, String>,
     pub refresh: Option<Secret>,
-    pub id_token: Option<Secret>,
+    pub id_token: IdToken,
     pub token_type: Option<String>,
     pub scope: Option<String>,
     pub expiry: Expiry,
@@ -46,7 +47,7 @@ impl Granted {
         Self {
             access: Err("there is none".to_owned()),
             refresh: None,
-            id_token: None,
+            id_token: IdToken::None,
             token_type: None,
             scope: None,
             expiry: Expiry::Unsaid,
@@ -185,7 +186,7 @@ fn granted(
     Granted {
         access,
         refresh,
-        id_token,
+        id_token: id_token.map_or(IdToken::None, IdToken::Raw),
         token_type,
         scope,
         expiry,

@@ -63,6 +63,12 @@ const SIGNING_ALGS: &[&str] = &[
     "HS256", "HS384", "HS512",
 ];
 
+/// What an id token may be signed with (OpenID Connect Registration section 2).
+const ID_TOKEN_ALGS: &[&str] = &[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+    "HS256", "HS384", "HS512", "none",
+];
+
 /// Every key of a profile, in the order of the manual.
 pub const KEYS: &[(&str, Shape)] = &[
     ("preset", Shape::Preset),
@@ -74,6 +80,7 @@ pub const KEYS: &[(&str, Shape)] = &[
     ("revocation_endpoint", Shape::Endpoint),
     ("pushed_authorization_request_endpoint", Shape::Endpoint),
     ("require_pushed_authorization_requests", Shape::Flag),
+    ("jwks_uri", Shape::Endpoint),
     ("vars", Shape::Params),
     ("client_id", Shape::Text),
     ("client_secret", Shape::Secret),
@@ -136,6 +143,8 @@ pub const KEYS: &[(&str, Shape)] = &[
     ),
     ("authorization", Shape::Choice(&["raw", "bearer"])),
     ("token", Shape::Choice(&["access", "id"])),
+    ("id_token_signed_response_alg", Shape::Choice(ID_TOKEN_ALGS)),
+    ("check_id_token_signature", Shape::Flag),
     ("expires", Shape::Flag),
     ("min_ttl", Shape::Duration),
     ("assume_expires_in", Shape::Life),

@@ -11,6 +11,7 @@ mod endpoints;
 mod exchange;
 mod fields;
 mod hosts;
+mod id_tokens;
 mod identity;
 mod keys;
 mod owner;
@@ -38,6 +39,7 @@ use exchange::Exchange;
 pub use exchange::ISSUED;
 use fields::{Fields, merge};
 use hosts::Hosts;
+use id_tokens::IdTokens;
 use keys::Values;
 pub use keys::choices;
 pub use quirks::AssumedLife;
@@ -66,6 +68,7 @@ pub struct Profile {
     pub assertion: Claims,
     pub exchange: Exchange,
     pub request: Request,
+    pub id_tokens: IdTokens,
     pub min_ttl: Option<Duration>,
     pub timeout: Option<Duration>,
     pub storage: Storage,
@@ -141,6 +144,7 @@ impl Profile {
             assertion: values.claims("assertion"),
             exchange: Exchange::read(&mut values),
             request: Request::take(&mut values, &vars, grant).map_err(wrong)?,
+            id_tokens: IdTokens::take(&mut values, &vars).map_err(wrong)?,
             min_ttl: values.duration("min_ttl"),
             timeout: values.duration("timeout"),
             storage: Storage::take(&mut values),
@@ -171,6 +175,12 @@ impl Profile {
                 .cloned(),
         );
         scope.join(&self.request.scope_separator)
+    }
+
+    /// Whether a login asks for an id token (OpenID Connect Core 3.1.2.1).
+    pub fn asks_for_openid(&self) -> bool {
+        let mut asked = self.request.scope.iter().chain(&self.quirks.offline_scope);
+        asked.any(|scope| scope == "openid")
     }
 
     /// Whether the token may be sent there: to one of the profile's hosts, or to its API.

@@ -1,6 +1,7 @@
 //! A token with its times, and the record in which a profile's tokens are kept together.
 
 use crate::clock::Epoch;
+use crate::oauth::id_token::Identity;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,6 +109,12 @@ pub struct Record {
     /// Tokens by variant (`Profile::variant`).
     #[serde(default)]
     pub tokens: BTreeMap<String, Token>,
+    /// Whom the grant is about, as its first id token said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Id tokens by variant whose signatures could not be checked yet: nobody gets them before that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unchecked: BTreeMap<String, Token>,
     /// Encrypts the spool file of this profile, so that a token which cannot be stored is never
     /// written in clear text.
     pub spool_key: Secret,
@@ -122,6 +129,8 @@ impl Record {
             binding,
             refresh: None,
             tokens: BTreeMap::new(),
+            identity: None,
+            unchecked: BTreeMap::new(),
             spool_key,
         }
     }

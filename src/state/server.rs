@@ -12,16 +12,22 @@ use crate::profile::{EndpointKind, Profile};
 use crate::text;
 use crate::ui;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Metadata is asked for again after a day; servers change it rarely and announce it.
-const MAX_AGE: Epoch = 24 * 3600;
+pub const MAX_AGE: Epoch = 24 * 3600;
 
 /// A server's metadata with its age.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     at: Epoch,
     metadata: Metadata,
+}
+
+impl Remembered {
+    fn age(&self) -> Epoch {
+        clock::now() - self.at
+    }
 }
 
 /// The addresses for a token request: only the token endpoint has to be known.
@@ -49,6 +55,23 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
     Ok(with_hand_set(profile, found))
 }
 
+/// What is remembered of the server's keys and of what it signs with, without asking it.
+pub fn known_for_id_token(profile: &Profile) -> Option<Metadata> {
+    let Some(issuer) = profile.server.issuer() else {
+        return Some(Metadata::default());
+    };
+    let found = remembered(issuer).filter(|found| (0..MAX_AGE).contains(&found.age()));
+    found.map(|found| found.metadata)
+}
+
+/// The same, asked for where it is not remembered.
+pub fn for_id_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
+    match profile.server.issuer() {
+        Some(issuer) => discover(profile, issuer, deadline),
+        None => Ok(Metadata::default()),
+    }
+}
+
 /// One of the server's addresses, or an error that names the key to set.
 pub fn endpoint(profile: &Profile, server: &Metadata, kind: EndpointKind) -> Result<Endpoint> {
     let key = kind.name();
@@ -71,16 +94,9 @@ pub fn endpoint(profile: &Profile, server: &Metadata, kind: EndpointKind) -> Res
 }
 
 fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
-    let path = env::state_dir()
-        .ok()
-        .map(|state| remembered_in(&state, issuer));
-    let remembered: Option<Remembered> = path
-        .as_ref()
-        .and_then(|path| files::read(path).ok().flatten())
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let age = |found: &Remembered| clock::now() - found.at;
+    let remembered = remembered(issuer);
     if let Some(found) = &remembered
-        && (0..MAX_AGE).contains(&age(found))
+        && (0..MAX_AGE).contains(&found.age())
     {
         return Ok(found.metadata.clone());
     }
@@ -92,6 +108,7 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
             };
             let bytes = serde_json::to_vec(&found).expect("strings and numbers always serialize");
             // Without a place to remember it, it is asked for each time.
+            let path = beside_metadata("issuer-2", issuer);
             if let Some(Err(cause)) = path.map(|path| files::write_unsynced(&path, &bytes)) {
                 ui::step(&format!(
                     "the server's metadata cannot be remembered: {cause}"
@@ -107,10 +124,18 @@ fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metad
     }
 }
 
-fn remembered_in(state: &Path, issuer: &str) -> PathBuf {
-    state
-        .join("metadata")
-        .join(format!("{}.json", hash(&["issuer-2", issuer])))
+fn remembered(issuer: &str) -> Option<Remembered> {
+    let bytes = files::read(&beside_metadata("issuer-2", issuer)?)
+        .ok()
+        .flatten()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// The file of what a server publishes: of such a kind, and by such a name.
+pub(super) fn beside_metadata(kind: &str, name: &str) -> Option<PathBuf> {
+    let state = env::state_dir().ok()?;
+    let file = format!("{}.json", hash(&[kind, name]));
+    Some(state.join("metadata").join(file))
 }
 
 /// What is set by hand always wins; of the others, a client with a certificate has those for it.

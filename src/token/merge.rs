@@ -1,14 +1,15 @@
 //! What a grant brought, merged with what was stored, and how long it lives.
 
 use crate::clock::{self, Epoch};
-use crate::error::{Kind, Result, about};
+use crate::error::{Kind, Result, about, shell_word};
 use crate::oauth::expiry::Expiry;
-use crate::oauth::id_token as jwt;
+use crate::oauth::id_token::{self as jwt, IdToken};
 use crate::oauth::reply::Granted;
 use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
 use crate::state::record::{Record, Token};
 use crate::state::storage::new_spool_key;
+use crate::token::identity::withheld;
 use crate::ui;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be (R15).
@@ -22,6 +23,10 @@ pub struct Merged {
     id_token: Option<Token>,
     /// Why the id token that came is not used.
     id_refused: Option<String>,
+    /// Why the id token that came cannot be handed out yet.
+    id_waits: Option<String>,
+    /// Why nothing of the reply is used.
+    refused: Option<String>,
     /// Whether there is anything to store.
     pub kept: bool,
     /// Variants whose tokens the record has no place for any more.
@@ -85,12 +90,33 @@ impl Merged {
                 ui::warn(&words);
             }
         }
-        let checked = granted.id_token.clone();
-        let checked = checked.map(|token| check(profile, token, now)).transpose();
-        let (id_token, id_refused) = match checked {
-            Ok(token) => (token.map(|text| id_token(text, sent_at)), None),
-            Err(why) => (None, Some(why)),
-        };
+        let mut granted = granted;
+        let (mut id_token, mut id_refused, mut id_waits, mut refused) = (None, None, None, None);
+        let id_variant = profile.variant_of(TokenKind::Id);
+        record.unchecked.retain(|_, kept| kept.is_alive(now));
+        match std::mem::take(&mut granted.id_token) {
+            IdToken::None => {}
+            IdToken::Good(text, identity) => {
+                record.unchecked.remove(&id_variant);
+                record.identity.get_or_insert(identity);
+                id_token = Some(id_token_of(text, sent_at));
+            }
+            IdToken::Waiting { text, why } => {
+                let token = id_token_of(text, sent_at);
+                record.unchecked.insert(id_variant, token);
+                id_waits = Some(why);
+            }
+            IdToken::LeftOut(why) => {
+                leave_out(profile, &why);
+                id_refused = Some(why);
+            }
+            // Nobody has looked at it.
+            IdToken::Raw(_) => id_refused = Some("it is not checked".to_owned()),
+            IdToken::Refused(why) => {
+                granted.access = Err(format!("the id token beside it is not good: {why}"));
+                refused = Some(why);
+            }
+        }
         let access = access_token(profile, &record, granted, sent_at);
         let mut kept = record.refresh.is_some();
         let mut evicted = Vec::new();
@@ -111,6 +137,8 @@ impl Merged {
             access,
             id_token,
             id_refused,
+            id_waits,
+            refused,
             kept,
             evicted,
         }
@@ -124,9 +152,17 @@ impl Merged {
                 format!("the server's token cannot be used: {why}"),
             )
         };
-        match profile.request.kind {
-            TokenKind::Access => self.access.clone().map_err(|why| refuse(&why)),
-            TokenKind::Id => {
+        if let Some(why) = &self.refused {
+            let name = &profile.name;
+            let what =
+                format!("the server's reply is not used: the id token in it is not good: {why}");
+            let error = profile.error(Kind::Refused, what);
+            return Err(error.hint(format!("log in again: tokctl login {}", shell_word(name))));
+        }
+        match (profile.request.kind, &self.id_waits) {
+            (TokenKind::Id, Some(why)) => Err(withheld(profile, why)),
+            (TokenKind::Access, _) => self.access.clone().map_err(|why| refuse(&why)),
+            (TokenKind::Id, None) => {
                 let stored = || {
                     self.record
                         .tokens
@@ -181,25 +217,21 @@ fn access_token(
 }
 
 /// An id token as it is kept.
-fn id_token(text: Secret, sent_at: Epoch) -> Token {
+fn id_token_of(text: Secret, sent_at: Epoch) -> Token {
     Token {
         expires: jwt::end(&text),
         ..Token::bare(text, sent_at)
     }
 }
 
-/// An id token that can be handed out; one that cannot never costs the access token.
-fn check(profile: &Profile, token: Secret, now: Epoch) -> Result<Secret, String> {
-    let claims = jwt::claims(&token).ok_or_else(|| "it is no JWT".to_owned());
-    let issuer = profile.server.issuer();
-    let checked = claims.and_then(|claims| jwt::check(&claims, profile, issuer, None, now));
-    if let Err(why) = &checked {
-        ui::step(&about(
-            &profile.name,
-            &format!("the id token is left out: {why}"),
-        ));
+/// Says that an id token came and is not taken, which costs nothing else.
+fn leave_out(profile: &Profile, why: &str) {
+    let words = about(&profile.name, &format!("the id token is left out: {why}"));
+    if profile.is_repeatable() {
+        ui::step(&words);
+    } else {
+        ui::warn(&words);
     }
-    checked.map(|()| token)
 }
 
 /// When a token ends: what the server said, else what the profile assumes, else what the token itself

@@ -7,6 +7,7 @@
 pub mod background;
 mod client_auth_guess;
 pub mod credentials;
+pub mod identity;
 pub mod merge;
 pub mod new_grant;
 mod refresh;
@@ -28,6 +29,7 @@ use crate::state::refusals::{Refusals, Verdict};
 use crate::state::remembered::Remembered;
 use crate::state::storage::{Cache, Storage};
 use crate::store::{Backend, Interaction};
+use crate::token::identity::Judge;
 use crate::token::merge::Merged;
 use crate::ui;
 use std::path::Path;
@@ -311,6 +313,9 @@ fn renew_locked(
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
         return Err(failure.error.clone());
     }
+    if let Some(token) = identity::settle_stored(ask, storage, record.as_ref())? {
+        return Ok(token);
+    }
     let refused = storage.note.refused.get(&profile.variant());
     if let Some(said) = refused.filter(|said| !is_asked_about(ask, said, started)) {
         return Err(said.error.clone());
@@ -352,7 +357,10 @@ fn ask_anew(ask: &Ask<'_>, storage: &mut Storage, old: Option<&Record>) -> Resul
     let mut credentials = credentials::find(profile, Some(storage), ask.deadline)?;
     credentials.given = subject::find(ask)?;
     let result = client_auth_guess::repeatable(profile, storage, &credentials, ask.deadline);
-    let (granted, sent_at) = result.map_err(|refused| remember(storage, refused))?;
+    let (mut granted, sent_at) = result.map_err(|refused| remember(storage, refused))?;
+    let judge = Judge::of_renewal(profile, &credentials, None);
+    judge.settle(&mut granted, ask.deadline);
+    judge.tell(&granted);
     let merged = Merged::renewed(profile, old, granted, sent_at);
     let wanted = merged.wanted(profile);
     if merged.kept {
@@ -443,7 +451,8 @@ fn without_state(ask: &Ask<'_>) -> Result<Token> {
         ask.deadline,
         Duration::ZERO,
     );
-    let (granted, sent_at) = result.map_err(|refused| refused.error)?;
+    let (mut granted, sent_at) = result.map_err(|refused| refused.error)?;
+    Judge::of_renewal(profile, &credentials, None).settle(&mut granted, ask.deadline);
     Merged::renewed(profile, None, granted, sent_at).wanted(profile)
 }
 

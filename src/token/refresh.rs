@@ -3,6 +3,7 @@
 
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
+use crate::oauth::reply::Granted;
 use crate::oauth::{Cause, Credentials, Refused, TokenRequest};
 use crate::profile::{Profile, TokenKind};
 use crate::secret::Secret;
@@ -13,11 +14,13 @@ use crate::state::spool::Spool;
 use crate::state::storage::Storage;
 use crate::store::Interaction;
 use crate::token::background::Job;
+use crate::token::identity::Judge;
 use crate::token::merge::Merged;
 use crate::token::request::{self, remember};
 use crate::token::retry::{Stake, Tries};
 use crate::token::{ended_before, grant_ended, nothing_to_renew, token_of};
 use crate::ui;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The answer to a refresh request is awaited this long, however short the caller's budget is: it
@@ -74,7 +77,9 @@ fn spend(
     let limits = (deadline, PATIENCE);
     let refused = match request::send_with(profile, credentials, request, limits, &mut tries) {
         Ok((granted, sent_at)) => {
-            let merged = Merged::renewed(profile, Some(record), granted, sent_at);
+            let (base, granted) =
+                settled(profile, storage, record, (credentials, granted, deadline));
+            let merged = Merged::renewed(profile, Some(&base), granted, sent_at);
             keep_renewed(profile, storage, &merged, spool)?;
             let wanted = merged.wanted(profile);
             return remember_absent(profile, storage, wanted).map(Spent::Token);
@@ -151,11 +156,48 @@ pub fn remember_absent(
     wanted: Result<Token>,
 ) -> Result<Token> {
     match wanted {
-        Err(error) if profile.request.kind == TokenKind::Id => {
+        Err(error) if profile.request.kind == TokenKind::Id && error.kind == Kind::Refused => {
             Err(remember_refused(profile, storage, error, true))
         }
         wanted => wanted,
     }
+}
+
+/// Judges the id token of a reply, with nothing to lose where the server's keys have to be asked for: the record as it
+/// is saved then, and the reply.
+fn settled<'r>(
+    profile: &Profile,
+    storage: &mut Storage,
+    record: &'r Record,
+    (credentials, mut granted, deadline): (&Credentials, Granted, Deadline),
+) -> (Cow<'r, Record>, Granted) {
+    let judge = Judge::of_renewal(profile, credentials, Some(record));
+    let mut base = Cow::Borrowed(record);
+    if judge.look(&mut granted, deadline)
+        && let Some(saved) = save_refresh(profile, storage, record, &granted)
+    {
+        base = Cow::Owned(saved);
+        judge.ask(&mut granted, deadline);
+    }
+    judge.tell(&granted);
+    (base, granted)
+}
+
+/// Saves a new refresh token before anything else of its reply. The record as it is saved; `None` where it could not
+/// be, which the spool is for.
+fn save_refresh(
+    profile: &Profile,
+    storage: &mut Storage,
+    record: &Record,
+    granted: &Granted,
+) -> Option<Record> {
+    let mut record = record.clone();
+    if let Some(refresh) = &granted.refresh {
+        record.refresh = Some(refresh.clone());
+        record.generation += 1;
+        storage.save(profile, &record).ok()?;
+    }
+    Some(record)
 }
 
 /// Saves what a refresh brought, whatever it takes.

@@ -78,6 +78,7 @@ fn good_id_tokens_are_taken_and_name_the_account() {
         json!({"iat": 1_700_000_000.5}),
         json!({"exp": i64::MAX}),
         json!({"exp": 1e300}),
+        json!({"sub": "x".repeat(255)}),
     ] {
         let run = case.log_in(&changes);
         run.ok_with("", "logged in to p as a@b.example");
@@ -111,6 +112,10 @@ fn bad_id_tokens_are_refused_and_nothing_is_stored() {
         json!({"iat": null}),
         json!({"nonce": "other"}),
         json!({"nonce": null}),
+        json!({"sub": null}),
+        json!({"sub": ""}),
+        json!({"sub": 7}),
+        json!({"sub": "x".repeat(256)}),
     ] {
         let run = case.log_in(&changes);
         assert_eq!(run.code, 5, "{changes}: {run:?}");
@@ -119,23 +124,74 @@ fn bad_id_tokens_are_refused_and_nothing_is_stored() {
     }
 }
 
+/// A login whose server sends this for an id token.
+fn login_with(id_token: &Value, more: &str) -> (Sandbox, Run) {
+    let members = json!({ "id_token": id_token });
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/token" => tokens(&members),
+        _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
+    });
+    let sandbox = Sandbox::new();
+    sandbox.config(&profile(&server.url(""), "c", more));
+    let mut login = Login::start(&sandbox, &[]);
+    arrive(&redirect(&login.address(), ""));
+    (sandbox, login.wait())
+}
+
+/// A token in five parts, as an encrypted one is (RFC 7516).
+const ENCRYPTED: &str = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkExMjhHQ00ifQ.a2V5.aXY.dGV4dA.dGFn";
+
 #[test]
-fn garbage_for_an_id_token_does_not_cost_the_login() {
-    for garbage in [json!("x"), json!(7), json!(null), json!("a.b.c"), json!({})] {
-        let shown = garbage.clone();
-        let server = Server::start(move |request| match request.path.as_str() {
-            "/token" => tokens(&json!({ "id_token": garbage })),
-            _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
-        });
-        let sandbox = sandbox_for(&server, "");
-        let mut login = Login::start(&sandbox, &[]);
-        arrive(&redirect(&login.address(), ""));
-        let run = login.wait();
-        assert_eq!(run.code, 0, "{shown}: {run:?}");
+fn an_id_token_that_was_asked_for_and_is_no_jwt_ends_the_login() {
+    for garbage in [
+        "x",
+        "a.b.c",
+        "a b",
+        "e30.e30",
+        "e30.W10.c2ln",
+        "..",
+        "e30.e30.e30.e30.e30",
+    ] {
+        let (sandbox, run) = login_with(&json!(garbage), "scope = \"openid\"");
+        run.fails(
+            5,
+            "the id token is not good: it is no JWT; nothing is stored",
+        );
+        sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+        // Who has not asked for one has use for the rest.
+        let (sandbox, run) = login_with(&json!(garbage), "scope = \"api\"");
+        run.ok_with("", "the id token is left out: it is no JWT");
+        sandbox.run(["get", "p"]).ok("access-1\n");
+    }
+}
+
+#[test]
+fn an_id_token_that_is_none_or_cannot_be_opened_does_not_cost_the_login() {
+    let missing = "the server sent no id token, though the scope openid asks for one";
+    for (id_token, words) in [
+        (
+            json!(7),
+            "not taken from the reply: the id_token is a number, not a string",
+        ),
+        (
+            json!({}),
+            "not taken from the reply: the id_token is an object, not a string",
+        ),
+        (json!(null), missing),
+        (json!(""), missing),
+        (
+            json!(ENCRYPTED),
+            "the id token is left out: it is encrypted",
+        ),
+    ] {
+        let (sandbox, run) = login_with(&id_token, "scope = \"openid\"");
+        run.ok_with("", words);
         sandbox.run(["get", "p"]).ok("access-1\n");
         let run = sandbox.run(["get", "p", "--token", "id"]);
         assert!(run.code != 0 && run.stdout.is_empty(), "{run:?}");
     }
+    let (_, run) = login_with(&json!(null), "scope = \"api\"");
+    assert!(!run.stderr.contains("id token"), "{run:?}");
 }
 
 #[test]
