@@ -146,12 +146,24 @@ fn usual_bus() -> Option<String> {
     None
 }
 
-/// The user's directory for what lives as long as the session.
+/// The user's directory for what lives as long as the session: the one that is set, if it is the
+/// user's, for `su` and `sudo` may leave behind that of whoever called them.
 #[cfg(unix)]
 fn runtime_dir() -> PathBuf {
+    use std::os::unix::fs::MetadataExt;
+    let user = nix::unistd::geteuid();
+    let is_ours = |dir: &PathBuf| {
+        let about = std::fs::metadata(dir);
+        dir.is_absolute() && about.is_ok_and(|about| about.uid() == user.as_raw())
+    };
     path("XDG_RUNTIME_DIR")
-        .filter(|dir| dir.is_absolute())
-        .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", nix::unistd::getuid())))
+        .filter(is_ours)
+        .unwrap_or_else(|| PathBuf::from(format!("/run/user/{user}")))
+}
+
+/// Whether a window would be seen, as far as variables tell.
+pub fn has_display() -> bool {
+    var("DISPLAY").or_else(|| var("WAYLAND_DISPLAY")).is_some()
 }
 
 /// Directories that may be in memory, best first.

@@ -73,13 +73,15 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     // First what is here, whatever the server says and however long that takes it.
     let erased = storage.erase(profile, record.as_ref());
     drop(taken);
+    // What stays here, and `get` goes on printing, is not revoked.
+    let erased = erased?;
     let revoked = match record.as_ref().filter(ours) {
         Some(record) => credentials
             .and_then(|credentials| revoke_all(profile, &credentials, record))
             .map_err(|error| error.to_string()),
         None => Err(String::new()),
     };
-    let what = match (erased?, revoked) {
+    let what = match (erased, revoked) {
         (false, _) => "nothing was stored".to_owned(),
         (true, Ok(())) => "revoked at the server, and erased here".to_owned(),
         (true, Err(why)) if why.is_empty() => "erased here; not revoked at the server".to_owned(),

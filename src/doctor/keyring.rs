@@ -17,9 +17,11 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// Tries the keyring for itself. That it fails is a problem only where a profile's tokens are in it.
 pub fn check(report: &mut Report, profiles: &[Profile], state: Option<&Path>) {
-    let at = env::session_bus();
     match store::try_keyring(Deadline::after(LIMIT)) {
-        Ok(name) => report.ok("keyring", tried(name, at.first())),
+        Ok(name) => report.ok(
+            "keyring",
+            format!("{name}: open; an entry was written, read back and erased"),
+        ),
         Err(error) => {
             let needs = |profile: &&Profile| needs_keyring(profile, state);
             let needing: Vec<&str> = profiles
@@ -35,12 +37,6 @@ pub fn check(report: &mut Report, profiles: &[Profile], state: Option<&Path>) {
             report.problem("keyring", &Error { message, ..error });
         }
     }
-}
-
-fn tried(name: &str, at: Option<&String>) -> String {
-    let at = at.filter(|_| cfg!(target_os = "linux"));
-    let at = at.map_or_else(String::new, |at| format!(" at {at}"));
-    format!("{name}{at}: open; an entry was written, read back and erased")
 }
 
 fn needs_keyring(profile: &Profile, state: Option<&Path>) -> bool {

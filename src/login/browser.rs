@@ -15,11 +15,8 @@ pub fn absent() -> Option<&'static str> {
     if env::is_wsl() {
         return None;
     }
-    let display = env::var("DISPLAY")
-        .or_else(|| env::var("WAYLAND_DISPLAY"))
-        .is_some();
     match () {
-        () if display => None,
+        () if env::has_display() => None,
         () if env::var("SSH_CONNECTION")
             .or_else(|| env::var("SSH_TTY"))
             .is_some() =>

@@ -108,7 +108,8 @@ impl Storage {
     /// The same for who erases what is held, which needs less than keeping it.
     pub fn open_to_erase(profile: &Profile, deadline: Deadline) -> Result<Self> {
         files::close_dir(&env::state_dir()?);
-        Self::open_with(profile, deadline, Interaction::Never, |opening, store| {
+        let asking = Interaction::Attended;
+        Self::open_with(profile, deadline, asking, |opening, store| {
             opening.open_to_erase(store)
         })
     }
@@ -180,7 +181,11 @@ impl Storage {
                     "give the key that it was written with; if that is lost, replace it: {replace}"
                 ))));
             }
-            Held::Nothing => {
+            Held::Hidden(error) if self.note.generation > 0 => {
+                self.unreadable = false;
+                return Err(error);
+            }
+            Held::Nothing | Held::Hidden(_) => {
                 self.unreadable = false;
                 return Ok(Found::Nothing);
             }
@@ -289,11 +294,15 @@ impl Storage {
         if let Some(record) = record {
             self.forget(profile, record.tokens.keys());
         }
-        let stored = self.store.erase(&profile.name)?;
+        let stored = if self.note.generation > 0 {
+            self.store.erase(&profile.name)?
+        } else {
+            self.store.erase_seen(&profile.name)?
+        };
         // A login that was begun and not ended is not to be ended any more.
-        self.store.erase(&pending_login(&profile.name))?;
+        self.store.erase_seen(&pending_login(&profile.name))?;
         // Of a login that was killed while it tried the store.
-        self.store.erase(&probe_account(&profile.name))?;
+        self.store.erase_seen(&probe_account(&profile.name))?;
         let spooled = files::remove(&spool::path(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.generation > 0;
         // A client secret that is kept in the store stays, and with it the store is still settled. The

@@ -16,6 +16,7 @@ use std::time::Instant;
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
 
+use address::Place;
 pub use call::Call;
 use message::Kind;
 pub use message::{MAX_MESSAGE, Message};
@@ -48,6 +49,8 @@ pub struct Serial(u32);
 
 /// One connection; after any [`Fault`] but `Refused` it should be dropped.
 pub struct Connection {
+    /// Where the bus listens.
+    pub place: String,
     socket: Socket,
     greeted: bool,
     serial: u32,
@@ -62,17 +65,24 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first address that will have us, and queues the greeting that every
-    /// connection begins with.
+    /// Connects to the first address at which a bus will have us, and queues the `first` calls behind
+    /// the greeting that every connection begins with.
     ///
     /// `addresses`: values as of `DBUS_SESSION_BUS_ADDRESS`, each one address or several with `;`
     /// between them.
-    pub fn open(addresses: &[String], until: Instant) -> Result<(Self, Serial), Fault> {
+    pub fn open<T>(
+        addresses: &[String],
+        until: Instant,
+        first: impl Fn(&mut Self) -> Result<T, Fault>,
+    ) -> Result<(Self, T), Fault> {
         let mut reasons = Vec::new();
         for place in addresses.iter().flat_map(|list| address::parse(list)) {
-            match place.and_then(|place| Socket::connect(&place, until)) {
-                Ok(socket) => return Self::greet(socket),
-                Err(reason) => reasons.push(reason),
+            let opened = place
+                .map_err(Fault::NoBus)
+                .and_then(|place| Self::at(&place, until, &first));
+            match opened {
+                Err(Fault::NoBus(reason) | Fault::Broken(reason)) => reasons.push(reason),
+                result => return result,
             }
         }
         if Instant::now() >= until {
@@ -86,27 +96,74 @@ impl Connection {
         }))
     }
 
+    /// Connects to one place: at once, and where that is refused, step by step.
+    fn at<T>(
+        place: &Place,
+        until: Instant,
+        first: impl Fn(&mut Self) -> Result<T, Fault>,
+    ) -> Result<(Self, T), Fault> {
+        let connect = || Socket::connect(place, until).map_err(Fault::NoBus);
+        let begin = |mut connection: Self| {
+            let hello = connection.bus_call("Hello", "", |_| {})?;
+            let first = first(&mut connection)?;
+            connection.reply(hello, until)?;
+            Ok((connection, first))
+        };
+        match begin(Self::greet_at_once(connect()?)) {
+            Err(Fault::NoBus(_)) => Self::greet_step_by_step(connect()?, until).and_then(begin),
+            result => result,
+        }
+        .map(|(mut connection, first)| {
+            connection.place = place.to_string();
+            (connection, first)
+        })
+        .map_err(|fault| match fault {
+            Fault::NoBus(reason) => Fault::NoBus(format!("{place}: {reason}")),
+            fault => fault,
+        })
+    }
+
     /// SASL's EXTERNAL without waiting for its answer, as sd-bus does it: one wakeup instead of
     /// three.
-    fn greet(socket: Socket) -> Result<(Self, Serial), Fault> {
+    fn greet_at_once(socket: Socket) -> Self {
         // In hexadecimal: each decimal digit is a '3' and itself.
         let uid: String = Uid::effective()
             .to_string()
             .chars()
             .flat_map(|digit| ['3', digit])
             .collect();
-        let greeting = format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n");
-        let mut connection = Self {
+        Self::over(socket, &format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n"))
+    }
+
+    /// The same for a proxy that does not read on before it has passed on an answer
+    /// (xdg-dbus-proxy 0.1.4, which stands before every flatpak), and for a user namespace, in
+    /// which the bus knows us by another user id than we do: then it looks by itself.
+    fn greet_step_by_step(socket: Socket, until: Instant) -> Result<Self, Fault> {
+        let mut connection = Self::over(socket, "\0AUTH EXTERNAL\r\n");
+        connection.send(until)?;
+        while !connection.read_greeting()? {
+            connection.receive(until)?;
+            if connection.incoming.as_slice() == b"DATA\r\n" {
+                connection.discard(b"DATA\r\n".len());
+                connection.outgoing.extend_from_slice(b"DATA\r\n");
+                connection.send(until)?;
+            }
+        }
+        connection.outgoing.extend_from_slice(b"BEGIN\r\n");
+        Ok(connection)
+    }
+
+    fn over(socket: Socket, greeting: &str) -> Self {
+        Self {
+            place: String::new(),
             socket,
             greeted: false,
             serial: 0,
-            outgoing: Zeroizing::new(greeting.into_bytes()),
+            outgoing: Zeroizing::new(greeting.as_bytes().to_vec()),
             incoming: Zeroizing::new(Vec::new()),
             pending: Vec::new(),
             parked: Vec::new(),
-        };
-        let hello = connection.bus_call("Hello", "", |_| {})?;
-        Ok((connection, hello))
+        }
     }
 
     /// Queues a call to the bus itself.
@@ -146,25 +203,23 @@ impl Connection {
             m.reply_to == Some(number) && matches!(m.kind, Kind::Return | Kind::Error)
         })?;
         self.pending.retain(|&pending| pending != number);
-        if message.kind == Kind::Return {
-            return Ok(message);
-        }
-        // The text is optional, and so is its type.
-        let text = message
-            .body("s")
-            .and_then(|mut r| r.string().map(printable))
-            .unwrap_or_default();
-        Err(Fault::Refused {
-            name: printable(&message.error),
-            text,
-        })
+        message.unless_error()
     }
 
-    /// Waits for a signal of the Secret Service from this object; to be subscribed to before.
-    pub fn signal(&mut self, path: &str, member: &str, until: Instant) -> Result<Message, Fault> {
-        self.wait(until, |m| {
-            m.kind == Kind::Signal && m.path == path && m.member == member
-        })
+    /// Waits for a signal of the Secret Service from this object, to be subscribed to before; or for
+    /// the refusal of the call that leads to it.
+    pub fn signal_after(
+        &mut self,
+        Serial(number): Serial,
+        (path, member): (&str, &str),
+        until: Instant,
+    ) -> Result<Message, Fault> {
+        let message = self.wait(until, |m| match m.kind {
+            Kind::Signal => m.path == path && m.member == member,
+            kind => kind == Kind::Error && m.reply_to == Some(number),
+        })?;
+        self.pending.retain(|&pending| pending != number);
+        message.unless_error()
     }
 
     fn wait(
@@ -172,10 +227,7 @@ impl Connection {
         until: Instant,
         wanted: impl Fn(&Message) -> bool,
     ) -> Result<Message, Fault> {
-        if !self.outgoing.is_empty() {
-            let outgoing = std::mem::replace(&mut self.outgoing, Zeroizing::new(Vec::new()));
-            self.socket.send(&outgoing, until)?;
-        }
+        self.send(until)?;
         if let Some(index) = self.parked.iter().position(&wanted) {
             return Ok(self.parked.swap_remove(index));
         }
@@ -186,15 +238,35 @@ impl Connection {
                 }
                 self.park(message);
             }
-            if !self.socket.receive(&mut self.incoming, until)? {
-                let closed = "the bus closed the connection";
-                return Err(if self.greeted {
-                    Fault::Broken(closed.into())
-                } else {
-                    Fault::NoBus(closed.into())
-                });
-            }
+            self.receive(until)?;
         }
+    }
+
+    /// Sends all that is queued.
+    fn send(&mut self, until: Instant) -> Result<(), Fault> {
+        if self.outgoing.is_empty() {
+            return Ok(());
+        }
+        let outgoing = std::mem::replace(&mut self.outgoing, Zeroizing::new(Vec::new()));
+        match self.socket.send(&outgoing, until) {
+            // Who refuses a greeting may hang up before all of it is sent.
+            Err(Fault::Broken(reason)) if !self.greeted => Err(Fault::NoBus(reason)),
+            result => result,
+        }
+    }
+
+    fn receive(&mut self, until: Instant) -> Result<(), Fault> {
+        let closed = match self.socket.receive(&mut self.incoming, until) {
+            Ok(true) => return Ok(()),
+            Ok(false) => "the bus closed the connection".to_owned(),
+            Err(Fault::Broken(reason)) => reason,
+            Err(fault) => return Err(fault),
+        };
+        Err(if self.greeted {
+            Fault::Broken(closed)
+        } else {
+            Fault::NoBus(closed)
+        })
     }
 
     /// Keeps what may be asked for later, and no more of it than makes sense.
@@ -254,6 +326,23 @@ impl Connection {
     }
 }
 
+impl Message {
+    fn unless_error(self) -> Result<Self, Fault> {
+        if self.kind != Kind::Error {
+            return Ok(self);
+        }
+        // The text is optional, and so is its type.
+        let text = self
+            .body("s")
+            .and_then(|mut r| r.string().map(printable))
+            .unwrap_or_default();
+        Err(Fault::Refused {
+            name: printable(&self.error),
+            text,
+        })
+    }
+}
+
 /// A peer's text, fit for one line of an error message.
 fn printable(text: &str) -> String {
     text.chars()
@@ -272,7 +361,10 @@ mod tests {
     /// A connection whose bus is the other end.
     fn pair() -> (Connection, Serial, UnixStream) {
         let (ours, bus) = Socket::pair();
-        let (connection, hello) = Connection::greet(ours).expect("a greeting of a few bytes");
+        let mut connection = Connection::greet_at_once(ours);
+        let hello = connection
+            .bus_call("Hello", "", |_| {})
+            .expect("a short call");
         (connection, hello, bus)
     }
 

@@ -29,6 +29,9 @@ const SERVICE: &str = "tokctl";
 pub enum Interaction {
     /// No window, ever: a keyring that would need one is locked.
     Never,
+    /// Nothing is unlocked, but a person waits who has asked for what the keyring may want consent to
+    /// (`logout`).
+    Attended,
     /// For commands which a person started and waits for (`login`, `secret set`, `add`).
     Allowed,
 }
@@ -53,13 +56,23 @@ pub enum KeyringError {
     Timeout(&'static str),
     /// Locked, and nobody may be asked; or macOS would need a session with a screen.
     Locked,
+    /// Nothing in what is open, and something else is locked.
+    Hidden,
     /// No default collection: a keyring that was never set up, or a password manager without an
     /// open database.
     NoCollection,
     /// More bytes than the platform keeps in one entry.
     TooLarge { limit: usize },
-    /// A person was asked to unlock it and said no.
+    /// A person was asked and said no.
     Dismissed,
+    /// A person was asked and said nothing.
+    Unanswered,
+    /// It is open, but wants a person's consent each time that somebody reads or removes an entry.
+    Consent,
+    /// Something between us and the keyring, a sandbox or a policy of the bus, lets nothing through.
+    Barred(String),
+    /// The bus has been starting its service for longer than we wait.
+    Starting,
     /// Anything else; the step and the platform's words.
     Failed(String),
 }
@@ -118,6 +131,23 @@ impl Keyring {
         self.platform.duplicates()
     }
 
+    /// Whether the account last read was not found, and may be in a part that stays locked.
+    pub fn hides(&self) -> bool {
+        self.platform.hides()
+    }
+
+    /// Whether the account last erased has left an empty entry, which only a person could remove.
+    pub fn leaves_empty(&self) -> bool {
+        self.platform.leaves_empty()
+    }
+
+    /// The same keyring as another process sees it, which nobody has allowed anything yet.
+    pub fn stranger(&self) -> Self {
+        Self {
+            platform: self.platform.stranger(),
+        }
+    }
+
     /// The secrets of all of them.
     pub fn read_all(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyringError> {
         Ok(self
@@ -135,6 +165,11 @@ impl Keyring {
     )]
     pub fn describe(&self) -> &'static str {
         platform::NAME
+    }
+
+    /// Where it was found, on a platform that has several places.
+    pub fn place(&self) -> Option<String> {
+        self.platform.place()
     }
 
     fn entry(&self, account: &str) -> Result<Entry, KeyringError> {
@@ -170,6 +205,14 @@ fn explain(error: Error) -> KeyringError {
 }
 
 impl KeyringError {
+    /// Whether a person could change it by answering.
+    pub fn is_locked(&self) -> bool {
+        matches!(
+            self,
+            Self::Locked | Self::Hidden | Self::Dismissed | Self::Unanswered | Self::Consent
+        )
+    }
+
     /// Whether there is no keyring at all, rather than one that cannot be looked into.
     pub fn is_absence(&self) -> bool {
         matches!(
@@ -188,12 +231,21 @@ impl fmt::Display for KeyringError {
             }
             Self::Timeout(step) => write!(f, "the keyring did not answer in time ({step})"),
             Self::Locked => f.write_str("the keyring is locked"),
+            Self::Hidden => f.write_str("a part of it is locked, and the rest has no such entry"),
             Self::NoCollection => f.write_str("the keyring has no default collection"),
             Self::TooLarge { limit } => write!(
                 f,
                 "the secret is larger than the {limit} bytes that the keyring takes"
             ),
             Self::Dismissed => f.write_str("the keyring's prompt was dismissed"),
+            Self::Unanswered => f.write_str("the keyring's prompt was not answered in time"),
+            Self::Consent => {
+                f.write_str("the keyring asks a person before it gives out or removes an entry")
+            }
+            Self::Barred(reason) => {
+                write!(f, "this program may not speak to it: {reason}")
+            }
+            Self::Starting => f.write_str("its service is being started and has not answered yet"),
             Self::Failed(reason) => write!(f, "keyring: {reason}"),
         }
     }

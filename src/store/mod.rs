@@ -80,6 +80,8 @@ pub enum Held {
     Plain(Zeroizing<Vec<u8>>),
     /// Something that the key does not open.
     Sealed(Error),
+    /// Nothing in what is open; there may be something in what is locked.
+    Hidden(Error),
 }
 
 impl Store {
@@ -115,15 +117,21 @@ impl Store {
         match self.find(account)? {
             Held::Nothing => Ok(None),
             Held::Plain(plain) => Ok(Some(plain)),
-            Held::Sealed(error) => Err(error),
+            Held::Sealed(error) | Held::Hidden(error) => Err(error),
         }
     }
 
     fn find(&mut self, account: &str) -> Result<Held> {
         let plain = match &mut self.opened {
-            Opened::Keyring(keyring) => keyring
-                .read(account)
-                .map_err(|trouble| keyring_error(account, &trouble))?,
+            Opened::Keyring(keyring) => {
+                let read = keyring
+                    .read(account)
+                    .map_err(|trouble| keyring_error(account, &trouble))?;
+                if read.is_none() && keyring.hides() {
+                    return Ok(Held::Hidden(keyring_error(account, &KeyringError::Hidden)));
+                }
+                read
+            }
             Opened::EncryptedFile { key, .. } => {
                 let path = file(&self.state, "records", account);
                 let Some(sealed) = read(&path)? else {
@@ -203,10 +211,28 @@ impl Store {
 
     /// Removes what is kept for an account; whether there was anything.
     pub fn erase(&mut self, account: &str) -> Result<bool> {
+        let erased = self.erase_seen(account)?;
+        match &self.opened {
+            Opened::Keyring(keyring) if !erased && keyring.hides() => {
+                Err(keyring_error(account, &KeyringError::Hidden))
+            }
+            _ => Ok(erased),
+        }
+    }
+
+    /// The same for what may well not be there: of what is locked and hides its entries nothing is said.
+    pub fn erase_seen(&mut self, account: &str) -> Result<bool> {
         if let Opened::Keyring(keyring) = &mut self.opened {
-            return keyring
+            let erased = keyring
                 .erase(account)
-                .map_err(|trouble| keyring_error(account, &trouble));
+                .map_err(|trouble| keyring_error(account, &trouble))?;
+            if keyring.leaves_empty() {
+                ui::warn(&format!(
+                    "profile {:?}: an empty entry stays in the keyring, which asks a person before it removes one",
+                    profile_of(account)
+                ));
+            }
+            return Ok(erased);
         }
         let Some(path) = self.path(account) else {
             return Ok(false);
@@ -222,9 +248,21 @@ impl Store {
         let probe = b"{}";
         self.ready(&account)?;
         self.save(&account, probe)?;
-        let found = self.load(&account)?;
-        self.erase(&account)?;
-        Ok(found.is_some_and(|found| found.as_slice() == probe))
+        let found = self.load_as_stranger(&account);
+        self.erase_seen(&account)?;
+        Ok(found?.is_some_and(|found| found.as_slice() == probe))
+    }
+
+    /// As the next process will find it: a keyring may give out at once only what was put in over the
+    /// same connection.
+    fn load_as_stranger(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        match &self.opened {
+            Opened::Keyring(keyring) => keyring
+                .stranger()
+                .read(account)
+                .map_err(|trouble| keyring_error(account, &trouble)),
+            _ => self.load(account),
+        }
     }
 
     /// Makes sure that a write will work, before a refresh token is spent.
@@ -240,8 +278,9 @@ impl Store {
     }
 }
 
-/// Tries the keyring with an entry of its own, whatever the profiles say. Its name.
-pub fn try_keyring(deadline: Deadline) -> Result<&'static str> {
+/// Tries the keyring with an entry of its own, whatever the profiles say. Its name, with where it was
+/// found.
+pub fn try_keyring(deadline: Deadline) -> Result<String> {
     let interaction = Interaction::Never;
     let keyring = Keyring::new(env::session_bus(), deadline.instant(), interaction);
     let name = keyring.describe();
@@ -256,7 +295,11 @@ pub fn try_keyring(deadline: Deadline) -> Result<&'static str> {
         profile: None,
         ..error
     })? {
-        return Ok(name);
+        let place = match &store.opened {
+            Opened::Keyring(keyring) => keyring.place(),
+            _ => None,
+        };
+        return Ok(place.map_or_else(|| name.to_owned(), |place| format!("{name} at {place}")));
     }
     let what = format!("the keyring ({name}) does not give back what it was given");
     Err(unavailable(what).hint("choose another store: store = \"encrypted-file\""))
@@ -339,30 +382,51 @@ fn unavailable(what: impl Into<String>) -> Error {
 
 /// A keyring's trouble with the remedy for it.
 fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
-    let choose =
-        "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration";
-    let (kind, hint) = match trouble {
-        KeyringError::Locked | KeyringError::Dismissed => (
-            Kind::StoreLocked,
+    let hint = match trouble {
+        KeyringError::Locked | KeyringError::Dismissed | KeyringError::Unanswered => {
             "unlock the keyring (on a desktop: log in or open its password manager), or choose \
-             store = \"encrypted-file\"",
-        ),
-        KeyringError::NoCollection => (
-            Kind::StoreUnavailable,
-            "create a default keyring in the password manager, or choose store = \"encrypted-file\"",
-        ),
-        KeyringError::Timeout(_) => (
-            Kind::StoreUnavailable,
-            "the keyring's service hangs: restart it, or choose store = \"encrypted-file\"",
-        ),
-        _ => (Kind::StoreUnavailable, choose),
+             store = \"encrypted-file\""
+        }
+        KeyringError::Hidden => "unlock all of the keyring (in KeePassXC: the other database too)",
+        KeyringError::Consent => {
+            "have it give out entries unasked (in KeePassXC: Settings, Secret Service Integration, \
+             no \"Confirm when passwords are retrieved by clients\"), or choose store = \"encrypted-file\""
+        }
+        KeyringError::NoCollection => {
+            "create a default keyring in the password manager (in KeePassXC: open a database that \
+             exposes entries under a group), or choose store = \"encrypted-file\""
+        }
+        KeyringError::Timeout(_) => {
+            "the keyring's service hangs: restart it, or choose store = \"encrypted-file\""
+        }
+        KeyringError::Starting => {
+            "run the same again in a moment; if it never answers, choose store = \"encrypted-file\""
+        }
+        KeyringError::Barred(_) => {
+            "allow org.freedesktop.secrets (for a flatpak: --talk-name=org.freedesktop.secrets), or \
+             choose store = \"encrypted-file\""
+        }
+        KeyringError::NoBus(_)
+        | KeyringError::NoProvider(_)
+        | KeyringError::TooLarge { .. }
+        | KeyringError::Failed(_) => {
+            "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration"
+        }
     };
-    // The client secret's account is the profile's with a prefix.
-    let profile = account.rsplit('/').next().unwrap_or(account);
+    let kind = if trouble.is_locked() {
+        Kind::StoreLocked
+    } else {
+        Kind::StoreUnavailable
+    };
     Error::about(
-        profile,
+        profile_of(account),
         kind,
         format!("the keyring cannot be used: {trouble}"),
     )
     .hint(hint)
+}
+
+/// The client secret's account is the profile's with a prefix.
+fn profile_of(account: &str) -> &str {
+    account.rsplit('/').next().unwrap_or(account)
 }

@@ -16,7 +16,8 @@ use keyring_core::{Entry, Error};
 
 use super::dbus::MAX_MESSAGE;
 use super::keyring::{Interaction, KeyringError};
-use session::{Limits, Session};
+use crate::env;
+use session::{Limits, Matches, Session};
 
 const SERVICE_NAME: &str = "tokctl";
 /// What a message holds besides its secret: a header, paths, and an account's name twice.
@@ -36,6 +37,8 @@ struct Link {
     /// The item last found, so that a write can be prepared for the collection it is in.
     known: Option<String>,
     duplicates: bool,
+    hides: bool,
+    leaves_empty: bool,
 }
 
 /// One item, present or not; `account` is keyring-core's "user".
@@ -50,7 +53,12 @@ impl SecretService {
     pub fn new(addresses: Vec<String>, deadline: Instant, interaction: Interaction) -> Self {
         let limits = Limits {
             deadline,
-            interaction,
+            // Nobody sees a window that the daemon opens on another's screen.
+            interaction: if env::has_display() {
+                interaction
+            } else {
+                Interaction::Never
+            },
         };
         Self(Arc::new(Mutex::new(Link {
             addresses,
@@ -58,12 +66,40 @@ impl SecretService {
             open: None,
             known: None,
             duplicates: false,
+            hides: false,
+            leaves_empty: false,
         })))
     }
 
     /// Whether the last account looked for had more than one item.
     pub fn duplicates(&self) -> bool {
         self.link().duplicates
+    }
+
+    /// Whether the last account looked for was not found, and may be in a collection that stays locked.
+    pub fn hides(&self) -> bool {
+        self.link().hides
+    }
+
+    /// The same for a connection of its own, to which nobody has consented to anything.
+    pub fn stranger(&self) -> Self {
+        let link = self.link();
+        Self::new(
+            link.addresses.clone(),
+            link.limits.deadline,
+            Interaction::Never,
+        )
+    }
+
+    /// The bus in use.
+    pub fn place(&self) -> Option<String> {
+        Some(self.link().open.as_ref()?.place())
+    }
+
+    /// Whether the account last erased has left an empty item behind, which a person would have had to
+    /// let go.
+    pub fn leaves_empty(&self) -> bool {
+        self.link().leaves_empty
     }
 
     /// The secrets of every item of an account: of several, their content tells which counts.
@@ -170,10 +206,8 @@ impl CredentialApi for Item {
 impl From<KeyringError> for Error {
     fn from(error: KeyringError) -> Self {
         match error {
-            KeyringError::Locked | KeyringError::Dismissed => {
-                Self::NoStorageAccess(Box::new(error))
-            }
-            _ => Self::PlatformFailure(Box::new(error)),
+            error if error.is_locked() => Self::NoStorageAccess(Box::new(error)),
+            error => Self::PlatformFailure(Box::new(error)),
         }
     }
 }
@@ -213,7 +247,7 @@ impl Link {
                 return Ok(None);
             };
             if let Some(secret) = self.session()?.secret(&item)? {
-                return Ok(Some(secret));
+                return Ok(Some(secret).filter(|secret| !secret.is_empty()));
             }
             // The item may be new, but it may also be the daemon that is: then the session went
             // with the old one.
@@ -225,7 +259,8 @@ impl Link {
     fn all(&mut self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
         let mut secrets = Vec::new();
         for item in self.find(account, Locked::Pass)? {
-            secrets.extend(self.session()?.secret(&item)?);
+            let secret = self.session()?.secret(&item)?;
+            secrets.extend(secret.filter(|secret| !secret.is_empty()));
         }
         Ok(secrets)
     }
@@ -237,7 +272,7 @@ impl Link {
                 let collection = session.default_collection()?;
                 return session.create(&collection, account, secret);
             };
-            if self.session()?.replace(&item, secret)? {
+            if self.session()?.replace(&item, account, secret)? {
                 return Ok(());
             }
             self.open = None;
@@ -247,10 +282,18 @@ impl Link {
 
     fn erase(&mut self, account: &str) -> Result<bool, KeyringError> {
         let items = self.find(account, Locked::Refuse)?;
-        let session = self.session()?;
         let mut deleted = false;
+        self.leaves_empty = false;
         for item in &items {
-            deleted |= session.delete(item)?;
+            let session = self.session()?;
+            deleted |= match session.delete(item) {
+                // An empty item is none, to us: what was to go is gone.
+                Err(trouble) if trouble.is_locked() && session.replace(item, account, b"")? => {
+                    self.leaves_empty = true;
+                    true
+                }
+                result => result?,
+            };
         }
         (self.known, self.duplicates) = (None, false);
         Ok(deleted)
@@ -269,24 +312,40 @@ impl Link {
 
     /// The items of this account, unlocked, newest first.
     ///
-    /// Empty only if the default collection is open: a locked database (`KeePassXC`) hides what it
-    /// holds.
+    /// Empty only if the default collection is open; others may stay locked and hide what they hold
+    /// (`KeePassXC`).
     fn find(&mut self, account: &str, stay_locked: Locked) -> Result<Vec<String>, KeyringError> {
-        self.known = None;
+        (self.known, self.hides) = (None, false);
         let session = self.session()?;
+        let shut = if session.asks_before_search() {
+            open_some(session)?
+        } else {
+            None
+        };
         let mut found = session.search(account)?;
-        if found.unlocked.is_empty() && found.locked.is_empty() {
-            let collection = session.default_collection()?;
-            session.unlock_collection(collection)?;
-            found = session.search(account)?;
+        if found.is_empty() {
+            if let Some(trouble) = shut {
+                return Err(trouble);
+            }
+            let others = open_others(session)?;
+            self.hides = others.hide;
+            if others.opened {
+                found = self.session()?.search(account)?;
+            }
         }
+        self.take(found, stay_locked)
+    }
+
+    /// Unlocks what was found, as far as that goes without a window, and sorts it.
+    fn take(&mut self, found: Matches, stay_locked: Locked) -> Result<Vec<String>, KeyringError> {
+        let session = self.session()?;
         let mut items = found.unlocked;
         let duplicates = items.len() + found.locked.len() > 1;
         if !found.locked.is_empty() {
             match session.unlock_items(&found.locked) {
                 Ok(()) => items.extend(found.locked),
-                Err(KeyringError::Locked | KeyringError::Dismissed)
-                    if stay_locked == Locked::Pass && !items.is_empty() => {}
+                Err(error)
+                    if error.is_locked() && stay_locked == Locked::Pass && !items.is_empty() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -297,6 +356,52 @@ impl Link {
         self.known = items.first().cloned();
         Ok(items)
     }
+}
+
+/// Sees to it that one collection is open. Where the default one stays locked, why.
+fn open_some(session: &mut Session) -> Result<Option<KeyringError>, KeyringError> {
+    let collection = session.default_collection()?;
+    let trouble = match session.unlock_collection(collection) {
+        Ok(()) => return Ok(None),
+        Err(trouble) if trouble.is_locked() => trouble,
+        Err(trouble) => return Err(trouble),
+    };
+    let all = session.collections()?;
+    let locked = session.locked_collections(&all.iter().collect::<Vec<_>>())?;
+    if locked.contains(&false) {
+        Ok(Some(trouble))
+    } else {
+        Err(trouble)
+    }
+}
+
+/// What became of the collections in which nothing was found.
+struct Others {
+    /// One that was locked could be opened.
+    opened: bool,
+    /// One is locked, and what it holds cannot be seen.
+    hide: bool,
+}
+
+/// Opens what opens without a window; the default collection must be, or become, open.
+fn open_others(session: &mut Session) -> Result<Others, KeyringError> {
+    let default = session.default_collection()?;
+    let mut others = Others {
+        opened: false,
+        hide: false,
+    };
+    let all = session.collections()?;
+    let locked = session.locked_collections(&all.iter().collect::<Vec<_>>())?;
+    let locked = all.into_iter().zip(locked).filter(|(_, locked)| *locked);
+    for (collection, _) in locked {
+        let is_default = collection == default;
+        match session.unlock_collection(collection) {
+            Ok(()) => others.opened = true,
+            Err(trouble) if trouble.is_locked() && !is_default => others.hide = true,
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(others)
 }
 
 /// Times are whole seconds; the path decides a tie, so that every process picks the same item.

@@ -49,6 +49,7 @@ mod import;
 mod injected;
 mod jwt_headers;
 mod keyring;
+mod keyring_programs;
 mod keyring_trouble;
 mod leaks;
 mod leaks_ends;

@@ -116,7 +116,12 @@ impl SessionBus {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn adopt(&self, command: &mut Command) {
+    /// What a call to whoever keeps secrets gives, in words.
+    pub fn secrets(&self, args: &[&str]) -> String {
+        self.call(SECRETS, args)
+    }
+
+    pub fn adopt(&self, command: &mut Command) {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -271,7 +276,7 @@ fn is_locked(bus: &SessionBus) -> bool {
 }
 
 /// The child dies with the thread that starts it, so that a killed test leaves no daemon behind.
-fn bound_to_this_thread(program: &str) -> Command {
+pub fn bound_to_this_thread(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", program]);
     command

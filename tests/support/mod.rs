@@ -7,6 +7,7 @@
 )]
 
 pub mod canaries;
+pub mod daemons;
 pub mod desk;
 pub mod git;
 pub mod golden;
@@ -36,6 +37,7 @@ pub mod tokens;
 pub mod traced;
 
 pub use canaries::Canaries;
+pub use daemons::{Daemon, Kind, Seat};
 pub use desk::Desk;
 pub use keyring::{GnomeKeyring, SessionBus};
 pub use login::Login;

@@ -21,7 +21,7 @@ impl Socket {
     /// for ever.
     pub fn connect(place: &Place, until: Instant) -> Result<Self, String> {
         let why = |e: Errno| format!("{place}: {}", e.desc());
-        let address = place.socket()?;
+        let address = place.socket().map_err(why)?;
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket =
             socket::socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(why)?;
@@ -36,10 +36,9 @@ impl Socket {
                 Err(e) => return Err(why(e)),
             }
         }
-        if matches!(place, Place::Abstract(_)) {
-            let peer = socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(why)?;
-            address::trusted(peer.uid()).map_err(|reason| format!("{place}: {reason}"))?;
-        }
+        // Of the connection, not of the file: that could be another's by now.
+        let peer = socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(why)?;
+        address::trusted(peer.uid()).map_err(|reason| format!("{place}: {reason}"))?;
         Ok(Self(UnixStream::from(socket)))
     }
 

@@ -70,6 +70,11 @@ impl Writer {
         self.raw(&value.to_le_bytes());
     }
 
+    pub fn i64(&mut self, value: i64) {
+        self.align(8);
+        self.raw(&value.to_le_bytes());
+    }
+
     /// A string or an object path: the same bytes.
     pub fn string(&mut self, value: &str) {
         self.bytes(value.as_bytes());
@@ -252,5 +257,16 @@ impl<'a> Reader<'a> {
         } else {
             Err(Malformed)
         }
+    }
+
+    /// Passes over a variant that holds a text or an array of bytes; its signature.
+    pub fn skip_variant(&mut self) -> Result<&'a str, Malformed> {
+        let signature = self.signature()?;
+        match signature {
+            "s" | "o" => drop(self.string()?),
+            "ay" => drop(self.bytes()?),
+            _ => return Err(Malformed),
+        }
+        Ok(signature)
     }
 }

@@ -27,6 +27,22 @@ impl Platform {
         self.0.duplicates()
     }
 
+    pub fn hides(&self) -> bool {
+        self.0.hides()
+    }
+
+    pub fn place(&self) -> Option<String> {
+        self.0.place()
+    }
+
+    pub fn leaves_empty(&self) -> bool {
+        self.0.leaves_empty()
+    }
+
+    pub fn stranger(&self) -> Self {
+        Self(self.0.stranger())
+    }
+
     pub fn all(&self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
         self.0.all(account)
     }

@@ -32,7 +32,7 @@ pub struct Platform {
 
 impl Platform {
     pub fn new(_addresses: Vec<String>, _deadline: Instant, interaction: Interaction) -> Self {
-        let never = interaction == Interaction::Never;
+        let never = interaction != Interaction::Allowed;
         Self {
             _quiet: never
                 .then(SecKeychain::disable_user_interaction)
@@ -58,6 +58,28 @@ impl Platform {
     #[expect(clippy::unused_self, reason = "the same face on every platform")]
     pub fn duplicates(&self) -> bool {
         false
+    }
+
+    /// Never: it is unlocked as a whole.
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn hides(&self) -> bool {
+        false
+    }
+
+    /// Never: nobody is asked about single entries.
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn leaves_empty(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn place(&self) -> Option<String> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn stranger(&self) -> Self {
+        Self { _quiet: None }
     }
 
     /// Entries are unique here, so that this is never asked.

@@ -43,6 +43,28 @@ impl Platform {
         false
     }
 
+    /// Never: it is unlocked as a whole.
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn hides(&self) -> bool {
+        false
+    }
+
+    /// Never: nobody is asked about single entries.
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn leaves_empty(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn place(&self) -> Option<String> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the same face on every platform")]
+    pub fn stranger(&self) -> Self {
+        Self
+    }
+
     /// Entries are unique here, so that this is never asked.
     #[expect(
         clippy::unused_self,

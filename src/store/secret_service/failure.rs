@@ -28,6 +28,7 @@ pub fn failure(step: &'static str, fault: Fault) -> KeyringError {
     {
         "ServiceUnknown" | "NameHasNoOwner" => KeyringError::NoProvider(reason.to_owned()),
         spawn if spawn.starts_with("Spawn.") => KeyringError::NoProvider(reason.to_owned()),
+        "AccessDenied" => KeyringError::Barred(reason.to_owned()),
         "TimedOut" | "Timeout" => KeyringError::Timeout(step),
         "org.freedesktop.Secret.Error.IsLocked" => KeyringError::Locked,
         _ if text.is_empty() => KeyringError::Failed(format!("{step}: {name}")),

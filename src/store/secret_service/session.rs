@@ -3,7 +3,10 @@
 //! The session is a "plain" one: the session bus belongs to the user, and the Diffie-Hellman kind
 //! adds 4.6 ms and fails one read in a hundred on `KWallet`.
 
+mod collections;
 mod item;
+mod prompt;
+mod wallet;
 
 use std::time::{Duration, Instant};
 
@@ -16,16 +19,19 @@ const SERVICE: (&str, &str) = ("/org/freedesktop/secrets", "org.freedesktop.Secr
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+/// The name by which `KeePassXC` is known on the bus besides.
+const KEEPASSXC: &str = "org.keepassxc.KeePassXC.MainWindow";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// What the API says for "no object".
 const NONE: &str = "/";
+const WAITING: &str = "waiting for the secret service";
 
 /// A daemon that works answers within a millisecond; gnome-keyring started for the call, in 10 ms.
 const REPLY: Duration = Duration::from_secs(2);
-/// `KeePassXC` answers a new item with a prompt that completes by itself, after its own work.
-const COMPLETION: Duration = Duration::from_secs(3);
-/// Even while a person may be asked, nobody is asked before the daemon is there.
+/// Where a person waits, a daemon that has to be started may take longer.
 const START: Duration = Duration::from_secs(10);
+/// For a question to the bus itself.
+const AFTERWARDS: Duration = Duration::from_millis(200);
 
 /// How long and for whom to wait.
 #[derive(Clone, Copy)]
@@ -39,13 +45,9 @@ impl Limits {
         self.deadline.min(Instant::now() + most)
     }
 
-    /// Where a person may be asked, any call may wait for one.
+    /// Whoever may be asked, a call is answered at once: only prompts wait for a person.
     fn reply(self) -> Instant {
-        if self.interaction == Interaction::Allowed {
-            self.deadline
-        } else {
-            self.until(REPLY)
-        }
+        self.until(REPLY)
     }
 }
 
@@ -56,6 +58,9 @@ pub struct Session {
     /// Empty until opened.
     path: String,
     subscribed: bool,
+    /// `KWallet`, or oo7: what they answer to a new session tells them from the others.
+    may_be_wallet: bool,
+    asks_before_search: bool,
 }
 
 /// The items with our attributes.
@@ -64,15 +69,21 @@ pub struct Matches {
     pub locked: Vec<String>,
 }
 
+impl Matches {
+    pub fn is_empty(&self) -> bool {
+        self.unlocked.is_empty() && self.locked.is_empty()
+    }
+}
+
 impl Session {
     /// Connects, and makes sure that the daemon answers, by asking for an alias that nobody has.
     ///
-    /// Only after that answer may it be asked for a session. gnome-keyring-daemon (42, and 50) notes
-    /// a new client in a callback that can be overtaken by the client's first call, and aborts if
+    /// Only after that answer may it be asked for anything else. gnome-keyring-daemon (42, and 50)
+    /// notes a new client in a callback that can be overtaken by the client's first call, and aborts if
     /// that is `OpenSession` (gnome-keyring issue 196). A ping is not enough: `GDBus` answers it in
-    /// another thread, and the daemon died after 4,000 to 22,000 connections, three at a time. This
-    /// call is answered by the main loop, which then cannot but note the client before it takes the
-    /// next one.
+    /// another thread, and the daemon died after 4,000 to 22,000 connections, three at a time. With a
+    /// property as the first question it died after 90 to 950. This call is answered by the main loop,
+    /// which then cannot but note the client before it takes the next one.
     pub fn open(addresses: &[String], limits: Limits) -> Result<Self, KeyringError> {
         let start = limits.until(if limits.interaction == Interaction::Allowed {
             START
@@ -80,29 +91,56 @@ impl Session {
             REPLY
         });
         let no_bus = |fault| failure("connecting to the session bus", fault);
-        let (mut bus, hello) = Connection::open(addresses, start).map_err(no_bus)?;
-        let first = Call {
-            destination: NAME,
-            path: SERVICE.0,
-            interface: SERVICE.1,
-            member: "ReadAlias",
-            signature: "s",
-        };
-        let first = bus.call(&first, |w| w.string("tokctl")).map_err(no_bus)?;
-        bus.reply(hello, start).map_err(no_bus)?;
-        match bus.reply(first, start) {
-            // Whatever it thinks of the question, it is there.
-            Err(Fault::Refused { name, .. }) if is_answer(&name) => {}
-            answer => {
-                drop(answer.map_err(|fault| failure("waiting for the secret service", fault))?);
-            }
-        }
-        Ok(Self {
+        let (bus, (is_keepassxc, first)) = Connection::open(addresses, start, |bus| {
+            let is_keepassxc = bus.bus_call("NameHasOwner", "s", |w| w.string(KEEPASSXC))?;
+            let first = call(SERVICE, "ReadAlias", "s");
+            Ok((is_keepassxc, bus.call(&first, |w| w.string("tokctl"))?))
+        })
+        .map_err(no_bus)?;
+        let mut session = Self {
             bus,
             limits,
             path: String::new(),
             subscribed: false,
-        })
+            may_be_wallet: false,
+            asks_before_search: false,
+        };
+        session.asks_before_search = session.is_true(is_keepassxc, start).map_err(no_bus)?;
+        match session.bus.reply(first, start) {
+            // Whatever it thinks of the question, it is there.
+            Err(Fault::Refused { name, .. }) if is_answer(&name) => {}
+            Err(Fault::Late) => return Err(session.why_late(start)),
+            answer => drop(answer.map_err(|fault| failure(WAITING, fault))?),
+        }
+        Ok(session)
+    }
+
+    /// The bus's own answer.
+    fn is_true(&mut self, serial: Serial, until: Instant) -> Result<bool, Fault> {
+        match self.bus.reply(serial, until) {
+            Ok(reply) => Ok(reply.body("b").and_then(|mut r| r.bool()) == Ok(true)),
+            Err(Fault::Refused { .. }) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether nobody has come yet who could answer, or somebody does not.
+    fn why_late(&mut self, start: Instant) -> KeyringError {
+        let has_owner = self.bus.bus_call("NameHasOwner", "s", |w| w.string(NAME));
+        match has_owner.and_then(|serial| self.is_true(serial, start + AFTERWARDS)) {
+            Ok(false) => KeyringError::Starting,
+            _ => KeyringError::Timeout(WAITING),
+        }
+    }
+
+    /// The bus in use.
+    pub fn place(&self) -> String {
+        self.bus.place.clone()
+    }
+
+    /// Whether a search may open a window: `KeePassXC` does so where all is locked.
+    pub fn asks_before_search(&self) -> bool {
+        self.asks_before_search
     }
 
     /// The items of this account. The first search opens the session along the way.
@@ -147,62 +185,12 @@ impl Session {
             return Ok(());
         };
         let reply = self.reply(step, opening)?;
-        self.path = read(step, &reply, "vo", |r| {
-            r.variant("s")?;
-            r.string()?;
-            r.path().map(str::to_owned)
+        (self.may_be_wallet, self.path) = read(step, &reply, "vo", |r| {
+            // An empty text, says the API; KWallet and oo7 send no bytes instead. It means nothing.
+            let kind = r.skip_variant()?;
+            Ok((kind != "s", r.path()?.to_owned()))
         })?;
         Ok(())
-    }
-
-    /// The collection into which new items go, whether locked or not.
-    pub fn default_collection(&mut self) -> Result<String, KeyringError> {
-        let step = "looking for the default collection";
-        let reply = self.ask(step, SERVICE, "ReadAlias", "s", |w| w.string("default"))?;
-        let path = read(step, &reply, "o", |r| r.path().map(str::to_owned))?;
-        if path == NONE {
-            Err(KeyringError::NoCollection)
-        } else {
-            Ok(path)
-        }
-    }
-
-    /// Unlocks items, or finds them unlocked. Shows no window unless a person may be asked.
-    pub fn unlock_items(&mut self, items: &[String]) -> Result<(), KeyringError> {
-        self.unlock(items, ITEM)
-    }
-
-    /// The same for a collection.
-    pub fn unlock_collection(&mut self, collection: String) -> Result<(), KeyringError> {
-        self.unlock(&[collection], COLLECTION)
-    }
-
-    fn unlock(&mut self, objects: &[String], interface: &str) -> Result<(), KeyringError> {
-        let step = "unlocking the keyring";
-        let reply = self.ask(step, SERVICE, "Unlock", "ao", |w| w.paths(objects))?;
-        let (unlocked, prompt) = read(step, &reply, "aoo", |r| {
-            Ok((r.paths()?, r.path()?.to_owned()))
-        })?;
-        if prompt != NONE {
-            return if self.limits.interaction == Interaction::Allowed {
-                self.complete(&prompt)
-            } else {
-                Err(KeyringError::Locked)
-            };
-        }
-        // Whether the answer has to name what was open before is not said in the API.
-        let unnamed: Vec<_> = objects
-            .iter()
-            .filter(|object| !unlocked.contains(object))
-            .collect();
-        let locked = self.properties(step, &unnamed, (interface, "Locked"), |r| {
-            r.variant("b").and_then(|()| r.bool())
-        })?;
-        if locked.iter().all(|locked| *locked == Some(false)) {
-            Ok(())
-        } else {
-            Err(KeyringError::Locked)
-        }
     }
 
     /// One property of each object, `None` where it cannot be had.
@@ -231,42 +219,6 @@ impl Session {
         Ok(values)
     }
 
-    /// Asks the bus for the signals of prompts, which may come right after the call that makes one.
-    fn subscribe(&mut self, step: &'static str) -> Result<(), KeyringError> {
-        if !self.subscribed {
-            let rule =
-                format!("type='signal',sender='{NAME}',interface='{PROMPT}',member='Completed'");
-            let serial = self
-                .bus
-                .bus_call("AddMatch", "s", |w| w.string(&rule))
-                .map_err(|fault| failure(step, fault))?;
-            self.reply(step, serial)?;
-            self.subscribed = true;
-        }
-        Ok(())
-    }
-
-    /// Waits for the end of a prompt; lets it show its window only where a person may be asked.
-    fn complete(&mut self, prompt: &str) -> Result<(), KeyringError> {
-        let step = "waiting for an answer to the keyring's prompt";
-        self.subscribe(step)?;
-        let asked = self.limits.interaction == Interaction::Allowed;
-        if asked {
-            drop(self.ask(step, (prompt, PROMPT), "Prompt", "s", |w| w.string(""))?);
-        }
-        let until = if asked {
-            self.limits.deadline
-        } else {
-            self.limits.until(COMPLETION)
-        };
-        match self.bus.signal(prompt, "Completed", until) {
-            Ok(signal) if read(step, &signal, "bv", Reader::bool)? => Err(KeyringError::Dismissed),
-            Ok(_) => Ok(()),
-            Err(Fault::Late) if !asked => Err(KeyringError::Locked),
-            Err(fault) => Err(failure(step, fault)),
-        }
-    }
-
     fn ask(
         &mut self,
         step: &'static str,
@@ -288,13 +240,7 @@ impl Session {
         signature: &str,
         body: impl FnOnce(&mut Writer),
     ) -> Result<Serial, KeyringError> {
-        let call = Call {
-            destination: NAME,
-            path: target.0,
-            interface: target.1,
-            member,
-            signature,
-        };
+        let call = call(target, member, signature);
         self.bus
             .call(&call, body)
             .map_err(|fault| failure(step, fault))
@@ -305,6 +251,20 @@ impl Session {
             .reply(serial, self.limits.reply())
             .map_err(|fault| failure(step, fault))
     }
+}
+
+fn call<'a>(target: (&'a str, &'a str), member: &'a str, signature: &'a str) -> Call<'a> {
+    Call {
+        destination: NAME,
+        path: target.0,
+        interface: target.1,
+        member,
+        signature,
+    }
+}
+
+fn flag(r: &mut Reader) -> Result<bool, Malformed> {
+    r.variant("b").and_then(|()| r.bool())
 }
 
 fn attributes(account: &str) -> [(&str, &str); 2] {

@@ -1,6 +1,7 @@
 //! What is done with single items.
 
 use super::super::failure::{CREATING, WRITING, failure, is_gone};
+use super::collections::collection_of;
 use super::{
     COLLECTION, Fault, ITEM, KeyringError, Malformed, Message, NONE, Serial, Session, Writer,
     attributes, read,
@@ -38,14 +39,29 @@ impl Session {
         Ok(Some(value))
     }
 
-    /// Gives an item a new secret; false if the item has gone meanwhile.
-    pub fn replace(&mut self, item: &str, secret: &[u8]) -> Result<bool, KeyringError> {
+    /// Gives an account's item a new secret; false if the item has gone meanwhile.
+    pub fn replace(
+        &mut self,
+        item: &str,
+        account: &str,
+        secret: &[u8],
+    ) -> Result<bool, KeyringError> {
+        let collection = collection_of(item);
+        if self.may_be_wallet && self.open_wallet(collection)?.is_none() {
+            // oo7 (0.7.0-beta) does not write to disk what it gets by SetSecret.
+            self.create(collection, account, secret)?;
+            return Ok(true);
+        }
         let step = WRITING;
         let session = self.path.clone();
         let serial = self.call(step, (item, ITEM), "SetSecret", "(oayays)", |w| {
             write_secret(w, &session, secret);
         })?;
-        Ok(self.reply_unless_gone(step, serial)?.is_some())
+        if self.reply_unless_gone(step, serial)?.is_none() {
+            return Ok(false);
+        }
+        self.settle(item)?;
+        Ok(true)
     }
 
     /// Makes an item, or replaces one with the same attributes that has come meanwhile.
@@ -86,8 +102,8 @@ impl Session {
             (NONE, NONE) => Err(KeyringError::Failed(
                 "creating the item: the secret service made none".into(),
             )),
-            (_, NONE) => Ok(()),
-            _ => self.complete(&prompt),
+            (_, NONE) => self.settle(collection),
+            _ => self.complete_own(&prompt),
         }
     }
 
@@ -101,8 +117,9 @@ impl Session {
         };
         let prompt = read(step, &reply, "o", |r| r.path().map(str::to_owned))?;
         if prompt != NONE {
-            self.complete(&prompt)?;
+            self.complete_own(&prompt)?;
         }
+        self.settle(item)?;
         Ok(true)
     }
 
