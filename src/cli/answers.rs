@@ -159,22 +159,3 @@ pub enum Format {
     /// The token with its type, expiry and scope
     Json,
 }
-
-impl Wanted {
-    /// The same as arguments, for the renewal's child.
-    pub fn to_args(&self) -> Vec<String> {
-        let mut args = Vec::new();
-        let mut flag = |name: &str, value: &str| args.push(format!("--{name}={value}"));
-        if let Some(kind) = self.token {
-            flag("token", if kind == Kind::Id { "id" } else { "access" });
-        }
-        self.scope.iter().for_each(|scope| flag("scope", scope));
-        self.audience
-            .iter()
-            .for_each(|audience| flag("audience", audience));
-        self.resource
-            .iter()
-            .for_each(|resource| flag("resource", resource));
-        args
-    }
-}

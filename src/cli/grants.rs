@@ -1,6 +1,6 @@
 //! What the commands take that get, keep, show and end grants.
 
-use super::{Wanted, duration};
+use super::duration;
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
@@ -97,7 +97,6 @@ pub struct Unlock {
 /// For tokctl itself: renew in the background
 #[derive(Debug, Args)]
 pub struct Renewal {
-    #[command(flatten)]
-    pub wanted: Wanted,
+    /// The profile, for who looks at the processes
     pub profile: String,
 }

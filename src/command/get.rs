@@ -1,6 +1,6 @@
 //! `tokctl get`: a token on stdout, and nothing else.
 
-use super::{BUDGET, from_environment, load_from};
+use super::over;
 use crate::cli::{Format, Get, Global};
 use crate::clock::{self, Deadline};
 use crate::env;
@@ -11,8 +11,8 @@ use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::state::record::Token;
 use crate::state::refusals::Refusals;
-use crate::token::background::Again;
-use crate::token::{self, Ask, Caller};
+use crate::token::selected::{BUDGET, budget, from_environment};
+use crate::token::{self, Ask};
 use crate::ui;
 use std::io::Write;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         let headers = !get.json && !matches!(get.format, Format::Token | Format::Json);
         let profile = || {
             let config = Config::load(global.config.as_deref()).ok()?;
-            load_from(&config, &get.profile, &get.wanted).ok()
+            over(&get.wanted).select(&config, &get.profile).ok()
         };
         return Ok(Found {
             token,
@@ -57,22 +57,14 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         });
     }
     let config = Config::load(global.config.as_deref())?;
-    let profile = load_from(&config, &get.profile, &get.wanted)?;
-    let budget = get.timeout.or(profile.timeout).unwrap_or(BUDGET);
-    let overrides = get.wanted.to_args();
-    let token = token::token(&Ask {
-        profile: &profile,
+    let profile = over(&get.wanted).select(&config, &get.profile)?;
+    let deadline = Deadline::after(budget(&profile, get.timeout));
+    let token = token::kept(&Ask {
         min_ttl: get.min_ttl,
         force: get.force,
         insist: get.force,
         offline: get.offline,
-        stale: Some(Duration::ZERO),
-        deadline: Deadline::after(budget),
-        caller: Caller::Person,
-        again: Again {
-            config: &config,
-            overrides: &overrides,
-        },
+        ..Ask::new(&config, &profile, deadline)
     })?;
     if get.force
         && let Ok(state) = env::state_dir()

@@ -1,7 +1,6 @@
 //! `tokctl login`: a person logs in, and the grant is stored.
 
-use super::load_from;
-use crate::cli::{Global, Login as Args, Wanted};
+use crate::cli::{Global, Login as Args};
 use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, shell_word};
@@ -54,7 +53,7 @@ enum Way {
 /// Logs in.
 pub fn run(global: &Global, args: &Args) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let profile = load_from(&config, &args.profile, &Wanted::default())?;
+    let profile = Profile::load(&config, &args.profile)?;
     if profile.is_repeatable() {
         let name = shell_word(&profile.name);
         return Err(profile.error(Kind::Config, format!("grant {} needs no login", profile.grant.name())).hint(format!(

@@ -17,18 +17,15 @@ mod secret;
 mod status;
 mod unlock;
 
-use crate::cli::{self, Cli, Command, Global, Kind, Renewal, Setup, Wanted};
-use crate::clock;
-use crate::env;
+use crate::cli::{self, Cli, Command, Global, Kind, Setup};
 use crate::error::{Error, Result};
 use crate::helper::Call;
 use crate::profile::config::Config;
-use crate::profile::{Profile, TokenKind, split_scope};
-use crate::state::record::Token;
+use crate::profile::{Profile, TokenKind};
 use crate::token::background;
+use crate::token::selected::Wanted;
 use crate::ui;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Runs what the command line asks for.
 pub fn run(cli: Cli) -> Result<ExitCode> {
@@ -55,29 +52,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             Some(Setup::Install(install)) => install::run(&global, &install),
             None => Ok(()),
         },
-        Command::Renewal(Renewal { wanted, profile }) => {
-            background::serve(|config| load_from(config, &profile, &wanted))
-        }
+        Command::Renewal(_) => background::serve(),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The time budget where neither the command line nor the profile sets one.
-const BUDGET: Duration = Duration::from_secs(30);
-
-/// The token that `TOKCTL_TOKEN_<PROFILE>` sets for a profile, which goes over everything else.
-fn from_environment(profile: &str) -> Result<Option<Token>> {
-    let Some(text) = env::token_override(profile) else {
-        return Ok(None);
-    };
-    if !text.is_token_text() {
-        let what = format!(
-            "{} holds characters that no token may have",
-            env::token_variable(profile)
-        );
-        return Err(Error::config(what));
-    }
-    Ok(Some(Token::bare(text, clock::now())))
 }
 
 /// Of several failures the one with the highest exit code is the command's; the others are told here.
@@ -110,33 +87,16 @@ fn kind(kind: Kind) -> TokenKind {
 }
 
 /// The profile, with what the command line sets over it.
-fn load(global: &Global, name: &str, wanted: &Wanted) -> Result<Profile> {
-    load_from(&Config::load(global.config.as_deref())?, name, wanted)
+fn load(global: &Global, name: &str, wanted: &cli::Wanted) -> Result<Profile> {
+    over(wanted).select(&Config::load(global.config.as_deref())?, name)
 }
 
-fn load_from(config: &Config, name: &str, wanted: &Wanted) -> Result<Profile> {
-    let mut profile = Profile::load(config, name)?;
-    if !wanted.to_args().is_empty() {
-        profile.own_variant = Some(profile.variant());
+/// What the command line sets over a profile.
+fn over(wanted: &cli::Wanted) -> Wanted {
+    Wanted {
+        kind: wanted.token.map(kind),
+        scope: wanted.scope.clone(),
+        audience: wanted.audience.clone(),
+        resource: wanted.resource.clone(),
     }
-    if let Some(token) = wanted.token {
-        profile.request.kind = kind(token);
-    }
-    if !wanted.scope.is_empty() {
-        profile.request.scope = split_scope(&wanted.scope);
-        profile.quirks.scope_on_refresh = true;
-    }
-    // An empty one takes the profile's away.
-    if let Some(audience) = &wanted.audience {
-        profile.request.audience = Some(audience.clone()).filter(|audience| !audience.is_empty());
-    }
-    if !wanted.resource.is_empty() {
-        profile.request.resource = wanted
-            .resource
-            .iter()
-            .filter(|uri| !uri.is_empty())
-            .cloned()
-            .collect();
-    }
-    Ok(profile)
 }

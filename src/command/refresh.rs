@@ -9,13 +9,9 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::note::Note;
 use crate::state::refusals::Refusals;
-use crate::token::background::Again;
-use crate::token::{self, Ask, Caller};
+use crate::token::selected::budget;
+use crate::token::{self, Ask};
 use crate::ui;
-use std::time::Duration;
-
-/// The time for one profile where it sets none.
-const BUDGET: Duration = Duration::from_secs(30);
 
 /// Renews each; the worst failure is the result.
 pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
@@ -51,19 +47,11 @@ fn renew(config: &Config, profile: &Profile, refresh: &Refresh) -> Result<()> {
         ui::step(&format!("{name}: renewed {} ago", clock::words(age)));
         return Ok(());
     }
-    let token = token::token(&Ask {
-        profile,
-        min_ttl: None,
+    let token = token::kept(&Ask {
         force: true,
         insist: true,
-        offline: false,
         stale: None,
-        deadline: Deadline::after(profile.timeout.unwrap_or(BUDGET)),
-        caller: Caller::Person,
-        again: Again {
-            config,
-            overrides: &[],
-        },
+        ..Ask::new(config, profile, Deadline::after(budget(profile, None)))
     })?;
     Refusals::forgive(&env::state_dir()?, name);
     let until = token.expires.map_or_else(String::new, |end| {

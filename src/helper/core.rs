@@ -12,10 +12,9 @@ use crate::profile::{Profile, TokenKind};
 use crate::state::note::{self, HelperFailure};
 use crate::state::record::Token;
 use crate::state::refusals::{Refusals, Verdict};
-use crate::token::background::Again;
+use crate::token::selected::Wanted;
 use crate::token::{self, Ask, Caller};
 use crate::ui;
-use std::time::Duration;
 
 /// The core that every helper asks.
 #[derive(Clone, Copy)]
@@ -127,7 +126,7 @@ impl Core<'_> {
     pub fn refused(&self, origin: &Origin, presented: Option<&str>) -> Option<Answer> {
         self.at_owner(origin, |profile| {
             let deadline = Deadline::after(BUDGET);
-            token::refuse(profile, origin.as_str(), presented, deadline).map(drop)
+            token::forget::refuse(profile, origin.as_str(), presented, deadline).map(drop)
         })
     }
 
@@ -135,7 +134,7 @@ impl Core<'_> {
     /// there is something to say.
     pub fn forget_at(&self, origin: &Origin) -> Option<Answer> {
         self.at_owner(origin, |profile| {
-            token::forget(profile, Deadline::after(BUDGET)).map(drop)
+            token::forget::forget(profile, Deadline::after(BUDGET)).map(drop)
         })
     }
 
@@ -155,33 +154,19 @@ impl Core<'_> {
     /// A token of a profile that a program can be given.
     pub fn token(&self, mut profile: Profile, caller: Caller<'_>) -> Result<Fit> {
         let start = clock::now();
-        if let Some(kind) = self.token {
-            profile.own_variant = Some(profile.variant());
-            profile.request.kind = kind;
+        if self.token.is_some() {
+            let wanted = Wanted {
+                kind: self.token,
+                ..Wanted::default()
+            };
+            profile = wanted.over(profile);
         }
-        let overrides: &[String] = match profile.request.kind {
-            TokenKind::Access => &[],
-            TokenKind::Id => &["--token=id".to_owned()],
-        };
-        let token = match env::token_override(&profile.name) {
-            Some(text) if text.is_token_text() => Token::bare(text, start),
-            _ => token::token(&Ask {
-                profile: &profile,
-                min_ttl: Some(profile.min_ttl.unwrap_or_default()),
-                force: false,
-                insist: false,
-                offline: false,
-                stale: Some(Duration::ZERO),
-                deadline: Deadline::after(
-                    profile.timeout.unwrap_or(BUDGET).min(self.mode.budget()),
-                ),
-                caller,
-                again: Again {
-                    config: self.config,
-                    overrides,
-                },
-            })?,
-        };
+        let budget = profile.timeout.unwrap_or(BUDGET).min(self.mode.budget());
+        let token = token::token(&Ask {
+            min_ttl: Some(profile.min_ttl.unwrap_or_default()),
+            caller,
+            ..Ask::new(self.config, &profile, Deadline::after(budget))
+        })?;
         let is_new = token.obtained >= start;
         Ok(Fit {
             profile,

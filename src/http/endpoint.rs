@@ -3,10 +3,12 @@
 use super::Origin;
 use ::http::Uri;
 use ::http::uri::{Authority, PathAndQuery};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A URL that secrets may be sent to: https, or http on loopback.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Endpoint {
     pub(super) uri: Uri,
     text: String,
@@ -111,6 +113,20 @@ impl Endpoint {
             .unwrap_or_default()
             .trim_start_matches('[')
             .trim_end_matches(']')
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.text
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = String;
+
+    fn try_from(url: String) -> Result<Self, String> {
+        Self::parse(&url)
     }
 }
 

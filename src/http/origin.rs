@@ -2,6 +2,7 @@
 
 use super::endpoint::is_loopback;
 use super::idn;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -10,7 +11,7 @@ const MAIL: [&str; 4] = ["smtp", "smtps", "imap", "imaps"];
 
 /// Scheme, host and port in the one form in which they are compared: in lower case, the host as DNS has
 /// it, without a port that is the scheme's own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin(String);
 
 impl Origin {

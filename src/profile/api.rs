@@ -5,10 +5,11 @@ use super::fields::Fields;
 use super::vars::Vars;
 use crate::http::Endpoint;
 use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is known of a service's API.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Api {
     /// What a URL without a host begins with.
     pub url: Option<Endpoint>,

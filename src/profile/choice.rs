@@ -1,7 +1,9 @@
 //! The keys of a profile that have one of a few words.
 
+use serde::{Deserialize, Serialize};
+
 /// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientAuth {
     /// HTTP Basic, id and secret form-encoded first (RFC 6749 section 2.3.1).
     Basic,
@@ -41,7 +43,7 @@ impl ClientAuth {
 }
 
 /// The grant that brings a profile's first token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grant {
     ClientCredentials,
     /// A JWT that the profile's key signs (RFC 7523 section 2.1).
@@ -53,7 +55,7 @@ pub enum Grant {
 }
 
 /// How a person gives the grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoginGrant {
     /// In a browser (RFC 6749 section 4.1).
     AuthorizationCode,
@@ -78,7 +80,7 @@ impl Grant {
 }
 
 /// Where a profile's tokens are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StoreChoice {
     Auto,
     Keyring,
@@ -100,7 +102,7 @@ impl StoreChoice {
 }
 
 /// Which of a grant's tokens is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenKind {
     /// The access token.
     Access,
@@ -119,7 +121,7 @@ impl TokenKind {
 }
 
 /// How git sends the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GitAuth {
     /// Bearer where git and the server can, else Basic.
     Auto,

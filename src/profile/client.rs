@@ -4,10 +4,11 @@ use super::fields::Fields;
 use super::{ClientAuth, Grant, SecretSource};
 use crate::env;
 use crate::error::shell_word;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A profile's client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Client {
     /// Empty where the grant needs none.
     pub id: String,
@@ -16,6 +17,7 @@ pub struct Client {
     /// `kid` in the header of what the key signs.
     pub key_id: Option<String>,
     /// Shown where a server asks for one, with the client key.
+    #[serde(with = "crate::files::path_bytes::optional")]
     pub certificate: Option<PathBuf>,
     pub signing_alg: Option<String>,
     /// `aud` of the client's assertion, where the server wants another than its name.

@@ -1,6 +1,7 @@
 //! An authorization server's endpoints by their registered names (RFC 8414 section 2, RFC 8628 section 4, RFC 9126
 //! section 5), written once for the configuration, the server's metadata and what is remembered of it.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,18 +87,18 @@ impl<T> Endpoints<T> {
     }
 }
 
-impl Serialize for Endpoints<String> {
+impl<T: Serialize> Serialize for Endpoints<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.known().map(|(kind, url)| (kind.name(), url)))
     }
 }
 
-impl<'de> Deserialize<'de> for Endpoints<String> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Endpoints<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
         Ok(Self::of(|kind| match members.remove(kind.name()) {
-            Some(serde_json::Value::String(url)) => Some(url),
-            _ => None,
+            Some(url) => serde_json::from_value(url).ok(),
+            None => None,
         }))
     }
 }

@@ -2,12 +2,13 @@
 
 use super::fields::Fields;
 use super::token_source::TokenSource;
+use serde::{Deserialize, Serialize};
 
 /// The member of a reply that says what kind of token was issued.
 pub const ISSUED: &str = "issued_token_type";
 
 /// What is given for a token, and what is wanted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Exchange {
     pub subject: Option<TokenSource>,
     pub subject_type: String,

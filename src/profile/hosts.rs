@@ -4,9 +4,10 @@ use super::choice::GitAuth;
 use super::fields::Fields;
 use super::vars::Vars;
 use crate::http::Origin;
+use serde::{Deserialize, Serialize};
 
 /// Who may be given the token, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hosts {
     /// The servers, each by scheme, host and port.
     pub origins: Vec<Origin>,

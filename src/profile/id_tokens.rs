@@ -3,9 +3,10 @@
 use super::fields::Fields;
 use super::vars::Vars;
 use crate::http::Endpoint;
+use serde::{Deserialize, Serialize};
 
 /// How id tokens are checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IdTokens {
     /// The only algorithm that they may be signed with.
     pub algorithm: Option<String>,

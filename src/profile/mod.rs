@@ -46,6 +46,7 @@ pub use quirks::AssumedLife;
 use quirks::Quirks;
 use request::Request;
 pub use secret_source::{NO_TEXT, SecretSource, from_file};
+use serde::{Deserialize, Serialize};
 use server::Server;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,7 +57,7 @@ use value::Value;
 use vars::{Pattern, Vars};
 
 /// One profile, ready to be used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Profile {
     pub name: String,
     /// The variant of the profile's own token, where a caller asks for another one.

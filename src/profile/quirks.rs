@@ -5,11 +5,12 @@ use super::exchange::ISSUED;
 use super::fields::Fields;
 use super::vars::Vars;
 use crate::http::Endpoint;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a token lives of which the server does not say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AssumedLife {
     /// What the token says itself, else an hour where it can be renewed.
     Usual,
@@ -19,7 +20,7 @@ pub enum AssumedLife {
 }
 
 /// A server's deviations; by default there are none.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Quirks {
     /// Whether a login sends a PKCE challenge (RFC 7636).

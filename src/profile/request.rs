@@ -5,10 +5,11 @@ use super::fields::Fields;
 use super::value::Params;
 use super::vars::Vars;
 use super::{Grant, split_scope};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     pub kind: TokenKind,
     pub scope: Vec<String>,

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result, io_cause};
 use crate::files;
 use crate::program;
 use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -20,14 +21,18 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub const NO_TEXT: &str = "it is not UTF-8 text";
 
 /// A place that a secret is read from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
     /// A variable in a file of `NAME=value` lines; without a name, `<PROFILE>_CLIENT_SECRET`.
-    EnvFile { file: PathBuf, name: Option<String> },
+    EnvFile {
+        #[serde(with = "crate::files::path_bytes")]
+        file: PathBuf,
+        name: Option<String>,
+    },
     /// A whole file.
-    File(PathBuf),
+    File(#[serde(with = "crate::files::path_bytes")] PathBuf),
     /// What a program prints.
     Command(Vec<String>),
     /// A file in systemd's `$CREDENTIALS_DIRECTORY`.

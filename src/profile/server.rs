@@ -4,15 +4,17 @@ use super::endpoints::{EndpointKind, Endpoints};
 use super::fields::Fields;
 use super::vars::Vars;
 use crate::http::Endpoint;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The authorization server, as far as the profile says it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Server {
     /// The server's name for itself, from which its addresses can be asked.
     pub issuer: Option<Endpoint>,
     pub endpoints: Endpoints<Endpoint>,
     pub require_pushed_authorization_requests: bool,
+    #[serde(with = "crate::files::path_bytes::optional")]
     pub ca_file: Option<PathBuf>,
 }
 

@@ -3,9 +3,10 @@
 use super::choice::StoreChoice;
 use super::fields::Fields;
 use super::secret_source::SecretSource;
+use serde::{Deserialize, Serialize};
 
 /// The store, its key, and whether the kernel's keyring is a cache in front of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Storage {
     pub choice: StoreChoice,
     pub key: Option<SecretSource>,

@@ -3,12 +3,13 @@
 use super::keys::Fault;
 use super::secret_source::SecretSource;
 use super::value::text;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
 /// A place that a token is read from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum TokenSource {
     Secret(SecretSource),
     /// Another profile's token.

@@ -8,6 +8,7 @@ use super::secret_source::SecretSource;
 use super::token_source::TokenSource;
 use super::vars::Vars;
 use crate::http::{Endpoint, Origin, is_own_header};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,7 +49,7 @@ pub enum Value {
 }
 
 /// Extra parameters: for every request, and by grant.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Params {
     pub always: BTreeMap<String, String>,
     pub by_grant: BTreeMap<String, BTreeMap<String, String>>,

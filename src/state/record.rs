@@ -2,6 +2,7 @@
 
 use crate::clock::Epoch;
 use crate::oauth::id_token::Identity;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -121,6 +122,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// The token for what the profile asks, if the record belongs to the same client and server.
+    pub fn token_for(&self, profile: &Profile) -> Option<Token> {
+        let is_ours = self.binding == profile.binding();
+        is_ours.then(|| self.tokens.get(&profile.variant()).cloned())?
+    }
+
     /// An empty record of the present form.
     pub fn new(binding: String, spool_key: Secret) -> Self {
         Self {

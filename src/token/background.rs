@@ -3,61 +3,30 @@
 //!
 //! The child is this program in a session of its own, with the profile's lock handed over and no
 //! terminal, so that neither kill -9 of the caller nor Ctrl-C, a closed terminal or a caller's
-//! timeout loses a rotated refresh token, not even with the request in flight (STORAGE.md).
+//! timeout loses a rotated refresh token, not even with the request in flight.
 
 #[cfg(unix)]
 mod child;
 
+use super::refresh::{self, Job};
 use crate::clock::Deadline;
 use crate::error::Result;
-use crate::oauth::Credentials;
-use crate::profile::Profile;
-use crate::profile::config::Config;
 use crate::state::lock::Lock;
-use crate::state::record::{Record, Token};
-use crate::token::refresh;
+use crate::state::record::Token;
 #[cfg(unix)]
 use child::hold_signals;
 #[cfg(unix)]
 pub use child::serve;
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// How a child finds the same profile again: the configuration as it was read, and what the command
-/// line set.
-#[derive(Clone, Copy)]
-pub struct Again<'a> {
-    pub config: &'a Config,
-    pub overrides: &'a [String],
-}
-
-/// What the child needs beside the profile. Goes through a socket, never through arguments.
-#[derive(Serialize, Deserialize)]
-pub struct Job {
-    /// The configuration file's path, and what the profile needs of its text.
-    pub config: (Option<PathBuf>, String),
-    pub record: Record,
-    pub credentials: Credentials,
-    /// The caller's time budget.
-    pub budget: Duration,
-}
 
 /// Renews in a child and waits for it until the deadline. Where no child can be made, renews here,
 /// with the signals held back.
-pub fn run(
-    profile: &Profile,
-    again: &Again<'_>,
-    job: &Job,
-    lock: Option<Lock>,
-    deadline: Deadline,
-) -> Result<Token> {
+pub fn run(job: &Job, lock: Option<Lock>, deadline: Deadline) -> Result<Token> {
     #[cfg(unix)]
-    match child::spawn(profile, again, lock.as_ref()) {
+    match child::spawn(&job.profile.name, lock.as_ref()) {
         Ok(child) => {
             // The child has its own copy; it is the one that frees the lock.
             drop(lock);
-            return child::wait(profile, child, job, deadline);
+            return child::wait(child, job, deadline);
         }
         Err(cause) => crate::ui::step(&format!(
             "no child for the renewal: {}",
@@ -65,14 +34,14 @@ pub fn run(
         )),
     }
     #[cfg(not(unix))]
-    let _ = (again.overrides, deadline);
+    let _ = deadline;
     let _held = (lock, hold_signals());
-    refresh::renew(profile, job)
+    refresh::renew(job)
 }
 
 /// Without processes to detach there is no child.
 #[cfg(not(unix))]
-pub fn serve(_: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
+pub fn serve() -> Result<()> {
     Err(crate::error::Error::usage(
         "this command is for tokctl itself",
     ))

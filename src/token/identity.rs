@@ -1,6 +1,8 @@
 //! An id token on its way in: what it says, whom it is about and who has signed it is settled before anything of its
 //! reply is handed out.
 
+use super::ask::Ask;
+use super::credentials;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
@@ -14,7 +16,6 @@ use crate::secret::Secret;
 use crate::state::record::Record;
 use crate::state::storage::Storage;
 use crate::state::{keys, server};
-use crate::token::{Ask, credentials};
 use crate::ui;
 
 /// What a login, a renewal or an import knows of the id token that must come.

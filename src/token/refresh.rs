@@ -5,7 +5,7 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::reply::Granted;
 use crate::oauth::{Cause, Credentials, Refused, TokenRequest};
-use crate::profile::{Profile, TokenKind};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::note::{Doubtful, Ended, Missed, fingerprint};
 use crate::state::record::{Record, Token};
@@ -13,13 +13,15 @@ use crate::state::remembered::{Doubt, Remembered};
 use crate::state::spool::Spool;
 use crate::state::storage::Storage;
 use crate::store::Interaction;
-use crate::token::background::Job;
 use crate::token::identity::Judge;
 use crate::token::merge::Merged;
+use crate::token::refusal::{
+    ended_before, grant_ended, nothing_to_renew, remember_absent, remember_refused,
+};
 use crate::token::request::{self, remember};
 use crate::token::retry::{Stake, Tries};
-use crate::token::{ended_before, grant_ended, nothing_to_renew, token_of};
 use crate::ui;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -27,28 +29,32 @@ use std::time::Duration;
 /// may hold a rotated refresh token.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A renewal, with all that it needs. It goes to the process in which that happens through a socket, never through
+/// arguments.
+#[derive(Serialize, Deserialize)]
+pub struct Job {
+    pub profile: Profile,
+    pub record: Record,
+    pub credentials: Credentials,
+    /// The caller's time budget.
+    pub budget: Duration,
+}
+
 /// Renews with the refresh token, saves, and only then has a token to give. Runs in the child that
 /// outlives its caller.
-pub fn renew(profile: &Profile, job: &Job) -> Result<Token> {
+pub fn renew(job: &Job) -> Result<Token> {
+    let profile = &job.profile;
     let deadline = Deadline::after(job.budget);
     // Two answers that were awaited to the end must still find a store that listens.
     let patient = Deadline::after(job.budget.max(PATIENCE * 2) + PATIENCE);
     let mut storage = Storage::open(profile, patient, Interaction::Never)?;
-    match spend(
-        profile,
-        &mut storage,
-        &job.record,
-        &job.credentials,
-        deadline,
-    )? {
+    match spend(job, &mut storage, &job.record, deadline)? {
         Spent::Token(token) => Ok(token),
         // Somebody else has stored another refresh token meanwhile; it is tried once.
-        Spent::Replaced(record) => {
-            match spend(profile, &mut storage, &record, &job.credentials, deadline)? {
-                Spent::Token(token) => Ok(token),
-                Spent::Replaced(_) => Err(grant_ended(profile)),
-            }
-        }
+        Spent::Replaced(record) => match spend(job, &mut storage, &record, deadline)? {
+            Spent::Token(token) => Ok(token),
+            Spent::Replaced(_) => Err(grant_ended(profile)),
+        },
     }
 }
 
@@ -59,13 +65,8 @@ enum Spent {
     Replaced(Box<Record>),
 }
 
-fn spend(
-    profile: &Profile,
-    storage: &mut Storage,
-    record: &Record,
-    credentials: &Credentials,
-    deadline: Deadline,
-) -> Result<Spent> {
+fn spend(job: &Job, storage: &mut Storage, record: &Record, deadline: Deadline) -> Result<Spent> {
+    let (profile, credentials) = (&job.profile, &job.credentials);
     let Some(refresh) = &record.refresh else {
         return Err(nothing_to_renew(profile, storage, true));
     };
@@ -99,9 +100,7 @@ fn spend(
     });
     match refused.cause {
         Cause::GrantEnded { .. } if tries.doubt != Doubt::None => Err(unsettled(storage, refused)),
-        Cause::GrantEnded { for_good } => {
-            after_invalid_grant(profile, storage, refresh, refused.error, for_good)
-        }
+        Cause::GrantEnded { .. } => after_invalid_grant(profile, storage, refresh, refused),
         Cause::RequestRefused => Err(remember_refused(profile, storage, refused.error, false)),
         _ if refused.error.kind == Kind::Temporary && storage.note.end_of(refresh).is_some() => {
             Err(still_ended(profile, storage, refused))
@@ -132,35 +131,6 @@ fn unsettled(storage: &mut Storage, mut refused: Refused) -> Error {
             .to_owned(),
     );
     remember(storage, refused)
-}
-
-/// Remembers a refusal for what was asked for, and for nothing else of the profile.
-fn remember_refused(
-    profile: &Profile,
-    storage: &mut Storage,
-    error: Error,
-    for_good: bool,
-) -> Error {
-    let variant = profile.variant();
-    let before = storage.note.refused.get(&variant);
-    let said = Remembered::new(before, error.clone(), for_good, clock::now_millis());
-    storage.note.refused.insert(variant, said);
-    storage.save_note();
-    error
-}
-
-/// Remembers that a server sends no id token: each call would spend a refresh token for nothing.
-pub fn remember_absent(
-    profile: &Profile,
-    storage: &mut Storage,
-    wanted: Result<Token>,
-) -> Result<Token> {
-    match wanted {
-        Err(error) if profile.request.kind == TokenKind::Id && error.kind == Kind::Refused => {
-            Err(remember_refused(profile, storage, error, true))
-        }
-        wanted => wanted,
-    }
 }
 
 /// Judges the id token of a reply, with nothing to lose where the server's keys have to be asked for: the record as it
@@ -239,9 +209,10 @@ fn after_invalid_grant(
     profile: &Profile,
     storage: &mut Storage,
     sent: &Secret,
-    refusal: Error,
-    for_good: bool,
+    refused: Refused,
 ) -> Result<Spent> {
+    let for_good = refused.cause == Cause::GrantEnded { for_good: true };
+    let refusal = refused.error;
     let other = |record: &Record| {
         record
             .refresh
@@ -249,7 +220,7 @@ fn after_invalid_grant(
             .is_some_and(|stored| stored.expose() != sent.expose())
     };
     if let Some(record) = storage.record(profile)?.filter(other) {
-        let token = token_of(profile, Some(&record));
+        let token = record.token_for(profile);
         return Ok(match token.filter(|token| token.is_alive(clock::now())) {
             Some(token) => Spent::Token(token),
             None => Spent::Replaced(Box::new(record)),

@@ -7,22 +7,28 @@ use crate::oauth::Given;
 use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource, TokenSource};
 use crate::secret::Secret;
-use crate::token::background::Again;
-use crate::token::{self, Ask, Caller};
 
-/// The tokens that the profile exchanges; nothing for another grant.
-pub fn find(ask: &Ask<'_>) -> Result<Option<Given>> {
-    let profile = ask.profile;
+/// The tokens that the profile exchanges, those of other profiles as `of_profile` gets them by the key and the name;
+/// nothing for another grant.
+pub fn find(
+    profile: &Profile,
+    deadline: Deadline,
+    of_profile: impl Fn(&str, &str) -> Result<Secret>,
+) -> Result<Option<Given>> {
     if profile.grant != Grant::TokenExchange {
         return Ok(None);
     }
-    let subject = subject(profile)?;
+    let token = |key: &str, source: &TokenSource| match source {
+        TokenSource::Secret(source) => from(profile, key, source, deadline),
+        TokenSource::Profile(name) => {
+            let token = of_profile(key, name)?;
+            usable(profile, key, &format!("profile {name:?}"), Some(token))
+        }
+    };
     let actor = profile.exchange.actor.as_ref();
     Ok(Some(Given {
-        subject: token(ask, "subject_token", subject)?,
-        actor: actor
-            .map(|actor| token(ask, "actor_token", actor))
-            .transpose()?,
+        subject: token("subject_token", subject(profile)?)?,
+        actor: actor.map(|actor| token("actor_token", actor)).transpose()?,
     }))
 }
 
@@ -56,17 +62,6 @@ fn subject(profile: &Profile) -> Result<&TokenSource> {
     })
 }
 
-fn token(ask: &Ask<'_>, key: &str, source: &TokenSource) -> Result<Secret> {
-    let profile = ask.profile;
-    match source {
-        TokenSource::Secret(source) => from(profile, key, source, ask.deadline),
-        TokenSource::Profile(name) => {
-            let token = of_profile(ask, key, name)?;
-            usable(profile, key, &format!("profile {name:?}"), Some(token))
-        }
-    }
-}
-
 fn from(profile: &Profile, key: &str, source: &SecretSource, deadline: Deadline) -> Result<Secret> {
     let found = source.resolve(&profile.name, key, deadline)?;
     usable(profile, key, &source.describe(), found)
@@ -80,32 +75,8 @@ fn usable(profile: &Profile, key: &str, place: &str, found: Option<Secret>) -> R
     })
 }
 
-/// Another profile's token, as `tokctl get` would print it.
-fn of_profile(ask: &Ask<'_>, key: &str, name: &str) -> Result<Secret> {
-    if let Some(token) = env::token_override(name) {
-        return Ok(token);
-    }
-    let config = ask.again.config;
-    let other = other(ask.profile, config, key, name)?;
-    let again = Again {
-        config,
-        overrides: &[],
-    };
-    let ask = Ask {
-        profile: &other,
-        min_ttl: None,
-        force: false,
-        insist: false,
-        offline: ask.offline,
-        stale: None,
-        deadline: ask.deadline,
-        caller: Caller::Person,
-        again,
-    };
-    token::token(&ask).map(|token| token.text)
-}
-
-fn other(profile: &Profile, config: &Config, key: &str, name: &str) -> Result<Profile> {
+/// The profile that a source names.
+pub fn other(profile: &Profile, config: &Config, key: &str, name: &str) -> Result<Profile> {
     let other = Profile::load(config, name)?;
     // One step is enough, and no two profiles wait for each other.
     if other.exchange.takes_from_a_profile() {

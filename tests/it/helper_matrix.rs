@@ -215,6 +215,26 @@ fn two_profiles_that_claim_one_host_are_an_error_that_names_both() {
 }
 
 #[test]
+fn a_token_of_the_environment_that_is_none_is_refused_and_the_stored_one_not_taken_instead() {
+    let server = Server::tokens(3600);
+    let mut sandbox = Sandbox::with_grant(&server, HOSTS);
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    sandbox.env("TOKCTL_TOKEN_P", "a b");
+    let words = "TOKCTL_TOKEN_P holds characters that no token may have";
+    sandbox.run(["get", "p"]).fails(3, words);
+    sandbox.run(["exec", "p", "--", "true"]).fails(3, words);
+    let url = format!("https://{HOST}/x");
+    sandbox.run(["api", "p", &url]).fails(3, words);
+    for mode in MODES {
+        let run = sandbox.start_helper(mode, &["p"], HOST).wait();
+        let (stdout, lines, code) = cell(mode, 2);
+        // It is the configuration that is wrong.
+        let code = if mode == "kubectl" { 3 } else { code };
+        compare(&run, (stdout, lines, code), words);
+    }
+}
+
+#[test]
 fn on_success_each_hands_the_token_over_and_stderr_is_silent() {
     let server = Server::tokens(3600);
     let sandbox = Sandbox::with_grant(&server, HOSTS);

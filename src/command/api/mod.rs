@@ -6,7 +6,7 @@ pub mod challenge;
 mod request;
 mod target;
 
-use super::{BUDGET, from_environment, load_from};
+use super::over;
 use crate::cli::{self, Global};
 use crate::clock::Deadline;
 use crate::env;
@@ -17,8 +17,8 @@ use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::text;
-use crate::token::background::Again;
-use crate::token::{self, Ask, Caller};
+use crate::token::selected::budget;
+use crate::token::{self, Ask};
 use crate::ui;
 use challenge::Challenge;
 use request::Request;
@@ -31,12 +31,11 @@ const MAX_REDIRECTS: u32 = 10;
 /// Makes the request and writes its answer.
 pub fn run(global: &Global, api: &cli::Api) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let profile = load_from(&config, &api.profile, &api.wanted)?;
+    let profile = over(&api.wanted).select(&config, &api.profile)?;
     let target = Target::typed(&profile, &api.url)?;
     let call = Call {
         profile: &profile,
         config: &config,
-        overrides: api.wanted.to_args(),
         deadline: api.timeout.map(Deadline::after),
     };
     let request = Request::read(api)?;
@@ -95,7 +94,6 @@ fn finish(api: &cli::Api, call: &Call<'_>, answered: &mut Answered, token: &Secr
 struct Call<'a> {
     profile: &'a Profile,
     config: &'a Config,
-    overrides: Vec<String>,
     deadline: Option<Deadline>,
 }
 
@@ -113,31 +111,19 @@ struct Answered {
 impl Call<'_> {
     /// The token that is there, renewed where its time is over.
     fn token(&self) -> Result<Secret> {
-        if let Some(token) = from_environment(&self.profile.name)? {
-            return Ok(token.text);
-        }
         self.acquire(false)
     }
 
     fn acquire(&self, force: bool) -> Result<Secret> {
-        let usual = self.profile.timeout.unwrap_or(BUDGET);
+        let usual = budget(self.profile, None);
         let budget = self
             .deadline
             .map_or(usual, |deadline| deadline.left().min(usual));
         let token = token::token(&Ask {
-            profile: self.profile,
-            min_ttl: None,
             force,
-            insist: false,
-            offline: false,
             // A token that the service has just refused is none to fall back on.
             stale: (!force).then_some(Duration::ZERO),
-            deadline: Deadline::after(budget),
-            caller: Caller::Person,
-            again: Again {
-                config: self.config,
-                overrides: &self.overrides,
-            },
+            ..Ask::new(self.config, self.profile, Deadline::after(budget))
         })?;
         Ok(token.text)
     }

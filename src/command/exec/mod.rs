@@ -7,15 +7,15 @@ mod place;
 mod refresh;
 mod variables;
 
-use super::{BUDGET, from_environment, load_from};
-use crate::cli::{self, Global, Wanted};
+use super::over;
+use crate::cli::{self, Global};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::record::Token;
-use crate::token::background::Again;
-use crate::token::{self, Ask, Caller};
+use crate::token::selected::budget;
+use crate::token::{self, Ask};
 use crate::ui;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -117,7 +117,6 @@ fn not_run(words: &[OsString], cause: &std::io::Error) -> ExitCode {
 struct Asked {
     config: Config,
     profiles: Vec<Profile>,
-    wanted: Wanted,
     min_ttl: Option<Duration>,
     timeout: Option<Duration>,
 }
@@ -125,11 +124,10 @@ struct Asked {
 impl Asked {
     fn load(global: &Global, exec: &cli::Exec, names: &[&str]) -> Result<Self> {
         let config = Config::load(global.config.as_deref())?;
-        let load = |name: &&str| load_from(&config, name, &exec.wanted);
+        let load = |name: &&str| over(&exec.wanted).select(&config, name);
         Ok(Self {
             profiles: names.iter().map(load).collect::<Result<_>>()?,
             config,
-            wanted: exec.wanted.clone(),
             min_ttl: exec.min_ttl,
             timeout: exec.timeout,
         })
@@ -137,23 +135,10 @@ impl Asked {
 
     /// A profile's token: the environment's, else the policy's.
     fn token(&self, profile: &Profile) -> Result<Token> {
-        if let Some(token) = from_environment(&profile.name)? {
-            return Ok(token);
-        }
-        let budget = self.timeout.or(profile.timeout).unwrap_or(BUDGET);
+        let deadline = Deadline::after(budget(profile, self.timeout));
         token::token(&Ask {
-            profile,
             min_ttl: self.min_ttl,
-            force: false,
-            insist: false,
-            offline: false,
-            stale: Some(Duration::ZERO),
-            deadline: Deadline::after(budget),
-            caller: Caller::Person,
-            again: Again {
-                config: &self.config,
-                overrides: &self.wanted.to_args(),
-            },
+            ..Ask::new(&self.config, profile, deadline)
         })
     }
 }

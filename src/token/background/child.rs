@@ -1,13 +1,10 @@
 //! The renewal's child, on both sides: how it is made and heard, and what it does.
 
-use super::{Again, Job};
+use super::{Job, refresh};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::profile::Profile;
-use crate::profile::config::Config;
 use crate::state::lock::Lock;
 use crate::state::record::Token;
-use crate::token::refresh;
 use crate::{env, ui};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -26,18 +23,11 @@ struct Outcome {
 
 /// Starts the child: its stdin is the lock, which its own children then do not get; its stdout is a
 /// socket, on which the job goes in and the outcome comes back.
-pub fn spawn(
-    profile: &Profile,
-    again: &Again<'_>,
-    lock: Option<&Lock>,
-) -> std::io::Result<(Child, UnixStream)> {
+pub fn spawn(profile: &str, lock: Option<&Lock>) -> std::io::Result<(Child, UnixStream)> {
     let mut command = Command::new(env::this_program()?);
     command.arg0("tokctl");
-    command
-        .arg("renewal")
-        .args(again.overrides)
-        .arg("--")
-        .arg(&profile.name);
+    // The profile is named for who looks at the processes.
+    command.args(["renewal", "--", profile]);
     let (ours, theirs) = UnixStream::pair()?;
     let lock = lock.map_or(Ok(Stdio::null()), |lock| lock.for_child().map(Stdio::from))?;
     command
@@ -49,7 +39,6 @@ pub fn spawn(
 
 /// Gives the child its job and reads its answer.
 pub fn wait(
-    profile: &Profile,
     (mut child, mut stream): (Child, UnixStream),
     job: &Job,
     deadline: Deadline,
@@ -63,13 +52,14 @@ pub fn wait(
         .map_err(|cause| failed(&cause))?;
     let Some(answer) = read_until(stream, deadline).map_err(|cause| failed(&cause))? else {
         let what = "the server has not answered in time; the renewal goes on by itself";
-        return Err(profile
+        return Err(job
+            .profile
             .error(Kind::Temporary, what)
             .hint("try again in a moment"));
     };
     let outcome: Outcome = serde_json::from_slice(&answer).map_err(|_| {
         let what = "the renewal ended without an answer";
-        profile.error(Kind::Io, what)
+        job.profile.error(Kind::Io, what)
     })?;
     for warning in &outcome.warnings {
         ui::warn(warning);
@@ -109,7 +99,7 @@ fn read_until(
 }
 
 /// The child's side: leaves its caller, takes the job, renews and answers.
-pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
+pub fn serve() -> Result<()> {
     let _held = detach();
     ui::collect();
     let socket = std::io::stdout()
@@ -124,8 +114,7 @@ pub fn serve(load: impl FnOnce(&Config) -> Result<Profile>) -> Result<()> {
     };
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
-    let config = Config::from_excerpt(job.config.0.clone(), job.config.1.clone());
-    let result = load(&config).and_then(|profile| refresh::renew(&profile, &job));
+    let result = refresh::renew(&job);
     let outcome = Outcome {
         result,
         warnings: ui::collected(),

@@ -1,0 +1,77 @@
+//! What no more can be renewed, in words, and what is remembered of a refusal.
+
+use crate::clock;
+use crate::error::{Error, Kind, Result, about};
+use crate::profile::{Profile, TokenKind};
+use crate::state::record::Token;
+use crate::state::remembered::Remembered;
+use crate::state::storage::Storage;
+use crate::ui;
+
+/// Why there is no refresh token to use, though perhaps a record.
+pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) -> Error {
+    let what = if storage.note.refreshable && is_there {
+        "what is stored belongs to another client_id, token_endpoint or grant"
+    } else if profile.request.kind == TokenKind::Id {
+        "there is no refresh token, and the id token has ended or was never there"
+    } else {
+        "there is no refresh token, and the access token has ended or was never there"
+    };
+    profile.login_required(what).of(&profile.name)
+}
+
+/// That the server has ended the grant.
+pub fn grant_ended(profile: &Profile) -> Error {
+    let name = &profile.name;
+    profile.login_required(format!("your grant for {name} ended (revoked or expired)"))
+}
+
+/// The same, as the server has said it before.
+pub fn ended_before(profile: &Profile, said: &Remembered) -> Error {
+    let Some(at) = said.since().map(clock::rfc3339) else {
+        return grant_ended(profile);
+    };
+    let mut error = said.error.clone();
+    error.message = format!("{}, as the server said at {at}", error.message);
+    error
+}
+
+/// A token with time left after which there is no other one.
+pub fn warn_of_end(profile: &Profile, said: &Remembered, token: &Token) {
+    let end = token.expires.map_or_else(
+        || "this token is the last one".to_owned(),
+        |end| format!("this token ends at {}", clock::rfc3339(end)),
+    );
+    let hint = said.error.hint.as_deref().unwrap_or_default();
+    let what = format!("{}; {end}, then {hint}", said.error.message);
+    ui::warn(&about(&profile.name, &what));
+}
+
+/// Remembers a refusal for what was asked for, and for nothing else of the profile.
+pub fn remember_refused(
+    profile: &Profile,
+    storage: &mut Storage,
+    error: Error,
+    for_good: bool,
+) -> Error {
+    let variant = profile.variant();
+    let before = storage.note.refused.get(&variant);
+    let said = Remembered::new(before, error.clone(), for_good, clock::now_millis());
+    storage.note.refused.insert(variant, said);
+    storage.save_note();
+    error
+}
+
+/// Remembers that a server sends no id token: each call would spend a refresh token for nothing.
+pub fn remember_absent(
+    profile: &Profile,
+    storage: &mut Storage,
+    wanted: Result<Token>,
+) -> Result<Token> {
+    match wanted {
+        Err(error) if profile.request.kind == TokenKind::Id && error.kind == Kind::Refused => {
+            Err(remember_refused(profile, storage, error, true))
+        }
+        wanted => wanted,
+    }
+}

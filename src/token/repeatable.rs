@@ -1,0 +1,83 @@
+//! Grants that can be asked for again: neither a person nor a refresh token is needed.
+
+use super::ask::Ask;
+use super::identity::Judge;
+use super::merge::Merged;
+use super::request::{self, remember};
+use super::{client_auth_guess, refusal};
+use crate::clock;
+use crate::error::{Result, about};
+use crate::oauth::{Credentials, TokenRequest};
+use crate::profile::Profile;
+use crate::state::record::{Record, Token};
+use crate::state::storage::Storage;
+use crate::store::Backend;
+use crate::ui;
+use std::time::Duration;
+
+/// Asks for a token that needs neither a person nor a refresh token.
+pub fn ask_anew(
+    ask: &Ask<'_>,
+    storage: &mut Storage,
+    old: Option<&Record>,
+    credentials: &Credentials,
+) -> Result<Token> {
+    let profile = ask.profile;
+    let result = client_auth_guess::repeatable(profile, storage, credentials, ask.deadline);
+    let (mut granted, sent_at) = result.map_err(|refused| remember(storage, refused))?;
+    let judge = Judge::of_renewal(profile, credentials, None);
+    judge.settle(&mut granted, ask.deadline);
+    judge.tell(&granted);
+    let merged = Merged::renewed(profile, old, granted, sent_at);
+    let wanted = merged.wanted(profile);
+    if merged.kept {
+        storage.forget(profile, &merged.evicted);
+        keep_repeatable(profile, storage, &merged.record, wanted.as_ref().ok());
+    }
+    refusal::remember_absent(profile, storage, wanted)
+}
+
+/// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
+fn keep_repeatable(
+    profile: &Profile,
+    storage: &mut Storage,
+    record: &Record,
+    token: Option<&Token>,
+) {
+    let backend = storage.store.backend();
+    if backend == Backend::None {
+        return;
+    }
+    let now = clock::now();
+    let cached = token.is_some_and(|token| storage.cache(profile).put(token, now));
+    match storage.save(profile, record) {
+        Ok(())
+            if backend == Backend::Kernel
+                && !cached
+                && token.is_some_and(|token| token.is_alive(now)) =>
+        {
+            ui::warn(&about(
+                &profile.name,
+                "there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a request; \
+                 store = \"encrypted-file\" in the configuration changes that",
+            ));
+        }
+        Ok(()) => storage.note_written(record, token),
+        Err(error) => ui::warn(&format!("the token is not stored: {error}")),
+    }
+}
+
+/// The same where there is no place for any state (no home directory).
+pub fn ask_and_forget(ask: &Ask<'_>, credentials: &Credentials) -> Result<Token> {
+    let profile = ask.profile;
+    let result = request::send(
+        profile,
+        credentials,
+        TokenRequest::repeatable(profile),
+        ask.deadline,
+        Duration::ZERO,
+    );
+    let (mut granted, sent_at) = result.map_err(|refused| refused.error)?;
+    Judge::of_renewal(profile, credentials, None).settle(&mut granted, ask.deadline);
+    Merged::renewed(profile, None, granted, sent_at).wanted(profile)
+}
