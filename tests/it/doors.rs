@@ -102,7 +102,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "compares refresh tokens after invalid_grant",
     ),
     (
-        "token/mod.rs",
+        "token/forget.rs",
         "compares a token with the one that a server has refused",
     ),
     ("helper/core.rs", "puts the token into a program's protocol"),

@@ -23,6 +23,28 @@ fn sent(server: &Server) -> Vec<String> {
     tokens.collect()
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let server = Server::granting(r#"{"access_token":"at-1","expires_in":60}"#);
+    let mut sandbox = Sandbox::new();
+    let directory = sandbox.home().join(OsStr::from_bytes(b"caf\xe9"));
+    let secret = "client_secret = { file = \"secret\" }";
+    let config = grant_at(&server.url("/token"), &format!("{PLAIN}\n{secret}"));
+    let config = config.replace("client_secret = { env = \"P_SECRET\" }\n", "");
+    sandbox.write(directory.join("config.toml"), config);
+    sandbox.write(directory.join("secret"), "s-1\n");
+    sandbox
+        .env("TOKCTL_CONFIG", directory.join("config.toml"))
+        .env("TOKCTL_STATE_DIR", directory.join("state"));
+    let run = sandbox.run_with_stdin(["import", "p"], "rt-1");
+    assert_eq!(run.code, 0, "{run:?}");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    assert_eq!(sent(&server), ["rt-1"]);
+}
+
 #[test]
 fn a_reply_without_a_new_refresh_token_keeps_the_old_one() {
     for (member, next) in [
