@@ -18,3 +18,32 @@ pub fn hash(parts: &[&str]) -> String {
             text
         })
 }
+
+/// A name in quotes, as it has always stood in what is hashed.
+pub fn quoted(name: &str) -> String {
+    let mut quoted = String::with_capacity(name.len() + 2);
+    quoted.push('"');
+    for c in name.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_name_is_quoted_as_the_first_versions_did() {
+        for name in ["pass", "a b", "it's", "q\"\\", "tab\tand\nline", "é"] {
+            assert_eq!(quoted(name), format!("{name:?}"));
+        }
+    }
+}

@@ -90,6 +90,17 @@ pub enum StoreChoice {
 }
 
 impl StoreChoice {
+    /// The choice as it stands in stored names: as the first versions wrote it, and not to be changed.
+    pub fn identity(self) -> &'static str {
+        match self {
+            Self::Auto => "Auto",
+            Self::Keyring => "Keyring",
+            Self::EncryptedFile => "EncryptedFile",
+            Self::Plaintext => "Plaintext",
+            Self::None => "None",
+        }
+    }
+
     pub(super) fn read(name: Option<&str>) -> Self {
         match name {
             Some("keyring") => Self::Keyring,

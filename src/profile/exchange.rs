@@ -57,11 +57,11 @@ impl Exchange {
     }
 
     /// All of it, as what the new token depends on.
-    pub fn describe(&self) -> [String; 5] {
+    pub fn identity(&self) -> [String; 5] {
         let source = |source: &Option<TokenSource>| {
             source
                 .as_ref()
-                .map(TokenSource::describe)
+                .map(TokenSource::identity)
                 .unwrap_or_default()
         };
         [

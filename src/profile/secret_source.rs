@@ -6,6 +6,7 @@ use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::files;
+use crate::hash::quoted;
 use crate::program;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,27 @@ impl SecretSource {
                 format!("command {:?}", words.first().map_or("", String::as_str))
             }
             Self::SystemdCredential(name) => format!("systemd credential {name:?}"),
+            Self::Keyring => "the store".to_owned(),
+            Self::Literal(_) => "the configuration file itself".to_owned(),
+        }
+    }
+
+    /// The source as it stands in stored names: as the first versions wrote it, and not to be changed.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Env(name) => format!("environment variable {name}"),
+            Self::EnvFile {
+                file,
+                name: Some(name),
+            } => format!("variable {name} in {}", file.display()),
+            Self::EnvFile { file, name: None } | Self::File(file) => {
+                format!("file {}", file.display())
+            }
+            Self::Command(words) => {
+                let program = words.first().map_or("", String::as_str);
+                format!("command {}", quoted(program))
+            }
+            Self::SystemdCredential(name) => format!("systemd credential {}", quoted(name)),
             Self::Keyring => "the store".to_owned(),
             Self::Literal(_) => "the configuration file itself".to_owned(),
         }

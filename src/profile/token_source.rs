@@ -3,6 +3,7 @@
 use super::keys::Fault;
 use super::secret_source::SecretSource;
 use super::value::text;
+use crate::hash::quoted;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Spanned;
@@ -43,6 +44,14 @@ impl TokenSource {
     /// Whether reading it runs a program.
     pub fn runs_a_program(&self) -> bool {
         matches!(self, Self::Secret(source) if source.runs_a_program())
+    }
+
+    /// The source as it stands in stored names.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Secret(source) => source.identity(),
+            Self::Profile(name) => format!("profile {}", quoted(name)),
+        }
     }
 
     /// The source in words, for messages: never the token.

@@ -31,7 +31,6 @@ impl Cache {
 
     fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
         let kept = profile.storage.kernel_cache && profile.storage.choice != StoreChoice::None;
-        let store = format!("{:?}", profile.storage.choice);
         // The user keyring is the whole account's: the name binds a token to everything that it
         // depends on, so that another configuration never finds it.
         let epoch = note.epoch.to_string();
@@ -39,7 +38,7 @@ impl Cache {
             "cache-2",
             &state.to_string_lossy(),
             &profile.name,
-            &store,
+            profile.storage.choice.identity(),
             &profile.binding(),
             &epoch,
             variant,

@@ -60,7 +60,9 @@ impl<'a> KeySource<'a> {
         {
             let text =
                 from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
-            return self.found(&text, format!("systemd credential {CREDENTIAL}"));
+            let place = format!("systemd credential {CREDENTIAL}");
+            let identity = place.clone();
+            return self.found(&text, place, &identity);
         }
         if let Some(source) = self.configured {
             let text = source
@@ -79,7 +81,7 @@ impl<'a> KeySource<'a> {
             if let SecretSource::File(file) = source {
                 check_key_file(file)?;
             }
-            return self.found(&text, source.describe());
+            return self.found(&text, source.describe(), &source.identity());
         }
         if let Some(found) = self.key_file_key()? {
             return Ok(Some(found));
@@ -94,7 +96,8 @@ impl<'a> KeySource<'a> {
             }));
         }
         if let Some(text) = env::store_key() {
-            return self.found(&text, "environment variable TOKCTL_STORE_KEY".to_owned());
+            let place = "environment variable TOKCTL_STORE_KEY";
+            return self.found(&text, place.to_owned(), place);
         }
         if self.salt_file().exists() {
             return Err(Error::about(
@@ -184,14 +187,18 @@ impl<'a> KeySource<'a> {
         }
         check_key_file(&file)?;
         let text = from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
-        self.found(&text, format!("key file {}", file.display()))
+        let place = format!("key file {}", file.display());
+        let identity = place.clone();
+        self.found(&text, place, &identity)
     }
 
-    fn found(&self, text: &Secret, place: String) -> Result<Option<Found>> {
+    /// The key that a text is or makes. By its `identity` a passphrase's source is known in stored names; those have
+    /// the form of the first versions, and are not to be changed.
+    fn found(&self, text: &Secret, place: String, identity: &str) -> Result<Option<Found>> {
         let key = match cipher::key_from_text(text) {
             Some(key) => key,
-            None if place.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
-            None => self.derive(text, &place)?,
+            None if identity.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
+            None => self.derive(text, identity)?,
         };
         Ok(Some(Found { key, place }))
     }
