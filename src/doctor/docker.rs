@@ -3,6 +3,7 @@
 use super::Report;
 use crate::env;
 use crate::files;
+use crate::helper::registry;
 use crate::http::Origin;
 use crate::profile::Profile;
 use serde_json::Value;
@@ -14,9 +15,9 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Looks at docker's configuration for the profiles' hosts.
 pub fn check(report: &mut Report, profiles: &[Profile]) {
-    let hosts: Vec<&str> = profiles
+    let hosts: Vec<&Origin> = profiles
         .iter()
-        .flat_map(|profile| profile.hosts.origins.iter().map(Origin::authority))
+        .flat_map(|profile| profile.hosts.origins.iter())
         .collect();
     let Some(path) = env::docker_config().filter(|path| path.exists() && !hosts.is_empty()) else {
         return;
@@ -33,14 +34,18 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
         return report.ok("docker", format!("not looked at: {shown} cannot be read"));
     }
     let mut ours = 0;
-    for name in hosts {
-        let helper = config["credHelpers"][name]
-            .as_str()
-            .or(config["credsStore"].as_str());
-        let is_ours =
-            helper.is_some_and(|helper| helper == "tokctl" || helper.starts_with("tokctl-"));
-        ours += usize::from(is_ours);
-        if has_login(&config["auths"][name]) {
+    for host in hosts {
+        let names = registry::names(host);
+        let helper = |name: &String| {
+            let own = config["credHelpers"][name].as_str();
+            own.or(config["credsStore"].as_str())
+        };
+        let is_asked = |name: &String| helper(name).is_some_and(registry::is_ours);
+        ours += usize::from(registry::keys(host).iter().any(is_asked));
+        for name in names
+            .iter()
+            .filter(|name| has_login(&config["auths"][*name]))
+        {
             report.warn(
                 "docker",
                 format!("{shown} holds a login for {name} in clear text"),

@@ -10,6 +10,7 @@ mod discovery;
 mod docker;
 mod environment;
 mod git;
+mod go;
 mod grant;
 mod kernel;
 mod keyring;
@@ -18,6 +19,7 @@ mod login;
 mod report;
 mod secret;
 mod server;
+mod short_path;
 
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -46,6 +48,7 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
     }
     git::check(&mut report, &profiles);
     docker::check(&mut report, &profiles);
+    go::check(&mut report);
     report
 }
 

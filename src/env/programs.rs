@@ -15,6 +15,23 @@ pub fn search_path() -> Vec<PathBuf> {
         .unwrap_or_default()
 }
 
+/// Where programs are looked for that no shell has started.
+pub const SHORT_PATH: [&str; 4] = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin"];
+
+/// go's own file of settings (go help environment).
+pub fn go_env() -> Option<PathBuf> {
+    if let Some(file) = path("GOENV") {
+        return Some(file).filter(|file| file.as_os_str() != "off");
+    }
+    if cfg!(windows) {
+        return Some(path("APPDATA")?.join("go/env"));
+    }
+    if cfg!(target_os = "macos") {
+        return Some(home()?.join("Library/Application Support/go/env"));
+    }
+    Some(base("XDG_CONFIG_HOME", ".config")?.join("go/env"))
+}
+
 /// git's configuration of the user, by git's own rule (git-config(1), FILES): the file of
 /// `$GIT_CONFIG_GLOBAL`, else `~/.gitconfig`, else the one in `$XDG_CONFIG_HOME` if only that is there.
 pub fn git_config() -> Option<PathBuf> {

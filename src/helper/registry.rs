@@ -33,6 +33,11 @@ pub fn keys(origin: &Origin) -> Vec<String> {
     names
 }
 
+/// Whether a helper's name in docker's configuration is one of our links.
+pub fn is_ours(helper: &str) -> bool {
+    helper == "tokctl" || helper.starts_with("tokctl-")
+}
+
 /// The origins that a server string can mean: with its scheme, else https, else http where a profile
 /// says so. Paths such as Docker Hub's `/v1/` do not count.
 pub fn origins(server: &str) -> Vec<Origin> {

@@ -40,9 +40,25 @@ fn home() -> Sandbox {
 
 #[track_caller]
 fn install(sandbox: &Sandbox, words: &[&str]) -> Run {
-    let run = sandbox.run([&["helper", "install"], words].concat());
+    let mut run = sandbox.run([&["helper", "install"], words].concat());
     assert_eq!(run.stdout, "", "{run:?}");
+    run.stderr = by_name(sandbox, &run.stderr);
     run
+}
+
+/// Lines that start us, with our name in the place of the path that differs from home to home.
+fn by_name(sandbox: &Sandbox, text: &str) -> String {
+    let path = sandbox.home().join("bin/tokctl").display().to_string();
+    let mut text = text.to_owned();
+    for (before, after) in [
+        ("", " helper"),
+        ("[\"", "\", \"corp\"]"),
+        ("command: ", "\n"),
+    ] {
+        let named = format!("{before}tokctl{after}");
+        text = text.replace(&format!("{before}{path}{after}"), &named);
+    }
+    text
 }
 
 /// Done, with these lines about it, in this order.
@@ -58,7 +74,9 @@ fn done(run: &Run, lines: &[&str]) {
 
 #[track_caller]
 fn text(sandbox: &Sandbox, path: &str) -> String {
-    fs::read_to_string(sandbox.home().join(path)).unwrap_or_else(|cause| panic!("{path}: {cause}"))
+    let text = fs::read_to_string(sandbox.home().join(path));
+    let text = text.unwrap_or_else(|cause| panic!("{path}: {cause}"));
+    by_name(sandbox, &text)
 }
 
 fn change_mode(path: &Path, mode: u32) {
@@ -610,8 +628,8 @@ fn go_s_list_gets_us_at_its_head_and_loses_nobody_else() {
             "GOAUTH=tokctl helper go corp;netrc\nGOFLAGS=-x\n",
         ),
         (
-            "GOAUTH=git /x; off\n",
-            "GOAUTH=tokctl helper go corp;git /x; off\n",
+            "GOAUTH=git /x; netrc\n",
+            "GOAUTH=tokctl helper go corp;git /x; netrc\n",
         ),
         (
             "GOAUTH=tokctl helper go other\n",
@@ -628,8 +646,184 @@ fn go_s_list_gets_us_at_its_head_and_loses_nobody_else() {
         let left = fs::read_to_string(sandbox.home().join(file)).unwrap_or_default();
         assert_eq!(left, before);
     }
+    // go ends at an empty command: what comes back is without one.
+    for (before, with, after) in [
+        (
+            "GOAUTH=netrc;\n",
+            "GOAUTH=tokctl helper go corp;netrc\n",
+            "GOAUTH=netrc\n",
+        ),
+        ("GOAUTH=\n", "GOAUTH=tokctl helper go corp; netrc\n", ""),
+    ] {
+        sandbox.write(file, before);
+        done(&install(&sandbox, &["go", "corp"]), &[]);
+        assert_eq!(text(&sandbox, file), with);
+        let listed = sandbox
+            .program("go", ["list", "-m", "-versions", "x.invalid/x"])
+            .output();
+        let said = String::from_utf8(listed.expect("it runs").stderr).expect("text");
+        assert!(!said.contains("GOAUTH"), "{said}");
+        done(&install(&sandbox, &["go", "corp", "--remove"]), &[]);
+        let left = fs::read_to_string(sandbox.home().join(file)).unwrap_or_default();
+        assert_eq!(left, after);
+    }
+    for before in ["GOAUTH=off\n", "GOAUTH=git /x; off\n"] {
+        sandbox.write(file, before);
+        let run = install(&sandbox, &["go", "corp"]);
+        run.fails(3, "GOAUTH is off");
+        assert!(run.stderr.contains("go env -u GOAUTH"), "{run:?}");
+        assert_eq!(text(&sandbox, file), before);
+    }
     sandbox.env("GOENV", "off");
     install(&sandbox, &["go", "corp"]).fails(3, "GOENV is off");
+}
+
+#[test]
+#[ignore = "needs go 1.24: tests/run installs it"]
+fn a_path_that_go_cannot_start_is_refused_and_another_is_quoted() {
+    for (directory, entry) in [
+        ("my bin", Some("GOAUTH='{}' helper go corp; netrc\n")),
+        ("it's", Some("GOAUTH=\"{}\" helper go corp; netrc\n")),
+        ("a;b", None),
+    ] {
+        let mut sandbox = Sandbox::new();
+        sandbox.config(CONFIG);
+        let bin = sandbox.home().join(directory);
+        fs::create_dir(&bin).expect("made");
+        symlink(support::tokctl(), bin.join("tokctl")).expect("linked");
+        let go = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/go/bin");
+        let path = std::env::var("PATH").expect("there is one");
+        sandbox.env("PATH", format!("{}:{}:{path}", bin.display(), go.display()));
+        let run = install(&sandbox, &["go", "corp"]);
+        let Some(entry) = entry else {
+            run.fails(3, "go cannot start a program by the path");
+            assert!(!sandbox.home().join("config/go/env").exists());
+            continue;
+        };
+        let word = bin.join("tokctl").display().to_string();
+        assert_eq!(text(&sandbox, "config/go/env"), entry.replace("{}", &word));
+        install(&sandbox, &["go", "corp"]).ends(0, "", "nothing to do");
+        done(&install(&sandbox, &["go", "corp", "--remove"]), &[]);
+        assert!(!sandbox.home().join("config/go/env").exists());
+    }
+}
+
+#[test]
+fn the_path_is_written_as_the_path_variable_has_it_so_that_a_shorter_one_finds_it() {
+    let sandbox = home();
+    let path = sandbox.home().join("bin/tokctl").display().to_string();
+    let registry = "[registries.c]\nindex = \"https://git.corp.example/i\"\n";
+    sandbox.write(".cargo/config.toml", registry);
+    for program in ["git", "cargo", "terraform"] {
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+    }
+    let read = |file: &str| fs::read_to_string(sandbox.home().join(file)).expect("readable");
+    assert!(read(".gitconfig").contains(&format!("!{path} helper git corp\n")));
+    assert!(read(".cargo/config.toml").contains(&format!("[\"{path}\", \"corp\"]")));
+    // A line of an earlier version gives way to it.
+    sandbox.write(
+        ".gitconfig",
+        "[credential \"https://git.corp.example\"]\n\thelper = \n\thelper = !tokctl helper git corp\n",
+    );
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    let git = read(".gitconfig");
+    assert!(
+        !git.contains("!tokctl ") && git.contains(&format!("!{path} helper git corp\n")),
+        "{git}"
+    );
+}
+
+#[test]
+fn a_helper_behind_ours_is_told_of_by_install_as_by_doctor() {
+    for scope in [
+        "https://*.corp.example",
+        "git.corp.example",
+        "https://",
+        "https://alice@git.corp.example",
+        "https://git.corp.example/x",
+    ] {
+        let sandbox = home();
+        done(&install(&sandbox, &["git", "corp"]), &[]);
+        let git = fs::read_to_string(sandbox.home().join(".gitconfig")).expect("readable");
+        let behind = format!("{git}[credential \"{scope}\"]\n\thelper = store --file=x\n");
+        sandbox.write(".gitconfig", &behind);
+        for words in [&["git", "corp", "--dry-run"][..], &["git", "corp"]] {
+            let run = install(&sandbox, words);
+            let told = [
+                "git hands a password for https://git.corp.example to the helper \"store",
+                "clear text",
+            ];
+            assert!(
+                told.iter().all(|words| run.stderr.contains(words)),
+                "{scope}: {run:?}"
+            );
+        }
+        let doctor = sandbox.run(["doctor"]);
+        assert!(doctor.stdout.contains("the helper store"), "{doctor:?}");
+    }
+    // Of another host, and before ours, which takes it away.
+    let sandbox = home();
+    sandbox.write(".gitconfig", "[credential]\n\thelper = store\n");
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    let git = fs::read_to_string(sandbox.home().join(".gitconfig")).expect("readable");
+    sandbox.write(
+        ".gitconfig",
+        format!("{git}[credential \"https://*.example\"]\n\thelper = store\n"),
+    );
+    let run = install(&sandbox, &["git", "corp"]);
+    assert!(!run.stderr.contains("hands a password"), "{run:?}");
+}
+
+#[test]
+fn docker_hub_is_written_and_counted_by_all_its_names() {
+    for host in ["index.docker.io", "docker.io", "registry-1.docker.io"] {
+        let sandbox = home();
+        sandbox.config(&format!(
+            "[profile.corp]\ntoken_endpoint = \"https://sso.corp.example/token\"\nclient_id = \"id\"\nhosts = [\"https://{host}\"]\n"
+        ));
+        done(&install(&sandbox, &["docker", "corp"]), &[]);
+        let docker = text(&sandbox, ".docker/config.json");
+        for key in [
+            "\"https://index.docker.io/v1/\": \"tokctl-corp\"",
+            "\"docker.io\": \"tokctl-corp\"",
+        ] {
+            assert!(docker.contains(key), "{docker}");
+        }
+        let doctor = sandbox.run(["doctor"]);
+        assert!(
+            doctor
+                .stdout
+                .contains("asks tokctl for 1 of the profiles' hosts"),
+            "{doctor:?}"
+        );
+        done(&install(&sandbox, &["docker", "corp", "--remove"]), &[]);
+        assert!(!sandbox.home().join(".docker/config.json").exists());
+    }
+}
+
+#[test]
+fn doctor_tells_of_what_go_and_a_short_path_would_end_at() {
+    let sandbox = home();
+    sandbox.write(
+        "config/go/env",
+        "GOAUTH=/nowhere/tokctl helper go corp;;netrc\n",
+    );
+    sandbox.write(
+        ".gitconfig",
+        "[credential \"https://git.corp.example\"]\n\thelper =\n\thelper = !tokctl helper git corp\n",
+    );
+    let doctor = sandbox.run(["doctor"]);
+    for words in [
+        "has an empty command in it",
+        "go starts /nowhere/tokctl, which is not there",
+        "git starts tokctl by its name",
+        "tokctl helper install git",
+    ] {
+        assert!(doctor.stdout.contains(words), "{words}: {doctor:?}");
+    }
+    done(&install(&sandbox, &["git", "corp"]), &[]);
+    let doctor = sandbox.run(["doctor"]);
+    assert!(!doctor.stdout.contains("by its name"), "{doctor:?}");
 }
 
 #[test]

@@ -11,7 +11,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use support::helpers::{EXEC, exec_info};
 use support::profiles::grant_at;
+use support::registries;
 use support::{Reply, Run, Running, Sandbox, Server, TlsServer, Tokens};
+
+/// What the API server says of itself.
+const VERSION: &str = r#"{"major":"1","minor":"35","gitVersion":"v1.35.0","gitCommit":"x","gitTreeState":"clean","buildDate":"2026-01-01T00:00:00Z","goVersion":"go1.25","compiler":"gc","platform":"linux/amd64"}"#;
 
 const HOST: &str = "k8s.corp.example";
 const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://k8s.corp.example\"]";
@@ -175,7 +179,13 @@ fn cluster(import: bool) -> (Sandbox, TlsServer) {
         let reply = tokens.answer(request);
         match (request.path.as_str(), reply.status) {
             ("/token", _) | (_, 401) => reply,
-            _ => Reply::json(200, "{\"major\":\"1\"}"),
+            ("/api/v1/namespaces/x", _) => {
+                let metadata = json!({ "name": "1" });
+                let namespace =
+                    json!({ "kind": "Namespace", "apiVersion": "v1", "metadata": metadata });
+                Reply::json(200, namespace.to_string())
+            }
+            _ => Reply::json(200, VERSION),
         }
     });
     let sandbox = Sandbox::new();
@@ -189,6 +199,14 @@ fn cluster(import: bool) -> (Sandbox, TlsServer) {
 
 #[track_caller]
 fn kubectl(sandbox: &Sandbox, server: &TlsServer, version: &str) -> Run {
+    kubeconfig(sandbox, server, version);
+    let words = ["--kubeconfig", "kubeconfig", "get", "--raw", "/version"];
+    let mut command = sandbox.program(registries::kubectl_program(), words);
+    command.env("no_proxy", "*");
+    Running::start(command, None).wait()
+}
+
+fn kubeconfig(sandbox: &Sandbox, server: &TlsServer, version: &str) {
     let exec = json!({ "apiVersion": format!("{EXEC}/{version}"), "command": support::tokctl(),
         "args": ["helper", "kubectl", "p"], "interactiveMode": "Never", "provideClusterInfo": true });
     let config = json!({
@@ -198,16 +216,12 @@ fn kubectl(sandbox: &Sandbox, server: &TlsServer, version: &str) -> Run {
         "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
     });
     sandbox.write("kubeconfig", config.to_string());
-    let words = ["--kubeconfig", "kubeconfig", "get", "--raw", "/version"];
-    let mut command = sandbox.program("kubectl", words);
-    command.env("no_proxy", "*");
-    Running::start(command, None).wait()
 }
 
 /// Debian's is 1.20 and knows only v1beta1.
 fn versions(sandbox: &Sandbox) -> Vec<&'static str> {
     let words = ["version", "--client", "-o", "json"];
-    let run = Running::start(sandbox.program("kubectl", words), None).wait();
+    let run = Running::start(sandbox.program(registries::kubectl_program(), words), None).wait();
     let value: Value = serde_json::from_str(&run.stdout).expect("JSON");
     let minor = value["clientVersion"]["minor"].as_str().expect("a number");
     let minor = minor.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -223,10 +237,10 @@ fn versions(sandbox: &Sandbox) -> Vec<&'static str> {
 fn kubectl_reaches_the_cluster_with_the_token() {
     let (sandbox, server) = cluster(true);
     for version in versions(&sandbox) {
-        kubectl(&sandbox, &server, version).ok("{\"major\":\"1\"}");
+        kubectl(&sandbox, &server, version).ok(VERSION);
     }
     sandbox.age(3550, 50);
-    kubectl(&sandbox, &server, "v1beta1").ok("{\"major\":\"1\"}");
+    kubectl(&sandbox, &server, "v1beta1").ok(VERSION);
     assert_eq!(server.server.hits_of("/token"), 2);
     let last = server.server.requests();
     let last = last
@@ -243,4 +257,61 @@ fn kubectl_shows_that_a_login_is_needed() {
         kubectl(&sandbox, &server, version).fails(1, "tokctl login p");
     }
     assert_eq!(server.server.hits(), 0);
+}
+
+/// Libraries that start the plugin of a kubeconfig without telling it anything, each in the words of its language.
+const LIBRARIES: [(&str, &str, &str); 4] = [
+    (
+        "kube/bin/python",
+        "kr8s",
+        "import kr8s\nprint(kr8s.api(kubeconfig='kubeconfig').version()['major'])",
+    ),
+    (
+        "kube/bin/python",
+        "pykube",
+        "import pykube\nprint(pykube.HTTPClient(pykube.KubeConfig.from_file('kubeconfig')).version[0])",
+    ),
+    (
+        "kube/bin/python",
+        "lightkube",
+        "from lightkube import Client, KubeConfig\nfrom lightkube.resources.core_v1 import Namespace\n\
+         print(Client(config=KubeConfig.from_file('kubeconfig')).get(Namespace, 'x').metadata.name)",
+    ),
+    (
+        "node",
+        "client-node",
+        "const k8s = await import(process.env.CLIENT_NODE);\nconst config = new k8s.KubeConfig();\n\
+         config.loadFromFile('kubeconfig');\nconst version = await config.makeApiClient(k8s.VersionApi).getCode();\n\
+         console.log(version.major);",
+    ),
+];
+
+#[test]
+#[ignore = "needs Kubernetes' libraries for Python and node, and openssl: tests/run installs them"]
+fn libraries_that_name_no_version_reach_the_cluster_with_the_token() {
+    let (sandbox, server) = cluster(true);
+    let tools = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools");
+    let node = tools.join("kube-node/node_modules/@kubernetes/client-node/dist/index.js");
+    for (program, name, script) in LIBRARIES {
+        // Two know no newer one in a kubeconfig, and do not look at the answer's.
+        let is_old = ["pykube", "lightkube"].contains(&name);
+        let version = if is_old { "v1beta1" } else { "v1" };
+        kubeconfig(&sandbox, &server, version);
+        let (program, flags) = match program {
+            "node" => ("node".into(), vec!["--input-type=module", "-e", script]),
+            python => (tools.join(python), vec!["-c", script]),
+        };
+        let mut command = sandbox.program(program, flags);
+        command
+            .env("no_proxy", "*")
+            .env("CLIENT_NODE", &node)
+            .env("SSL_CERT_FILE", server.ca_file());
+        let run = Running::start(command, None).wait();
+        assert!(run.code == 0 && run.stdout == "1\n", "{name}: {run:?}");
+        let last = server.server.requests();
+        let last = last
+            .last()
+            .and_then(|request| request.header("authorization"));
+        assert_eq!(last, Some("Bearer at-1"), "{name}");
+    }
 }

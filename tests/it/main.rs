@@ -44,6 +44,7 @@ mod helper_kubectl;
 mod helper_matrix;
 mod helper_others;
 mod helper_protocols;
+mod helper_real;
 mod helper_refused;
 mod import;
 mod injected;

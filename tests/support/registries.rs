@@ -90,6 +90,16 @@ pub fn go_program() -> PathBuf {
     if ours.exists() { ours } else { "go".into() }
 }
 
+/// A kubectl that can write its configuration: the one that tests/run has installed, or the machine's.
+pub fn kubectl_program() -> PathBuf {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/kube/bin/kubectl");
+    if ours.exists() {
+        ours
+    } else {
+        "kubectl".into()
+    }
+}
+
 /// npm's registry with `@corp/demo` 1.0.0, for who brings a good token.
 pub fn npm(tokens: &Tokens, request: &Request) -> Reply {
     let reply = tokens.answer(request);

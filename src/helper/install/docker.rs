@@ -1,11 +1,11 @@
 //! docker: a link by whose name docker starts us, and an entry for each registry in `credHelpers` of
 //! its configuration, which podman, skopeo and helm read too.
 
-use super::hosts::Host;
 use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env;
 use crate::error::Result;
+use crate::helper::registry::{self, is_ours};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode};
 use serde_json::Value;
@@ -29,8 +29,11 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     }
     let helpers = root.object_value_or_set().object_value_or_set(HELPERS);
     let mut lines = Vec::new();
-    for host in &job.hosts {
-        let server = server(host);
+    for server in job
+        .hosts
+        .iter()
+        .flat_map(|host| registry::keys(&host.origin))
+    {
         let Some(entry) = helpers.get(&server) else {
             lines.push(format!("+ {}", line(&server, &ours)));
             helpers.append(&server, CstInputValue::String(ours.clone()));
@@ -46,8 +49,11 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
             there => return Err(occupied(&text, &server, there.as_deref())),
         }
     }
-    for host in &job.hosts {
-        let server = server(host);
+    for server in job
+        .hosts
+        .iter()
+        .flat_map(|host| registry::names(&host.origin))
+    {
         plan.warnings.extend(left_over(&text, &root, &server));
     }
     if !lines.is_empty() {
@@ -99,18 +105,6 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
 fn suffix(job: &Job<'_>) -> String {
     job.profile
         .map_or_else(|| "tokctl".to_owned(), |name| format!("tokctl-{name}"))
-}
-
-fn is_ours(helper: &str) -> bool {
-    helper == "tokctl" || helper.starts_with("tokctl-")
-}
-
-/// A server as docker names it: Docker Hub has a name of its own.
-fn server(host: &Host) -> String {
-    match host.authority() {
-        "index.docker.io" => "https://index.docker.io/v1/".to_owned(),
-        authority => authority.to_owned(),
-    }
 }
 
 /// The configuration, to be edited without a change in what is around.

@@ -3,12 +3,12 @@
 //! The empty line before ours takes the helpers away that were named so far: git hands a password
 //! that worked to all of them, and `store` writes it down (R34).
 
-use super::hosts::Host;
 use super::text::Text;
 use super::tool::{Copy, Tool};
 use super::{Job, Plan};
 use crate::env::programs;
 use crate::error::{Result, shell_word};
+use crate::helper::git_config::{self, Line};
 use std::ffi::{OsStr, OsString};
 
 /// Adds the two lines for every host.
@@ -36,7 +36,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
             lines.push(format!("+ helper = {line}").trim_end().to_owned());
         }
     }
-    plan.warnings = others(job, &copy, &ours)?;
+    plan.warnings = others(job, &copy)?;
     plan.changes.extend(text.change(copy.text()?, None, lines));
     Ok(plan)
 }
@@ -171,57 +171,37 @@ fn without_pair(text: &str, value: &str) -> Option<String> {
 }
 
 /// Whom git would hand the token too: helpers that come after ours.
-fn others(job: &Job<'_>, copy: &Copy, ours: &str) -> Result<Vec<String>> {
+fn others(job: &Job<'_>, copy: &Copy) -> Result<Vec<String>> {
     // As this directory's git would see it once the copy is in place.
     let tool = Tool {
         program: "git",
         env: vec![("GIT_CONFIG_GLOBAL", OsString::from(copy.path()))],
         copy: None,
     };
-    let entries = all(&tool, &[])?;
+    let words = ["config", "--null", "--show-origin", "--list"].map(OsStr::new);
+    let lines = Line::read_all(&tool.run(&words)?);
     let mut warnings = Vec::new();
     for host in &job.hosts {
-        let mut asked: Vec<&str> = Vec::new();
-        for (_, value) in entries.iter().filter(|(key, _)| applies(key, host)) {
-            if value.is_empty() {
-                asked.clear();
-            } else {
-                asked.push(value);
-            }
-        }
+        let asked = git_config::asked(&lines, &host.origin);
         // Before git 2.32 the copy is not seen.
-        if !asked.contains(&ours) {
+        if !asked.iter().any(|line| is_ours(job, &line.helper)) {
             continue;
         }
-        for other in asked.into_iter().filter(|other| *other != ours) {
-            let keeps = match other.split_whitespace().next() {
-                Some("store") => "which writes it to a file in clear text",
-                Some("cache") => "which keeps it in a process",
-                _ => "which may keep it",
+        for line in asked {
+            let Some((name, _)) = line.keeps() else {
+                continue;
+            };
+            // The command line of one that is not git's own may hold a password.
+            let (shown, keeps) = match name.as_str() {
+                "store" => (&line.helper, "which writes it to a file in clear text"),
+                "cache" => (&line.helper, "which keeps it in a process"),
+                _ => (&name, "which may keep it"),
             };
             warnings.push(format!(
-                "git hands a password for {} to the helper {other:?} too, {keeps}: see git config --show-origin --get-regexp 'credential.*helper'",
+                "git hands a password for {} to the helper {shown:?} too, {keeps}: see git config --show-origin --get-regexp 'credential.*helper'",
                 host.origin
             ));
         }
     }
     Ok(warnings)
-}
-
-/// Whether a key is about a host: all hosts', or one of a URL there (gitcredentials(7)).
-fn applies(key: &str, host: &Host) -> bool {
-    match key
-        .strip_prefix("credential.")
-        .and_then(|rest| rest.strip_suffix(".helper"))
-    {
-        None => true,
-        Some(url) => {
-            let bare = url.split_once("://").map_or(url, |(_, rest)| rest);
-            let without_user = match bare.split_once('@') {
-                Some((_, rest)) => url.replacen(bare, rest, 1),
-                None => url.to_owned(),
-            };
-            host.owns(&without_user)
-        }
-    }
 }

@@ -6,6 +6,7 @@ use super::tool::{Copy, Tool};
 use super::{Job, Plan};
 use crate::env;
 use crate::error::{Error, Result};
+use crate::helper::goauth::{entries, fault, setting};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -19,15 +20,21 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         return Err(Error::config(what));
     }
     let text = file()?;
-    let ours = command(job);
+    let ours = command(job)?;
     let mut plan = Plan::default();
     plan.warnings.extend(overridden());
-    let there = setting(text.text());
+    let there = setting(text.text()).filter(|list| !list.trim().is_empty());
     let rest = match there {
-        Some(list) if entries(list).any(|entry| entry == ours) => return Ok(plan),
+        Some(list) if entries(list).any(|entry| entry == "off") => return Err(off(&text)),
+        Some(list) if fault(list).is_none() && entries(list).any(|entry| entry == ours) => {
+            return Ok(plan);
+        }
         Some(list) => {
             let old = |entry: &str| is_ours(job, entry) && profile_of(entry) == job.profile;
-            let kept = list.split(';').filter(|entry| !old(entry.trim()));
+            // go ends at an empty one.
+            let kept = list
+                .split(';')
+                .filter(|entry| !entry.trim().is_empty() && !old(entry.trim()));
             // Without a space: so `remove` knows it from the usual one, which nobody had written.
             kept.fold(String::new(), |all, entry| format!("{all};{entry}"))
         }
@@ -37,6 +44,15 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     set(&copy, Some(&format!("{ours}{rest}")))?;
     plan.changes.extend(shown(&text, &copy)?);
     Ok(plan)
+}
+
+/// Somebody has said that go is to ask nobody, and go takes nothing beside that word.
+fn off(text: &Text) -> Error {
+    let what = format!(
+        "{}: GOAUTH is off, so that go asks nobody",
+        text.path.display()
+    );
+    Error::config(what).hint("if it need not be, run: go env -u GOAUTH, and then this again")
 }
 
 /// Takes this profile's command out of the list.
@@ -52,7 +68,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
     }
     let kept: Vec<&str> = list
         .split(';')
-        .filter(|entry| !is_meant(entry.trim()))
+        .filter(|entry| !entry.trim().is_empty() && !is_meant(entry.trim()))
         .collect();
     let kept = kept.join(";");
     let copy = Copy::of(&text)?;
@@ -81,29 +97,25 @@ fn file() -> Result<Text> {
     }
 }
 
-/// What the file says of it.
-fn setting(text: &str) -> Option<&str> {
-    text.lines().find_map(|line| line.strip_prefix("GOAUTH="))
-}
-
-fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(';').map(str::trim)
-}
-
-fn command(job: &Job<'_>) -> String {
+/// Our command as go splits it: at semicolons first, whatever is around them, then at spaces.
+fn command(job: &Job<'_>) -> Result<String> {
     let word = &job.place.word;
-    let word = if word.contains(char::is_whitespace) {
-        format!("'{word}'")
-    } else {
-        word.clone()
-    };
-    format!("{word} helper go {}", job.profile.unwrap_or_default())
+    let quote = ["", "'", "\""].into_iter().find(|quote| match *quote {
+        "" => !word.contains(|c: char| c.is_whitespace() || "'\"".contains(c)),
+        quote => !word.contains(quote),
+    });
+    let quote = quote.filter(|_| !word.contains([';', '\n'])).ok_or_else(|| {
+        let what = format!("go cannot start a program by the path {word:?}: it has ; or both kinds of quotes in it");
+        Error::config(what).hint("put a link to tokctl into another directory of the PATH, and run this by it")
+    })?;
+    let profile = job.profile.unwrap_or_default();
+    Ok(format!("{quote}{word}{quote} helper go {profile}"))
 }
 
 fn is_ours(job: &Job<'_>, entry: &str) -> bool {
     entry
         .split_once(" helper go ")
-        .is_some_and(|(word, _)| job.place.is_us(word.trim_matches('\'')))
+        .is_some_and(|(word, _)| job.place.is_us(word.trim_matches(['\'', '"'])))
 }
 
 fn profile_of(entry: &str) -> Option<&str> {

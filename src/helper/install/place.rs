@@ -12,13 +12,14 @@ const NAME: &str = "tokctl";
 
 /// How we are started.
 pub struct Place {
-    /// What others write to start us: the name alone where it is on the PATH, else the whole path.
+    /// What others write to start us: the path as the PATH has it, since cron, systemd and editors have a
+    /// shorter one, and with its links, which an upgrade leads elsewhere.
     pub word: String,
     file: PathBuf,
 }
 
 impl Place {
-    /// Looks for the running program on the PATH: a name outlives an upgrade that a path may not.
+    /// Looks for the running program on the PATH.
     pub fn find() -> Result<Self> {
         let running = programs::this_file()
             .and_then(std::fs::canonicalize)
@@ -30,17 +31,12 @@ impl Place {
             .find(|file| file.exists());
         // Another tokctl that comes first would be started instead.
         let named = named.filter(|file| is_same(file, &running));
-        let word = match &named {
-            Some(_) => NAME.to_owned(),
-            None => running
-                .to_str()
-                .ok_or_else(|| Error::new(Kind::Io, "the program's path is not UTF-8 text"))?
-                .to_owned(),
-        };
-        Ok(Self {
-            word,
-            file: named.unwrap_or(running),
-        })
+        let file = named.unwrap_or(running);
+        let word = file
+            .to_str()
+            .ok_or_else(|| Error::new(Kind::Io, "the program's path is not UTF-8 text"))?
+            .to_owned();
+        Ok(Self { word, file })
     }
 
     /// Whether a word starts us, wherever we were when it was written.
