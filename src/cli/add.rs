@@ -1,14 +1,17 @@
 //! What `add` takes.
 
+use super::Program;
 use clap::Args;
 use std::path::PathBuf;
 
 const SERVER: &str = "The server";
 const CLIENT: &str = "The client";
 const TOKEN: &str = "The token";
+const PROGRAMS: &str = "Programs that ask for it";
 
 /// Add a profile to the configuration file: asks on a terminal, takes flags without one
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Add {
     /// The profile's name [default on a terminal: the preset's]
     pub name: Option<String>,
@@ -66,12 +69,22 @@ pub struct Add {
     /// The audience to ask for
     #[arg(long, value_name = "AUDIENCE", help_heading = TOKEN)]
     pub audience: Option<String>,
-    /// A server (https://HOST or https://HOST:PORT) that may be given this token by git, docker and others; may be repeated
+    /// A server (https://HOST or https://HOST:PORT) that may be given this token by git, docker and others, beside the
+    /// preset's; may be repeated
     #[arg(long = "host", value_name = "URL", help_heading = TOKEN)]
     pub hosts: Vec<String>,
     /// Where tokens are kept: auto, keyring, encrypted-file, plaintext or none
     #[arg(long, value_name = "STORE", help_heading = TOKEN)]
     pub store: Option<String>,
+    /// Let a program ask tokctl for this token, as tokctl helper install does; may be repeated
+    #[arg(long, value_enum, value_name = "PROGRAM", help_heading = PROGRAMS)]
+    pub install: Vec<Program>,
+    /// Take back what --install has done; the profile stays
+    #[arg(long, help_heading = PROGRAMS)]
+    pub remove: bool,
+    /// Show what would be added and changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Replace a profile of this name
     #[arg(long)]
     pub force: bool,

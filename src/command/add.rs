@@ -3,6 +3,7 @@
 mod answers;
 mod draft;
 mod facts;
+mod programs;
 mod questions;
 mod service;
 mod trial;
@@ -23,6 +24,7 @@ use crate::store::{Backend, Interaction};
 use crate::token::credentials;
 use crate::ui;
 use draft::{Draft, Origin};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A person may have to unlock the keyring.
@@ -33,6 +35,9 @@ const TURN: Duration = Duration::from_secs(10);
 
 /// Adds the profile.
 pub fn run(global: &Global, add: &Add) -> Result<()> {
+    if add.remove {
+        return programs::remove(global, add);
+    }
     let config = Config::load_to_change(global.config.as_deref())?;
     let taken = config.names()?;
     let mut draft = Draft::from_flags(add)?;
@@ -50,11 +55,17 @@ pub fn run(global: &Global, add: &Add) -> Result<()> {
     }
     let profile = checked(&draft, &config, add.force)?;
     needs_secret(&profile, &draft)?;
+    let with = with_draft(&draft, &config, add.force)?;
+    programs::check(add, &profile, &with)?;
+    if add.dry_run {
+        return programs::show(add, &draft, &with);
+    }
     if !add.no_try {
         try_out(&profile, &draft, asking)?;
     }
     let path = keep(global, &profile, &draft, add.force)?;
     ui::notice(&format!("added profile {} to {path}", profile.name));
+    programs::install(global, &programs::wanted(add)?, &profile.name)?;
     finish(global, &profile, asking && !add.no_try)
 }
 
@@ -90,11 +101,14 @@ fn needs_secret(profile: &Profile, draft: &Draft) -> Result<()> {
 
 /// The draft as a profile, as if it were in the file.
 fn checked(draft: &Draft, config: &Config, replace: bool) -> Result<Profile> {
+    draft.profile(&with_draft(draft, config, replace)?)
+}
+
+/// The configuration as it would be with the draft in it.
+fn with_draft(draft: &Draft, config: &Config, replace: bool) -> Result<Config> {
     let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace);
-    draft.profile(
-        config,
-        text.map_err(|refused| not_put(draft, config, refused))?,
-    )
+    let text = text.map_err(|refused| not_put(draft, config, refused))?;
+    Ok(Config::from_excerpt(config.path().map(PathBuf::from), text))
 }
 
 fn not_put(draft: &Draft, config: &Config, refused: Refused) -> Error {

@@ -160,6 +160,15 @@ pub fn mentions(word: &str) -> bool {
     PRESETS.contains(word)
 }
 
+/// The servers that a preset gives the token to, with its `{variables}` as they are; none of no preset.
+pub fn hosts(name: &str) -> Vec<String> {
+    let keys = find(name).map(|preset| preset.keys);
+    match keys.as_ref().and_then(|keys| keys.get("hosts")) {
+        Some(super::Value::Texts(hosts)) => hosts.clone(),
+        _ => Vec::new(),
+    }
+}
+
 /// The names of all presets, in the order of the file.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let heads = PRESETS

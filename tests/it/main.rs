@@ -5,6 +5,7 @@ mod support;
 
 mod add;
 mod add_answers;
+mod add_programs;
 mod add_refused;
 mod answers;
 mod api;

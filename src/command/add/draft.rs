@@ -121,7 +121,7 @@ impl Draft {
             ("redirect_uri", text(&self.redirect_uri)),
             ("scope", list(&self.scope)),
             ("audience", text(&self.audience)),
-            ("hosts", list(&self.hosts)),
+            ("hosts", list(&self.all_hosts())),
             ("store", text(&self.store)),
             ("ca_file", self.ca_file.as_deref().map(path)),
         ];
@@ -129,6 +129,32 @@ impl Draft {
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)));
         set.collect()
+    }
+
+    /// Those of the command line beside the preset's, in whose place the key would come.
+    fn all_hosts(&self) -> Vec<String> {
+        if self.hosts.is_empty() {
+            return Vec::new();
+        }
+        let given = self.hosts.iter().map(|host| {
+            if host.contains("://") {
+                host.clone()
+            } else {
+                format!("https://{host}")
+            }
+        });
+        let given: Vec<String> = given.collect();
+        let filled = |host: &String| {
+            let vars = self.vars.iter();
+            vars.fold(host.clone(), |host, (name, value)| {
+                host.replace(&format!("{{{name}}}"), value)
+            })
+        };
+        let preset = self.preset.as_deref().unwrap_or(&self.name);
+        let mut hosts = preset::hosts(preset);
+        hosts.retain(|host| !given.contains(&filled(host)));
+        hosts.extend(given);
+        hosts
     }
 
     fn vars_key(&self) -> Option<Value> {
@@ -152,9 +178,8 @@ impl Draft {
 
     /// The profile that a configuration with this text gives, checked as every profile is. What is
     /// wrong with it came from the command line or from an answer.
-    pub fn profile(&self, config: &Config, text: String) -> Result<Profile> {
-        let whole = Config::from_excerpt(config.path().map(PathBuf::from), text);
-        Profile::load(&whole, &self.name).map_err(|error| self.usage(&error.to_string()))
+    pub fn profile(&self, config: &Config) -> Result<Profile> {
+        Profile::load(config, &self.name).map_err(|error| self.usage(&error.to_string()))
     }
 
     fn usage(&self, message: &str) -> Error {

@@ -51,8 +51,23 @@ struct Job<'a> {
     hosts: Vec<Host>,
 }
 
+/// Makes sure that [`install`] would do what it is to do.
+pub fn check(request: &Request<'_>, config: &Config) -> Result<()> {
+    plan(request, config).map(drop)
+}
+
 /// Makes the program ask us for the hosts of the profile, or of every profile.
 pub fn install(request: &Request<'_>, config: &Config) -> Result<()> {
+    let whose = request.profile.map_or_else(
+        || "the profile that has the host".to_owned(),
+        |name| format!("profile {name:?}"),
+    );
+    let name = request.mode.name();
+    let asks = format!("{name} asks tokctl for the token of {whose}");
+    plan(request, config)?.carry_out(request.dry_run, &asks)
+}
+
+fn plan(request: &Request<'_>, config: &Config) -> Result<Plan> {
     let mode = request.mode;
     if request.profile.is_none() && matches!(mode, Mode::Kubectl | Mode::Go) {
         let what = format!(
@@ -69,7 +84,7 @@ pub fn install(request: &Request<'_>, config: &Config) -> Result<()> {
         profile: request.profile,
         hosts: hosts::of(config, request.profile)?,
     };
-    let plan = match mode {
+    match mode {
         Mode::Git => git::install(&job),
         Mode::Docker => docker::install(&job),
         Mode::Cargo => cargo::install(&job),
@@ -77,13 +92,7 @@ pub fn install(request: &Request<'_>, config: &Config) -> Result<()> {
         Mode::Go => go::install(&job),
         Mode::Bazel => bazel::install(&job),
         Mode::Terraform => terraform::install(&job),
-    }?;
-    let whose = request.profile.map_or_else(
-        || "the profile that has the host".to_owned(),
-        |name| format!("profile {name:?}"),
-    );
-    let asks = format!("{} asks tokctl for the token of {whose}", mode.name());
-    plan.carry_out(request.dry_run, &asks)
+    }
 }
 
 /// Takes back what [`install`] has done for the same program and profile. The profile may be gone.

@@ -1,0 +1,145 @@
+//! `tokctl add --host --install`: from nothing to a program that asks, in one command.
+#![cfg(unix)]
+
+use crate::support;
+
+use std::fs;
+
+use support::git::GitHost;
+use support::{Run, Sandbox};
+
+const CORP: &[&str] = &[
+    "add",
+    "corp",
+    "--token-endpoint",
+    "https://sso.corp.example/t",
+    "--authorization-endpoint",
+    "https://sso.corp.example/a",
+    "--client-id",
+    "id",
+    "--no-try",
+    "--host",
+    "https://git.corp.example",
+];
+
+fn add(sandbox: &Sandbox, more: &[&str]) -> Run {
+    sandbox.run([CORP, more].concat())
+}
+
+fn read(sandbox: &Sandbox, file: &str) -> String {
+    fs::read_to_string(sandbox.home().join(file)).unwrap_or_default()
+}
+
+#[test]
+fn from_nothing_to_git_clone_in_three_commands() {
+    let mut sandbox = Sandbox::new();
+    let host = GitHost::start(&sandbox, "Basic");
+    sandbox.env("GIT_CONFIG_NOSYSTEM", "1").env("no_proxy", "*");
+    let run = sandbox.run([
+        "add",
+        "corp",
+        "--token-endpoint",
+        &host.server.url("/token"),
+        "--client-id",
+        "id",
+        "--client-auth",
+        "none",
+        "--grant",
+        "client_credentials",
+        "--store",
+        "plaintext",
+        "--host",
+        &host.origin(),
+        "--install",
+        "git",
+    ]);
+    assert!(
+        run.code == 0 && run.stderr.contains("git asks tokctl"),
+        "{run:?}"
+    );
+    let clone = sandbox.git_with(&["clone", "-q", &host.url(), "x"]);
+    assert_eq!(clone.code, 0, "{clone:?}");
+    assert!(sandbox.home().join("x/.git").is_dir());
+}
+
+#[test]
+fn the_host_goes_into_the_profile_and_git_is_told() {
+    let sandbox = Sandbox::new();
+    let before = add(&sandbox, &["--install", "git", "--dry-run"]);
+    assert_eq!((before.code, before.stdout.as_str()), (0, ""), "{before:?}");
+    for line in [
+        "+ [profile.corp]",
+        "+ hosts = [\"https://git.corp.example\"]",
+        "[credential \"https://git.corp.example\"]",
+        "nothing is changed: this was a dry run",
+    ] {
+        assert!(before.stderr.contains(line), "{line}: {before:?}");
+    }
+    assert_eq!(read(&sandbox, "config/tokctl/config.toml"), "");
+    assert_eq!(read(&sandbox, ".gitconfig"), "");
+
+    let run = add(&sandbox, &["--install", "git", "--install", "docker"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    let config = read(&sandbox, "config/tokctl/config.toml");
+    assert!(
+        config.contains("hosts = [\"https://git.corp.example\"]"),
+        "{config}"
+    );
+    assert!(read(&sandbox, ".gitconfig").contains("helper git corp"));
+    assert!(read(&sandbox, ".docker/config.json").contains("tokctl-corp"));
+    assert!(
+        run.stderr.contains("log in with: tokctl login corp"),
+        "{run:?}"
+    );
+
+    let run = sandbox.run([
+        "add",
+        "corp",
+        "--install",
+        "git",
+        "--install",
+        "docker",
+        "--remove",
+    ]);
+    assert!(
+        run.code == 0 && run.stderr.contains("profile corp itself stays"),
+        "{run:?}"
+    );
+    assert_eq!(read(&sandbox, ".gitconfig"), "");
+    assert_eq!(read(&sandbox, ".docker/config.json"), "");
+    assert_eq!(read(&sandbox, "config/tokctl/config.toml"), config);
+}
+
+#[test]
+fn what_cannot_be_installed_adds_nothing() {
+    let sandbox = Sandbox::new();
+    let docker = "{\"credHelpers\":{\"git.corp.example\":\"ecr-login\"}}";
+    sandbox.write(".docker/config.json", docker);
+    add(&sandbox, &["--install", "docker"]).fails(3, "ecr-login");
+    assert_eq!(read(&sandbox, "config/tokctl/config.toml"), "");
+    let without_host = [&CORP[..CORP.len() - 2], &["--install", "git"]].concat();
+    sandbox.run(without_host).fails(2, "--host is missing");
+    add(&sandbox, &["--install", "svn"]).fails(2, "invalid value 'svn'");
+    add(&sandbox, &["--remove"]).fails(2, "--install");
+}
+
+#[test]
+fn a_host_stands_beside_the_preset_s() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.run([
+        "add",
+        "github",
+        "--client-id",
+        "id",
+        "--no-try",
+        "--host",
+        "git.corp.example",
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let config = read(&sandbox, "config/tokctl/config.toml");
+    assert!(
+        config.contains("\"https://github.com\"")
+            && config.contains("\"https://git.corp.example\""),
+        "{config}"
+    );
+}
