@@ -130,7 +130,8 @@ impl Login<'_> {
     /// The next redirect. Who waits for long is told what the server's own page may complain of.
     fn next(&self, listener: &Listener, attempt: &Attempt, end: Deadline) -> Option<Arrival> {
         let waited = self.patience.saturating_sub(end.left());
-        if let Some(early) = EARLY.checked_sub(waited).filter(|left| !left.is_zero()) {
+        let early = EARLY.min(self.patience / 2);
+        if let Some(early) = early.checked_sub(waited).filter(|left| !left.is_zero()) {
             if let Some(arrival) = listener.next(Deadline::after(early)) {
                 return Some(arrival);
             }

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use support::grants::renewable;
 use support::oidc::lost_reply;
+use support::run::at_once;
 use support::{OidcProvider, Reply, Running, Sandbox, Server, Tokens, http};
 
 const ALONE: &str = "store = \"encrypted-file\"\naccess_cache = \"none\"";
@@ -172,18 +173,19 @@ fn ones_own_budget_ends_the_wait_and_not_the_renewal() {
 #[test]
 fn a_substitution_ends_with_its_command_whatever_goes_on_behind() {
     let tokctl = support::tokctl();
-    for script in [
+    let cases = [
         "x=$(\"$0\" get p --timeout 200ms 2>/dev/null); echo \"got '$x'\"",
         "\"$0\" get p --timeout 200ms 2>&1 | tail -n 0; echo \"got ''\"",
         // A pipe that the caller's own caller waits for, as of bats or make.
         "x=$(\"$0\" get p --timeout 200ms 3>&1 >/dev/null 2>&1); echo \"got '$x'\"",
-    ] {
+    ];
+    at_once(cases, |script| {
         let (sandbox, server) = slow(Duration::from_secs(2));
         let run = Running::start(sandbox.program("sh", ["-c", script, tokctl]), None).wait();
         run.ok("got ''\n");
         assert!(run.elapsed < Duration::from_secs(1), "{script}: {run:?}");
         is_stored(&sandbox, &server);
-    }
+    });
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::grants::wait_for;
 use support::issuer::{metadata, origin, tokens};
 use support::login::profile;
+use support::run::at_once;
 use support::{Login, OidcProvider, Reply, Request, Sandbox, Server};
 
 const SCOPE: &str = "scope = \"openid api:read\"\ngrant = \"device_code\"";
@@ -116,7 +118,7 @@ fn a_server_that_enforces_slow_down_is_obeyed() {
     let (provider, sandbox) = set_up("device-slow", "");
     let mut login = start(&sandbox);
     let code = login.user_code();
-    std::thread::sleep(Duration::from_secs(4));
+    wait_for("a second poll", || provider.token_hits() > 1);
     provider.device("approve", &code);
     login.wait().ok_with("", "logged in to p");
     let errors = &provider.stats()["clients"]["device-slow"];
@@ -167,14 +169,15 @@ fn slow_down_holds_for_the_rest_of_the_login() {
 
 #[test]
 fn odd_shapes_of_the_answer_are_understood() {
-    for change in [
+    let cases = [
         json!({"interval": "1"}),
         json!({"interval": 1.0}),
         json!({"expires_in": "60"}),
         json!({"verification_uri": null, "verification_url": "SELF/activate"}),
         json!({"verification_uri_complete": 7, "message": "hello"}),
         json!({"verification_uri_complete": "javascript:alert(1)"}),
-    ] {
+    ];
+    at_once(cases, |change| {
         let mut answer = device();
         for (name, value) in change.as_object().into_iter().flatten() {
             answer[name] = value.clone();
@@ -186,7 +189,7 @@ fn odd_shapes_of_the_answer_are_understood() {
         run.ok_with("", "ABCD-EFGH");
         assert!(!run.stderr.contains("javascript"), "{run:?}");
         assert!(run.elapsed < Duration::from_secs(4), "{change}: {run:?}");
-    }
+    });
 }
 
 #[test]
@@ -221,35 +224,34 @@ fn an_answer_without_what_a_person_needs_is_refused() {
 
 #[test]
 fn a_server_that_fails_for_a_moment_does_not_end_the_login() {
-    let (server, sandbox) = scripted(device(), |poll| match poll {
-        0 => Reply::json(500, "{}"),
-        1 => Reply::none(),
-        _ => granted(),
+    let failures = [
+        vec![Reply::json(500, "{}"), Reply::none()],
+        vec![
+            Reply::new(502, "text/html", "<h1>Bad gateway</h1>"),
+            Reply::new(200, "text/html", "<h1>The network's login</h1>"),
+        ],
+        vec![Reply::new(302, "text/html", "").header("location", "https://portal.example/")],
+        vec![Reply::json(429, "{}").header("retry-after", "2")],
+    ];
+    at_once(failures, |failures| {
+        let polls = failures.len() + 1;
+        let (server, sandbox) = scripted(device(), move |poll| {
+            failures.get(poll).cloned().unwrap_or_else(granted)
+        });
+        start(&sandbox).wait().ok_with("", "logged in to p");
+        assert_eq!(server.hits_of("/token"), polls);
     });
-    start(&sandbox).wait().ok_with("", "logged in to p");
-    assert_eq!(server.hits_of("/token"), 3);
-    let (_server, sandbox) = scripted(device(), |poll| match poll {
-        0 => Reply::new(502, "text/html", "<h1>Bad gateway</h1>"),
-        1 => Reply::new(200, "text/html", "<h1>The network's login</h1>"),
-        2 => Reply::new(302, "text/html", "").header("location", "https://portal.example/"),
-        _ => granted(),
-    });
-    start(&sandbox).wait().ok_with("", "logged in to p");
-    let (_server, sandbox) = scripted(device(), |poll| match poll {
-        0 => Reply::json(429, "{}").header("retry-after", "2"),
-        _ => granted(),
-    });
-    start(&sandbox).wait().ok_with("", "logged in to p");
 }
 
 #[test]
 fn a_refusal_for_good_ends_the_login() {
-    for (error, code) in [
+    let cases = [
         ("access_denied", 5),
         ("expired_token", 4),
         ("invalid_client", 5),
         ("unauthorized_client", 5),
-    ] {
+    ];
+    at_once(cases, |(error, code)| {
         let (server, sandbox) = scripted(device(), move |_| Reply::error(error));
         let run = start(&sandbox).wait();
         run.fails(
@@ -261,7 +263,7 @@ fn a_refusal_for_good_ends_the_login() {
             },
         );
         assert_eq!(server.hits_of("/token"), 1, "{error}");
-    }
+    });
 }
 
 #[test]

@@ -212,14 +212,17 @@ fn ctrl_c_ends_the_wait_at_once_and_closes_the_port() {
 #[test]
 fn a_person_who_is_late_is_told_what_may_be_wrong_and_then_that_it_is_over() {
     let (_server, sandbox) = set_up("");
-    let mut login = Login::start(&sandbox, &["--timeout", "25s"]);
+    let mut login = Login::start(&sandbox, &["--timeout", "6s"]);
     let url = login.address();
     let (place, uri) = (place(&url), parameter(&url, "redirect_uri"));
     let forged = format!("{uri}?code=c&state=forged");
     assert_eq!(http::get(&forged).status, 400);
-    std::thread::sleep(Duration::from_secs(10));
+    std::thread::sleep(Duration::from_millis(1500));
     assert!(!login.stderr().contains("still waiting"));
-    std::thread::sleep(Duration::from_secs(12));
+    let begun = Instant::now();
+    while !login.stderr().contains("still waiting") && begun.elapsed() < Duration::from_secs(4) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let said = login.stderr();
     let early = format!(
         "if the server's page complains of the redirect URI: the redirect URI was {uri}, whose"
@@ -229,7 +232,7 @@ fn a_person_who_is_late_is_told_what_may_be_wrong_and_then_that_it_is_over() {
     let run = login.wait();
     run.fails(
         4,
-        "within 25 s; answers with another login's state: 1 (old tabs",
+        "within 6 s; answers with another login's state: 1 (old tabs",
     );
     run.fails(
         4,

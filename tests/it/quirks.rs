@@ -489,7 +489,7 @@ fn a_device_login_follows_the_server_s_own_ways() {
             1 => Reply::json(403, pending),
             2 => Reply::json(400, pending),
             // GitHub says how long the pauses are from now on.
-            3 => Reply::json(200, r#"{"error":"slow_down","interval":8}"#),
+            3 => Reply::json(200, r#"{"error":"slow_down","interval":7}"#),
             _ => Reply::json(200, PLAIN),
         }
     });
@@ -504,8 +504,8 @@ fn a_device_login_follows_the_server_s_own_ways() {
     login.wait().ok_with("", "https://login.example/activate");
     let elapsed = started.elapsed();
     assert!(
-        elapsed > Duration::from_secs(12) && elapsed < Duration::from_secs(18),
-        "four pauses of one second and one of eight: {elapsed:?}"
+        elapsed > Duration::from_secs(11) && elapsed < Duration::from_secs(18),
+        "four pauses of one second and one of seven, not of six: {elapsed:?}"
     );
     let forms: Vec<BTreeMap<_, _>> = server.requests().iter().map(Request::form).collect();
     assert_eq!(forms.len(), 6);

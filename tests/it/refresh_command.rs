@@ -117,7 +117,7 @@ fn only_grants_of_an_age_are_renewed() {
     let run = sandbox.run(["refresh", "p", "--older-than", "7d", "-v"]);
     run.ok_with("", "p: renewed");
     assert_eq!(server.hits(), 0);
-    std::thread::sleep(Duration::from_secs(3));
+    sandbox.notes_age(3);
     let run = sandbox.run(["refresh", "--all", "--older-than", "2s"]);
     run.ok_with("", "p: renewed, good until");
     sandbox.run(["get", "p"]).ok("at-1\n");

@@ -3,9 +3,6 @@
 
 use crate::support;
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use support::{Reply, Run, Sandbox, Server};
 
@@ -37,7 +34,7 @@ fn a_token_s_end_is_told_in_two_units_and_then_that_it_has_ended() {
     assert_eq!(found[2], "in 2h 30m");
     let short = Sandbox::with_grant(&server, "audience = \"x\"");
     short.run(["get", "p"]).ok("a\n");
-    sleep(Duration::from_millis(2100));
+    short.notes_age(2);
     let run = short.run(["status"]);
     let found = row(&run, "p ");
     assert_eq!(found[1..3], ["renewed when asked for", "ended"]);
@@ -83,6 +80,6 @@ fn a_server_s_pause_is_told_until_it_is_over() {
     sandbox.run(["get", "p", "--timeout", "100ms"]);
     let pause = || sandbox.run(["status", "p", "--json"]).json()["not_before"].clone();
     assert!(pause().is_string());
-    sleep(Duration::from_millis(4100));
+    sandbox.notes_age(4);
     assert_eq!(pause(), Value::Null);
 }

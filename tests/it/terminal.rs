@@ -165,7 +165,11 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
 #[ignore = "needs tmux: tests/run installs it"]
 fn what_takes_longer_than_a_second_is_shown_and_wiped_again() {
     let tokens = Tokens::new(3600);
-    let server = Server::start(move |request| tokens.answer(request).after(Duration::from_secs(4)));
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => tokens.answer(request).after(Duration::from_millis(2500)),
+        _ => tokens.answer(request),
+    });
     let mut sandbox = Sandbox::with_client(&server, "");
     sandbox.env("TERM", "xterm");
     let terminal = Terminal::start(&sandbox);
@@ -192,7 +196,7 @@ fn what_takes_longer_than_a_second_is_shown_and_wiped_again() {
         if waits {
             terminal.shows(words);
         } else {
-            std::thread::sleep(Duration::from_secs(3));
+            std::thread::sleep(Duration::from_millis(1500));
             assert!(!terminal.screen().contains(words), "{flags}");
         }
         lock.unlock().expect("it is ours");

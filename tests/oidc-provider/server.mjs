@@ -211,7 +211,7 @@ const clients = [
   native('pkce-60s', { rig_ttl: 60 }),
   native('pkce-offline', { rig_offline_only: true }),
   native('pkce-norotate', { rig_rotate: false, rig_ttl: 2 }),
-  native('pkce-rt5s', { rig_ttl: 2, rig_rt_ttl: 5 }),
+  native('pkce-rt3s', { rig_ttl: 2, rig_rt_ttl: 3 }),
   native('pkce-norefresh', { grant_types: ['authorization_code'] }),
   native('pkce-html', { rig_login: 'html' }),
   native('pkce-pkjwt', { token_endpoint_auth_method: 'private_key_jwt', jwks: pub('ec') }),

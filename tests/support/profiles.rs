@@ -85,6 +85,26 @@ pub fn just_come(what: &str) -> String {
     response.to_string()
 }
 
+impl Sandbox {
+    /// Makes all that is noted of profiles so many seconds older: as if that time had passed.
+    #[track_caller]
+    pub fn notes_age(&self, seconds: i64) -> &Self {
+        let notes = files(&self.state_dir().join("tokctl/profiles"));
+        assert!(!notes.is_empty(), "nothing is noted");
+        for path in notes {
+            let text = fs::read(&path).expect("a note can be read");
+            let mut note: Value = serde_json::from_slice(&text).expect("a note is JSON");
+            for key in ["expires", "updated", "not_before"] {
+                if let Some(time) = note[key].as_i64() {
+                    note[key] = json!(time - seconds);
+                }
+            }
+            fs::write(&path, note.to_string()).expect("a note can be written");
+        }
+        self
+    }
+}
+
 impl Server {
     /// Answers everything with this.
     pub fn always(reply: Reply) -> Self {

@@ -106,6 +106,15 @@ impl Drop for Running {
     }
 }
 
+/// Checks each case in a thread of its own, for cases that mostly wait; one that fails fails the test.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| check(case));
+        }
+    });
+}
+
 /// The command as one would type it; its environment would bury it.
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program())
