@@ -197,8 +197,8 @@ fn a_revoked_login_needs_a_person() {
         .fails(4, "hint: run: tokctl login p");
     assert_eq!(
         provider.token_hits() - before,
-        1,
-        "the second knows without asking"
+        2,
+        "who insists has it asked again"
     );
     sandbox.import(&provider.refresh_token("pkce"));
     accepted(&provider, &sandbox);
