@@ -82,6 +82,7 @@ mod refresh;
 mod refresh_command;
 mod refusal_table;
 mod refusals;
+mod relying_party;
 mod replies;
 mod reply_shapes;
 mod requests;

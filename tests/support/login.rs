@@ -246,3 +246,10 @@ pub fn profile(issuer: &str, client: &str, more: &str) -> String {
     };
     format!("[profile.p]\nissuer = \"{issuer}\"\nclient_id = \"{client}\"\n{store}{more}\n")
 }
+
+/// Makes a client forget what it has read of its server.
+pub fn forget_metadata(sandbox: &Sandbox) {
+    let directory = sandbox.state_dir().join("tokctl/metadata");
+    std::fs::remove_dir_all(&directory)
+        .unwrap_or_else(|cause| panic!("{}: {cause}", directory.display()));
+}
