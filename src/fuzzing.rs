@@ -175,6 +175,12 @@ pub fn device_reply(body: &[u8]) {
 
 /// A metadata document: what is taken from it is the right issuer's, and what is used is https or loopback.
 pub fn discovery(body: &[u8]) {
+    if let Some(keys) = Keys::read(body) {
+        // {"alg":"ES256"}
+        let token = Secret::new("eyJhbGciOiJFUzI1NiJ9.e30.AAAA".to_owned());
+        let jws = id_token::Jws::read(&token);
+        assert!(jws.is_ok_and(|jws| keys.verify(&jws) != Verdict::Good));
+    }
     let issuer = "https://a.example";
     let Some(Ok(metadata)) = metadata::read(profile(), issuer, body) else {
         return;

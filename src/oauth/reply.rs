@@ -152,6 +152,14 @@ fn granted(
         .as_str()
         .map(|text| clean(text, 64, secrets))
         .filter(said);
+    let mut left_out = Vec::new();
+    for name in ["scope", "token_type"] {
+        let value = shape.find(value, name);
+        let taken = value.is_null() || value.is_string() || name == "scope" && value.is_array();
+        if !taken {
+            left_out.push(format!("the {name} is {}", json_kind(value)));
+        }
+    }
     let mut take = |name: &str| match shape.take(value, name) {
         Some(Value::String(text)) => Ok(Secret::new(text)),
         Some(other) => Err(json_kind(&other)),
@@ -170,7 +178,6 @@ fn granted(
         ),
         Err(kind) => Err(format!("the access_token is {kind}")),
     };
-    let mut left_out = Vec::new();
     // Missing, null or empty: the old one stays (R14).
     let refresh = optional("refresh_token", take("refresh_token"), &mut left_out);
     let id_token = optional("id_token", take("id_token"), &mut left_out);

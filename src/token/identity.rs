@@ -184,7 +184,8 @@ impl<'a> Judge<'a> {
         let is_announced = |all: &[String]| all.is_empty() || all.contains(&algorithm);
         if self.profile.id_tokens.algorithm.is_none() && !taken.is_none_or(is_announced) {
             return Err(Bad::Refused(format!(
-                "it is signed with {algorithm:?}, which the server does not announce"
+                "it is signed with {algorithm:?}, which the server does not announce \
+                 (id_token_signed_response_alg in the profile allows it)"
             )));
         }
         if algorithm.starts_with("HS") {

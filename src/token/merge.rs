@@ -144,6 +144,11 @@ impl Merged {
         }
     }
 
+    /// Whether nothing of the reply is used.
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// The token that the caller asked for.
     pub fn wanted(&self, profile: &Profile) -> Result<Token> {
         let refuse = |why: &str| {
@@ -263,7 +268,7 @@ fn expires(
             // Who has set it knows it.
             if matches!(life, AssumedLife::Usual) {
                 ui::warn(&format!(
-                    "{words}; the token is good, but how long is not known"
+                    "{words}; the token is good, but how long is not known (assume_expires_in can say it)"
                 ));
             } else {
                 ui::step(&words);

@@ -83,6 +83,12 @@ fn spend(job: &Job, storage: &mut Storage, record: &Record, deadline: Deadline) 
             let merged = Merged::renewed(profile, Some(&base), granted, sent_at);
             keep_renewed(profile, storage, &merged, spool)?;
             let wanted = merged.wanted(profile);
+            // Each call would spend a refresh token for the same answer.
+            if let Err(error) = &wanted
+                && merged.is_refused()
+            {
+                return Err(remember_refused(profile, storage, error.clone(), false));
+            }
             return remember_absent(profile, storage, wanted).map(Spent::Token);
         }
         Err(refused) => refused,

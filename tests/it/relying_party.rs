@@ -335,7 +335,7 @@ fn oidcc_client_test_kid_absent_multiple_jwks() {
             .key(algorithm, &json!({ "kid": algorithm }))
             .public
     });
-    case.plan(|plan| plan.keys = [&others[..], &[case.key.public.clone()]].concat());
+    case.plan(|plan| plan.keys = [&others[..], std::slice::from_ref(&case.key.public)].concat());
     let run = case.log_in(|nonce| {
         let claims = case.claims(&json!({ "nonce": nonce }));
         json!(
@@ -599,7 +599,7 @@ fn a_key_that_is_for_something_else_signs_nothing() {
             json!({ "kty": "oct", "k": "eA" }),
             json!({}),
             good,
-        ]
+        ];
     });
     support::login::forget_metadata(&case.sandbox);
     case.accepted(&case.log_in_with(&json!({})));
@@ -834,6 +834,10 @@ fn oidcc_client_test_refresh_token_of_another_sub_iss_or_aud_or_past() {
             "the server's reply is not used: the id token in it is not good: ",
         );
         run.fails(5, words).fails(5, "tokctl login p");
+        // It is not asked for with each call: that would spend a refresh token for the same answer.
+        let run = case.sandbox.run(["get", "p", "--min-ttl", "2h"]);
+        run.fails(5, words);
+        assert_eq!(case.spent(), ["rt 1~"], "{name}");
         // What was there before is there, and what was refused is not.
         case.sandbox.run(["get", "p"]).ok("at-1\n");
         // The new refresh token is the one that is good.

@@ -346,6 +346,10 @@ fn what_an_import_does_not_read_is_said() {
         "",
         "nothing says when the token was issued: its 1m are counted from now",
     );
+    import(r#"{"access_token":"a","refresh_token":"r","scope":7}"#).ok_with(
+        "",
+        "not taken from the reply: the scope is a number, not a string",
+    );
     import(r#"{"access_token":"a","refresh_token":7}"#).ok_with(
         "",
         "not taken from the reply: the refresh_token is a number, not a string",
