@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn what_fuzzing_begins_with_keeps_the_promises() {
-        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds");
         for (name, target) in TARGETS {
             let files = std::fs::read_dir(seeds.join(name)).expect("it has seeds");
             for file in files.flatten() {

@@ -200,3 +200,19 @@ fn the_readme_s_commands_exist() {
         assert!(known || !is_call, "{line}");
     }
 }
+
+#[test]
+fn the_readme_names_the_oldest_rust_and_installs_what_is_locked() {
+    let readme = read("README.md");
+    let manifest = read("Cargo.toml");
+    let oldest = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "));
+    let oldest = oldest.expect("it is declared").trim_matches('"');
+    assert!(readme.contains(&format!("Rust {oldest}")), "{oldest}");
+    let installs: Vec<&str> = readme.split("cargo install").skip(1).collect();
+    assert!(!installs.is_empty());
+    for words in installs {
+        assert!(words.starts_with(" --locked "), "cargo install{words:.60}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::support;
 
+use std::os::unix::fs::symlink;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -323,4 +324,29 @@ fn a_stopped_keyring_answers_when_it_goes_on() {
             Some("secret")
         );
     });
+}
+
+#[test]
+fn what_is_missing_for_the_tests_is_told_and_not_installed() {
+    let sandbox = Sandbox::new();
+    let programs = sandbox.home().join("programs");
+    std::fs::create_dir(&programs).expect("the home can be written");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for directory in std::env::split_paths(&path) {
+        let all = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        for program in all.filter(|program| program.file_name() != "jq") {
+            // The first one of a name counts.
+            let _ = symlink(program.path(), programs.join(program.file_name()));
+        }
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run");
+    let mut command = sandbox.program(script, ["--check"]);
+    command.env("PATH", &programs);
+    let run = Running::start(command, None).wait();
+    let missing = run
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("apt-get install "));
+    let told = missing.is_some_and(|line| line.split(' ').any(|word| word == "jq"));
+    assert!(told && run.code == 1, "{run:?}");
 }
