@@ -48,17 +48,25 @@ const PLACES: [Place; 11] = [
 #[test]
 #[ignore = "needs strace: tests/run installs it"]
 fn a_server_that_repeats_what_it_was_sent_has_it_repeated_nowhere() {
+    let sent = SENT
+        .iter()
+        .flat_map(|(line, fields)| fields.iter().map(move |field| (*line, *field)));
     let places = PLACES
         .iter()
         .flat_map(|place| [(*place, false), (*place, true)]);
-    let places: Vec<_> = places.collect();
+    let all: Vec<_> = sent
+        .flat_map(|sent| places.clone().map(move |place| (sent, place)))
+        .collect();
     let next = AtomicUsize::new(0);
     let leaks = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..6 {
+        // Most of it waits for the next try, or poll.
+        for _ in 0..20 {
             scope.spawn(|| {
-                while let Some((place, encoded)) = places.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let found = repeated(*place, *encoded);
+                while let Some(((line, field), place)) =
+                    all.get(next.fetch_add(1, Ordering::SeqCst))
+                {
+                    let found = repeated(line, field, *place);
                     leaks.lock().expect("no panic").extend(found);
                 }
             });
@@ -67,40 +75,32 @@ fn a_server_that_repeats_what_it_was_sent_has_it_repeated_nowhere() {
     assert_eq!(leaks.into_inner().expect("no panic"), Vec::<String>::new());
 }
 
-/// Every field of every command, repeated in one place.
-fn repeated(place: Place, encoded: bool) -> Vec<String> {
-    let mut leaks = Vec::new();
-    let all = SENT
-        .iter()
-        .flat_map(|(line, fields)| fields.iter().map(move |field| (line, field)));
-    for (line, field) in all {
-        let mut scene = Scene::new(None);
-        let stdin = stdin_for(&mut scene, line);
-        scene.repeats(Some(Echo {
-            field,
-            place,
-            encoded,
-        }));
-        let line = line.replace("BASE", &scene.server.url(""));
-        let mut words: Vec<&str> = line.split(' ').collect();
-        words.insert(1, "-vv");
-        // An API's answer is handed on as it came, also where it repeats a token.
-        let api: &[_] = &["access token", "refresh token", "id token"];
-        let answer = if words[0] == "api" { api } else { TOKEN };
-        let allowed = Allowed {
-            answer,
-            command: words[0] == "exec",
-        };
-        let seen = scene.watch(&words, &stdin, allowed, None);
-        let at = format!("{line}: {field} {place:?} {encoded}");
-        assert!(scene.has_repeated() > 0, "{at}: {:?}", seen.run);
-        leaks.extend(
-            seen.leaks
-                .into_iter()
-                .map(|leak| format!("{at}: {leak}\n{}", seen.run.stderr)),
-        );
-    }
+/// A field of what a command sends, repeated in one place, perhaps encoded.
+fn repeated(line: &str, field: &'static str, (place, encoded): (Place, bool)) -> Vec<String> {
+    let mut scene = Scene::new(None);
+    let stdin = stdin_for(&mut scene, line);
+    scene.repeats(Some(Echo {
+        field,
+        place,
+        encoded,
+    }));
+    let line = line.replace("BASE", &scene.server.url(""));
+    let mut words: Vec<&str> = line.split(' ').collect();
+    words.insert(1, "-vv");
+    // An API's answer is handed on as it came, also where it repeats a token.
+    let api: &[_] = &["access token", "refresh token", "id token"];
+    let answer = if words[0] == "api" { api } else { TOKEN };
+    let allowed = Allowed {
+        answer,
+        command: words[0] == "exec",
+    };
+    let seen = scene.watch(&words, &stdin, allowed, None);
+    let at = format!("{line}: {field} {place:?} {encoded}");
+    assert!(scene.has_repeated() > 0, "{at}: {:?}", seen.run);
+    let leaks = seen.leaks.into_iter();
     leaks
+        .map(|leak| format!("{at}: {leak}\n{}", seen.run.stderr))
+        .collect()
 }
 
 /// What a command reads; a login that is ended by it is begun here.

@@ -11,6 +11,11 @@ pub fn tokctl() -> &'static str {
         Ok(other) => {
             let path = std::path::absolute(&other).expect("TOKCTL_TEST_PROGRAM is a path");
             assert!(path.is_file(), "TOKCTL_TEST_PROGRAM={other}: no such file");
+            // Shells and git look for it by its name.
+            assert!(
+                path.file_stem().is_some_and(|name| name == "tokctl"),
+                "TOKCTL_TEST_PROGRAM={other}: its name has to be tokctl"
+            );
             path.to_str().expect("a path in UTF-8").to_owned()
         }
         Err(_) => env!("CARGO_BIN_EXE_tokctl").to_owned(),

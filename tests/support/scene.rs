@@ -78,7 +78,7 @@ const CONFIG: &str = r#"
 [defaults]
 store = "encrypted-file"
 access_cache = "none"
-timeout = "3s"
+timeout = "BUDGET"
 client_id = "id"
 token_endpoint = "BASE/token"
 [profile.p]
@@ -132,8 +132,10 @@ impl Scene {
                 reply
             }
         });
+        // Where no answer can come, none is waited for.
+        let budget = if base.is_some() { "1s" } else { "3s" };
         let base = base.map_or_else(|| server.url(""), str::to_owned);
-        let sandbox = furnished(&mut canaries, &base);
+        let sandbox = furnished(&mut canaries, &base, budget);
         let grant = grant.to_string();
         sandbox.import(&grant);
         Self {
@@ -232,7 +234,7 @@ impl Scene {
     }
 }
 
-fn furnished(canaries: &mut Canaries, base: &str) -> Sandbox {
+fn furnished(canaries: &mut Canaries, base: &str, budget: &str) -> Sandbox {
     let mut sandbox = Sandbox::new();
     let key = EcKey::new();
     for line in key.lines().into_iter().filter(|line| line.len() > 16) {
@@ -255,6 +257,7 @@ fn furnished(canaries: &mut Canaries, base: &str) -> Sandbox {
     sandbox.config(
         &CONFIG
             .replace("BASE", base)
+            .replace("BUDGET", budget)
             .replace("HOME", &home.to_string_lossy()),
     );
     sandbox

@@ -9,7 +9,8 @@ use tempfile::NamedTempFile;
 pub fn under_strace(command: &Command, log: &NamedTempFile, options: &[&str]) -> Command {
     let mut traced = Command::new("strace");
     traced
-        .args(["-f", "-qq", "-o"])
+        // Stops at the calls that are looked at, and at no other.
+        .args(["-f", "-qq", "--seccomp-bpf", "-o"])
         .arg(log.path())
         .args(options);
     traced.arg(command.get_program()).args(command.get_args());
