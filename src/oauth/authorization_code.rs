@@ -1,7 +1,7 @@
 //! The authorization code grant: the address to which a person is sent (RFC 6749 section 4.1.1), and
 //! what comes back in the redirect.
 
-use super::client_auth::{Form, form_encode};
+use super::form::{Form, form_encode};
 use super::metadata::Metadata;
 use super::{Credentials, Refused, connect, pkce, send};
 use crate::error::{Error, Kind, Result};

@@ -2,7 +2,7 @@
 //! `client_secret_jwt` of OpenID Connect Core section 9.
 
 use super::Credentials;
-use super::client_auth::Form;
+use super::form::Form;
 use super::jwt::{self, Claims};
 use crate::error::Result;
 use crate::profile::Profile;

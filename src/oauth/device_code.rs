@@ -1,6 +1,6 @@
 //! The device grant (RFC 8628): a code for the person, and patience until it is used.
 
-use super::client_auth::Form;
+use super::form::Form;
 use super::{Cause, Credentials, Refused, TokenRequest, connect, refusal, reply, request, send};
 use crate::clock::{Deadline, Epoch};
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! The JWT bearer grant (RFC 7523 section 2.1): an assertion of the profile's own for a token.
 
 use super::Credentials;
-use super::client_auth::Form;
+use super::form::Form;
 use super::jwt::{self, Claims};
 use super::key::Key;
 use crate::error::{Kind, Result};

@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009): tells the server that a token is not needed any more.
 
-use super::client_auth::Form;
+use super::form::Form;
 use super::{Credentials, refusal, reply, send};
 use crate::error::Error;
 use crate::http::{Endpoint, Http};

@@ -1,7 +1,7 @@
 //! Token exchange (RFC 8693): a token that the profile is given, for another one.
 
 use super::Credentials;
-use super::client_auth::Form;
+use super::form::Form;
 use crate::error::{Kind, Result};
 use crate::profile::Profile;
 use crate::secret::Secret;

@@ -1,6 +1,7 @@
 //! The keys of a profile that have one of a few words.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How the client names and proves itself at the token endpoint (RFC 7591 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,16 @@ impl ClientAuth {
         }
     }
 }
+
+/// The grants by their names in the configuration.
+pub const GRANTS: &[&str] = &[
+    "client_credentials",
+    "refresh_token",
+    "authorization_code",
+    "device_code",
+    "jwt_bearer",
+    "token_exchange",
+];
 
 /// The grant that brings a profile's first token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,4 +159,14 @@ impl GitAuth {
             _ => Self::Auto,
         }
     }
+}
+
+/// How long a token lives of which the server does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AssumedLife {
+    /// What the token says itself, else an hour where it can be renewed.
+    Usual,
+    For(Duration),
+    /// What the token says itself, else until the server is asked for another.
+    None,
 }

@@ -1,7 +1,7 @@
 //! The claims of an assertion, from TOML to JSON.
 
-use super::keys::Fault;
-use super::value::{kind, text};
+use super::fault::Fault;
+use super::raw::{kind, text};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use toml::Spanned;

@@ -1,9 +1,11 @@
 //! The configuration file: found, checked for who may write it, and read for one profile or all.
 
-use super::keys::{self, Fault, Values, unknown};
+use super::fault::{self, Fault, unknown};
+use super::keys::{self, Values};
 use super::owner::{Distrust, anybodys, untrusted, untrusted_dir};
+use super::raw::kind;
 use super::slice;
-use super::value::{self, Value};
+use super::value::Value;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use std::borrow::Cow;
@@ -183,7 +185,7 @@ impl Config {
         let names = self.names().unwrap_or_default();
         let presets: Vec<&str> = super::preset::names().collect();
         let all = names.iter().map(String::as_str).chain(presets);
-        let near = keys::nearest(name, all)
+        let near = fault::nearest(name, all)
             .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
         let place = match &self.path {
             Some(path) if path.exists() => format!("in {}", path.display()),
@@ -394,7 +396,7 @@ fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fau
     value.get_ref().as_table().ok_or_else(|| {
         Fault::new(
             value.span(),
-            format!("must be a table, not {}", value::kind(value.get_ref())),
+            format!("must be a table, not {}", kind(value.get_ref())),
         )
     })
 }

@@ -2,10 +2,8 @@
 
 use super::fields::Fields;
 use super::token_source::TokenSource;
+use super::token_type::full;
 use serde::{Deserialize, Serialize};
-
-/// The member of a reply that says what kind of token was issued.
-pub const ISSUED: &str = "issued_token_type";
 
 /// What is given for a token, and what is wanted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,16 +14,6 @@ pub struct Exchange {
     pub actor_type: String,
     pub requested_type: Option<String>,
 }
-
-/// The types that RFC 8693 section 3 names, by the ends of their names.
-pub const TYPES: &[&str] = &[
-    "access_token",
-    "refresh_token",
-    "id_token",
-    "jwt",
-    "saml1",
-    "saml2",
-];
 
 impl Exchange {
     /// From the profile's keys.
@@ -71,27 +59,5 @@ impl Exchange {
             self.actor_type.clone(),
             self.requested_type.clone().unwrap_or_default(),
         ]
-    }
-}
-
-/// Whether it is a type's whole name (RFC 3986 section 3).
-pub fn is_uri(name: &str) -> bool {
-    let is_scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    };
-    let rest = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic());
-    name.split_once(':')
-        .is_some_and(|(scheme, after)| is_scheme(scheme) && rest(after))
-}
-
-/// A token type's whole name.
-fn full(name: &str) -> String {
-    if TYPES.contains(&name) {
-        format!("urn:ietf:params:oauth:token-type:{name}")
-    } else {
-        name.to_owned()
     }
 }

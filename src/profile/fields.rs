@@ -1,13 +1,12 @@
 //! A profile's keys put over one another, and taken out by type.
 
+use super::choice::{AssumedLife, Grant, LoginGrant};
 use super::claims::Claims;
 use super::keys::Values;
-use super::quirks::AssumedLife;
 use super::secret_source::SecretSource;
 use super::token_source::TokenSource;
 use super::value::{Params, Pointers, Value};
 use super::vars::Vars;
-use super::{Grant, LoginGrant};
 use crate::http::Endpoint;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,61 +1,13 @@
 //! The keys of a profile: their names, what each may hold, and the check of a table against them.
 
+use super::choice::GRANTS;
+use super::fault::{Fault, unknown};
+use super::shape::Shape;
 use super::value::{self, Value};
 use crate::env;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
-use toml::Spanned;
 use toml::de::DeTable;
-
-/// What a key may hold.
-#[derive(Debug, Clone, Copy)]
-pub enum Shape {
-    Text,
-    /// A string that may be empty.
-    AnyText,
-    /// The name of a built-in preset.
-    Preset,
-    /// A file; relative to the configuration file's directory.
-    Path,
-    /// An https URL, or http on loopback.
-    Endpoint,
-    /// One string, or an array of them.
-    Texts,
-    /// The name of a header.
-    Header,
-    Flag,
-    /// In the words of humantime ("5m"), or whole seconds.
-    Duration,
-    /// A duration, or `none`.
-    Life,
-    Choice(&'static [&'static str]),
-    /// A table of strings, numbers and flags; below it, where asked for, such tables by grant.
-    Params,
-    Secret,
-    /// What kind of token it is: a word, or a URI.
-    TokenType,
-    /// A secret's source, or another profile's token.
-    Token,
-    /// A table of claims of a JWT.
-    Claims,
-    /// `scheme://host[:port]` each.
-    Hosts,
-    /// Members of a reply, by name or by JSON pointer.
-    Members,
-    /// A table of JSON pointers, or of arrays of them that are tried in order.
-    Pointers,
-}
-
-/// The grants by their names in the configuration.
-pub const GRANTS: &[&str] = &[
-    "client_credentials",
-    "refresh_token",
-    "authorization_code",
-    "device_code",
-    "jwt_bearer",
-    "token_exchange",
-];
 
 /// What a key or a client secret can sign with (RFC 7518, RFC 8037, RFC 9864).
 const SIGNING_ALGS: &[&str] = &[
@@ -168,26 +120,6 @@ pub fn choices(key: &str) -> &'static [&'static str] {
     }
 }
 
-/// What is wrong, and where in the text.
-#[derive(Debug)]
-pub struct Fault {
-    pub at: Range<usize>,
-    pub what: String,
-    /// What to do about it, where that is not plain from the words.
-    pub hint: Option<String>,
-}
-
-impl Fault {
-    /// A fault at a place of the text.
-    pub fn new(at: Range<usize>, what: impl Into<String>) -> Self {
-        Self {
-            at,
-            what: what.into(),
-            hint: None,
-        }
-    }
-}
-
 /// A checked table.
 pub type Values = BTreeMap<&'static str, Value>;
 
@@ -220,53 +152,4 @@ pub fn based_on(values: Values, dir: &Path) -> Values {
         .into_iter()
         .map(|(key, value)| (key, based(value)))
         .collect()
-}
-
-/// "unknown key", with the valid key that is nearest to it.
-pub fn unknown<'n>(
-    key: &Spanned<std::borrow::Cow<'_, str>>,
-    valid: impl Iterator<Item = &'n str>,
-) -> Fault {
-    let name = key.get_ref().as_ref();
-    let what = match nearest(name, valid) {
-        Some(near) => format!("unknown key {name:?}; the nearest valid key is {near:?}"),
-        None => format!("unknown key {name:?}"),
-    };
-    Fault::new(key.span(), what)
-}
-
-/// What other tools call some of the keys.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("token_url", "token_endpoint"),
-    ("token_uri", "token_endpoint"),
-    ("auth_url", "authorization_endpoint"),
-    ("auth_uri", "authorization_endpoint"),
-    ("authorize_url", "authorization_endpoint"),
-    ("authorization_url", "authorization_endpoint"),
-    ("device_url", "device_authorization_endpoint"),
-    ("revoke_url", "revocation_endpoint"),
-    ("redirect_url", "redirect_uri"),
-    ("id", "client_id"),
-    ("secret", "client_secret"),
-    ("scopes", "scope"),
-    ("grant_type", "grant"),
-    ("token_endpoint_auth_method", "client_auth"),
-    ("token_endpoint_auth_signing_alg", "signing_alg"),
-    ("private_key", "client_key"),
-    ("kid", "client_key_id"),
-];
-
-/// The candidate that a mistyped word most likely stands for.
-pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Option<String> {
-    let meant = ELSEWHERE
-        .iter()
-        .find(|(other, _)| *other == word)
-        .map(|(_, ours)| *ours);
-    let score = |candidate: &&str| match meant {
-        Some(ours) if *candidate == ours => 2.0,
-        _ => strsim::jaro_winkler(word, candidate),
-    };
-    let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
-    // "secret_basic" and "client_secret_basic" have 0.7 in common, "nope" and "google" 0.61.
-    (score(&best) >= 0.65).then(|| best.to_owned())
 }

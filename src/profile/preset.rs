@@ -2,14 +2,15 @@
 
 mod described;
 
+use super::fault;
 use super::fields::merge;
 use super::keys::{self, Values};
+use super::preset_names::PRESETS;
+pub use super::preset_names::all as names;
 use super::vars::Pattern;
 pub use described::{Described, describe};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
-
-const PRESETS: &str = include_str!("presets.toml");
 
 /// What only presets have, beside the keys of a profile.
 const FACTS: [&str; 9] = [
@@ -152,7 +153,7 @@ pub fn vars(name: &str) -> Vec<(String, Option<String>)> {
 
 /// The preset that a mistyped name most likely stands for.
 pub fn nearest(name: &str) -> Option<String> {
-    keys::nearest(name, names())
+    fault::nearest(name, names())
 }
 
 /// Whether a preset's text has this somewhere.
@@ -167,15 +168,6 @@ pub fn hosts(name: &str) -> Vec<String> {
         Some(super::Value::Texts(hosts)) => hosts.clone(),
         _ => Vec::new(),
     }
-}
-
-/// The names of all presets, in the order of the file.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    let heads = PRESETS
-        .lines()
-        .filter_map(|line| line.strip_prefix("[preset.")?.strip_suffix(']'));
-    // A table of its own below a preset's is no preset.
-    heads.filter(|name| !name.contains('.'))
 }
 
 #[cfg(test)]

@@ -1,23 +1,12 @@
 //! What a server wants done in another way than the standards say.
 
-use super::Grant;
-use super::exchange::ISSUED;
+use super::choice::{AssumedLife, Grant};
 use super::fields::Fields;
+use super::token_type::ISSUED;
 use super::vars::Vars;
 use crate::http::Endpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How long a token lives of which the server does not say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AssumedLife {
-    /// What the token says itself, else an hour where it can be renewed.
-    Usual,
-    For(Duration),
-    /// What the token says itself, else until the server is asked for another.
-    None,
-}
 
 /// A server's deviations; by default there are none.
 #[derive(Debug, Clone, Serialize, Deserialize)]

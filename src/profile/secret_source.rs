@@ -1,7 +1,7 @@
 //! Where a secret comes from: never from the command line, and read only when a request needs it.
 
-use super::keys::{Fault, unknown};
-use super::value::{kind, text};
+use super::fault::{Fault, unknown};
+use super::raw::{kind, text};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};

@@ -1,8 +1,8 @@
 //! Where the token of an exchange comes from.
 
-use super::keys::Fault;
+use super::fault::Fault;
+use super::raw::text;
 use super::secret_source::SecretSource;
-use super::value::text;
 use crate::hash::quoted;
 use serde::{Deserialize, Serialize};
 use std::path::Path;

@@ -1,11 +1,14 @@
 //! The values of a profile's keys: what each may be, read from the text and checked.
 
+use super::choice::GRANTS;
 use super::claims::{self, Claims};
-use super::exchange;
-use super::keys::{Fault, GRANTS, Shape, nearest, unknown};
-use super::preset;
+use super::fault::{Fault, nearest, unknown};
+use super::preset_names;
+use super::raw::{kind, text};
 use super::secret_source::SecretSource;
+use super::shape::Shape;
 use super::token_source::TokenSource;
+use super::token_type;
 use super::vars::Vars;
 use crate::http::{Endpoint, Origin, is_own_header};
 use serde::{Deserialize, Serialize};
@@ -96,40 +99,11 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
     match shape {
         Shape::AnyText if value.get_ref().as_str() == Some("") => Ok(Value::Text(String::new())),
         Shape::Text | Shape::AnyText => Ok(Value::Text(text(value)?)),
-        Shape::Preset => {
-            let name = text(value)?;
-            if preset::names().any(|known| known == name) {
-                return Ok(Value::Text(name));
-            }
-            let near = nearest(&name, preset::names())
-                .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
-            Err(Fault::new(
-                value.span(),
-                format!("there is no preset {name:?}{near}"),
-            ))
-        }
+        Shape::Preset => preset(value).map(Value::Text),
         Shape::Path => Ok(Value::Path(PathBuf::from(text(value)?))),
-        Shape::Endpoint => {
-            let url = text(value)?;
-            if name == "api_url" && url.contains('?') {
-                return Err(Fault::new(value.span(), "must not have a query (?)"));
-            }
-            // With a {variable} in it, it is looked at once that is filled in.
-            if url.contains('{') {
-                return Ok(Value::Text(url));
-            }
-            Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;
-            Ok(Value::Text(url))
-        }
+        Shape::Endpoint => endpoint(name, value).map(Value::Text),
         Shape::Texts => Ok(Value::Texts(texts(value)?)),
-        Shape::Hosts => {
-            let hosts = texts(value)?;
-            // With a {variable} in it, it is looked at once that is filled in.
-            for host in hosts.iter().filter(|host| !host.contains('{')) {
-                Origin::parse(host).map_err(|what| Fault::new(value.span(), what))?;
-            }
-            Ok(Value::Texts(hosts))
-        }
+        Shape::Hosts => hosts(value).map(Value::Texts),
         Shape::Header => {
             let name = text(value)?;
             if name.eq_ignore_ascii_case("authorization") {
@@ -147,10 +121,10 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         }
         Shape::Duration | Shape::Life => duration(value).map(Value::Duration),
         Shape::Choice(words) => one_of(words, "", value).map(Value::Text),
-        Shape::TokenType if value.get_ref().as_str().is_some_and(exchange::is_uri) => {
+        Shape::TokenType if value.get_ref().as_str().is_some_and(token_type::is_uri) => {
             text(value).map(Value::Text)
         }
-        Shape::TokenType => one_of(exchange::TYPES, ", and no URI", value).map(Value::Text),
+        Shape::TokenType => one_of(token_type::TYPES, ", and no URI", value).map(Value::Text),
         Shape::Params => params(name, value).map(Value::Params),
         Shape::Pointers => pointers(value).map(Value::Pointers),
         Shape::Members => members(value).map(Value::Texts),
@@ -158,6 +132,39 @@ pub fn read(shape: Shape, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Va
         Shape::Token => TokenSource::read(value).map(Value::Token),
         Shape::Claims => claims::read(value).map(Value::Claims),
     }
+}
+
+/// The name of a preset.
+fn preset(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    let name = text(value)?;
+    if preset_names::all().any(|known| known == name) {
+        return Ok(name);
+    }
+    let near = nearest(&name, preset_names::all())
+        .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+    let what = format!("there is no preset {name:?}{near}");
+    Err(Fault::new(value.span(), what))
+}
+
+/// An address. With a {variable} in it, it is looked at once that is filled in.
+fn endpoint(name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
+    let url = text(value)?;
+    if name == "api_url" && url.contains('?') {
+        return Err(Fault::new(value.span(), "must not have a query (?)"));
+    }
+    if !url.contains('{') {
+        Endpoint::parse(&url).map_err(|what| Fault::new(value.span(), what))?;
+    }
+    Ok(url)
+}
+
+/// Servers; those with a {variable} likewise.
+fn hosts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Fault> {
+    let hosts = texts(value)?;
+    for host in hosts.iter().filter(|host| !host.contains('{')) {
+        Origin::parse(host).map_err(|what| Fault::new(value.span(), what))?;
+    }
+    Ok(hosts)
 }
 
 /// One of these words; `also` is what else it is not.
@@ -170,21 +177,6 @@ fn one_of(words: &[&str], also: &str, value: &Spanned<DeValue<'_>>) -> Result<St
         .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
     let what = format!("{word:?} is none of {}{also}{near}", words.join(", "));
     Err(Fault::new(value.span(), what))
-}
-
-/// A string; an empty one says nothing and is refused.
-pub fn text(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
-    match value.get_ref().as_str() {
-        Some("") => Err(Fault::new(value.span(), "must not be empty")),
-        Some(text) if text.contains(char::is_control) => {
-            Err(Fault::new(value.span(), "must not hold control characters"))
-        }
-        Some(text) => Ok(text.to_owned()),
-        None => Err(Fault::new(
-            value.span(),
-            format!("must be a string, not {}", kind(value.get_ref())),
-        )),
-    }
 }
 
 fn texts(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Fault> {
@@ -350,17 +342,4 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
         return Ok(number.as_str().to_owned());
     }
     text(value)
-}
-
-/// A value's type in words.
-pub fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
 }

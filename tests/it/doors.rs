@@ -1,5 +1,6 @@
 //! Doors of the program: what only certain files may do. A search over the text of `src/`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -148,6 +149,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "oauth/client_auth.rs",
         "puts the client secret into form or header",
     ),
+    ("oauth/form.rs", "puts secrets into a form"),
     (
         "text.rs",
         "takes the request's secrets out of a server's words",
@@ -165,6 +167,24 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ("profile/secret_source.rs", "cuts text read from a source"),
     ("store/cipher.rs", "reads a key from its text"),
     ("store/key_source.rs", "makes a key of a configured secret"),
+];
+
+/// The rooms of `src/`, from the top floor down. A room takes only from floors below its own, so that a token's way goes
+/// in one direction; rooms of one floor know nothing of each other.
+const FLOORS: &[&[&str]] = &[
+    &["fuzzing"],
+    &["command"],
+    &["doctor"],
+    &["helper", "login"],
+    &["token"],
+    &["state"],
+    &["store", "oauth"],
+    &["profile"],
+    &["http"],
+    &["files", "program"],
+    &["env", "ui"],
+    &["error", "text"],
+    &["cli", "clock", "hash", "secret", "signals"],
 ];
 
 /// Every source file by its path below `src/`, without the tests at its end.
@@ -252,6 +272,56 @@ fn each_door_is_where_it_is_said_to_be_and_nowhere_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_room_takes_only_from_the_floors_below_it() {
+    let floor = |room: &str| FLOORS.iter().position(|rooms| rooms.contains(&room));
+    let mut wrong = Vec::new();
+    let mut rooms = BTreeSet::new();
+    for (name, code) in sources() {
+        let room = name.split(['/', '.']).next().unwrap_or_default();
+        if matches!(room, "lib" | "main") {
+            continue;
+        }
+        rooms.insert(room.to_owned());
+        let Some(own) = floor(room) else {
+            wrong.push(format!("{name} is in a room without a floor"));
+            continue;
+        };
+        for other in rooms_named_in(&code).into_iter().filter(|at| at != room) {
+            if floor(&other).is_some_and(|at| at <= own) {
+                wrong.push(format!("{name} takes from {other}, which is not below it"));
+            }
+        }
+    }
+    let stale = FLOORS.iter().copied().flatten();
+    wrong.extend(
+        stale
+            .filter(|room| !rooms.contains(**room))
+            .map(|room| format!("there is no {room} any more: shorten the list")),
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The first words of all paths that begin at the crate's root.
+fn rooms_named_in(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+    for (at, root) in code.match_indices("crate::") {
+        let rest = &code[at + root.len()..];
+        let parts = match rest.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or_default(),
+            None => rest.split(',').next().unwrap_or_default(),
+        };
+        let first = |part: &str| part.trim().split(|c| !is_word(c)).next().map(str::to_owned);
+        found.extend(parts.split(',').filter_map(first));
+    }
+    found
 }
 
 #[test]

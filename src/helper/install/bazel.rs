@@ -1,5 +1,6 @@
 //! bazel: a link by whose name it starts us, and a line for each host in the user's `.bazelrc`.
 
+use super::change::Change;
 use super::text::{Text, with_block, without_block};
 use super::{Job, Plan};
 use crate::env;
@@ -43,7 +44,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         new = with_block(&new, &line);
         lines.push(format!("+ {line}"));
     }
-    plan.changes.extend(text.change(new, None, lines));
+    plan.changes.extend(Change::of(&text, new, None, lines));
     Ok(plan)
 }
 
@@ -64,7 +65,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
         new = without_block(&new, line).unwrap_or(new);
         lines.insert(0, format!("- {line}"));
     }
-    plan.changes.extend(text.change(new, None, lines));
+    plan.changes.extend(Change::of(&text, new, None, lines));
     plan.changes.extend(job.place.unlink(&name(job)));
     Ok(plan)
 }

@@ -1,5 +1,6 @@
 //! cargo: our name as `credential-provider` of the registries whose index is on one of the hosts.
 
+use super::change::Change;
 use super::hosts::Host;
 use super::text::Text;
 use super::{Job, Plan, taken};
@@ -45,7 +46,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         return Err(no_registry(&text, &job.hosts));
     }
     plan.changes
-        .extend(text.change(written(&document, &text), None, lines));
+        .extend(Change::of(&text, written(&document, &text), None, lines));
     Ok(plan)
 }
 
@@ -65,7 +66,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
     }
     if !lines.is_empty() {
         plan.changes
-            .extend(text.change(written(&document, &text), None, lines));
+            .extend(Change::of(&text, written(&document, &text), None, lines));
     }
     Ok(plan)
 }

@@ -28,6 +28,29 @@ pub struct Change {
 }
 
 impl Change {
+    /// The change of a file to a new text, which is none if it is the same; a file in which nothing is left goes.
+    pub fn of(
+        text: &Text,
+        new: String,
+        within: Option<String>,
+        lines: Vec<String>,
+    ) -> Option<Self> {
+        if new == text.text() {
+            return None;
+        }
+        let is_left_empty = new.trim().is_empty() && !text.path.is_symlink();
+        Some(Self {
+            at: text.path.clone(),
+            within,
+            lines,
+            act: if is_left_empty {
+                Act::Remove
+            } else {
+                Act::Write(text.clone(), new)
+            },
+        })
+    }
+
     /// Tells what will be different.
     pub fn show(&self) {
         ui::notice(&format!("{}:", self.at.display()));

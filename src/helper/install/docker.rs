@@ -1,6 +1,7 @@
 //! docker: a link by whose name docker starts us, and an entry for each registry in `credHelpers` of
 //! its configuration, which podman, skopeo and helm read too.
 
+use super::change::Change;
 use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env;
@@ -57,7 +58,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         plan.warnings.extend(left_over(&text, &root, &server));
     }
     if !lines.is_empty() {
-        let change = text.change(root.to_string(), Some(HELPERS.to_owned()), lines);
+        let change = Change::of(&text, root.to_string(), Some(HELPERS.to_owned()), lines);
         plan.changes.extend(change);
     }
     Ok(plan)
@@ -94,7 +95,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
             root.to_string()
         };
         plan.changes
-            .extend(text.change(new, Some(HELPERS.to_owned()), lines));
+            .extend(Change::of(&text, new, Some(HELPERS.to_owned()), lines));
     }
     plan.changes
         .extend(job.place.unlink(&format!("docker-credential-{ours}")));

@@ -3,6 +3,7 @@
 //! The empty line before ours takes the helpers away that were named so far: git hands a password
 //! that worked to all of them, and `store` writes it down (R34).
 
+use super::change::Change;
 use super::text::Text;
 use super::tool::{Copy, Tool};
 use super::{Job, Plan};
@@ -37,7 +38,8 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         }
     }
     plan.warnings = others(job, &copy)?;
-    plan.changes.extend(text.change(copy.text()?, None, lines));
+    plan.changes
+        .extend(Change::of(&text, copy.text()?, None, lines));
     Ok(plan)
 }
 
@@ -59,7 +61,8 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
             lines.extend(take_out(&copy, &key, &value)?);
         }
     }
-    plan.changes.extend(text.change(copy.text()?, None, lines));
+    plan.changes
+        .extend(Change::of(&text, copy.text()?, None, lines));
     Ok(plan)
 }
 

@@ -1,6 +1,7 @@
 //! go: our command at the head of the list in `GOAUTH`, in go's own environment file, written by go
 //! itself.
 
+use super::change::Change;
 use super::text::Text;
 use super::tool::{Copy, Tool};
 use super::{Job, Plan};
@@ -146,7 +147,7 @@ fn shown(text: &Text, copy: &Copy) -> Result<Option<super::Change>> {
     let line = |sign: char, text: &str| setting(text).map(|list| format!("{sign} GOAUTH={list}"));
     let lines = line('-', text.text()).into_iter().chain(line('+', &new));
     let lines = lines.collect();
-    Ok(text.change(new, None, lines))
+    Ok(Change::of(text, new, None, lines))
 }
 
 fn overridden() -> Option<String> {

@@ -182,5 +182,10 @@ fn shown(
         after.map(|exec| line('+', exec)),
     ];
     let lines = lines.into_iter().flatten().collect();
-    Ok(text.change(copy.text()?, Some(format!("user {user}")), lines))
+    Ok(Change::of(
+        text,
+        copy.text()?,
+        Some(format!("user {user}")),
+        lines,
+    ))
 }

@@ -1,6 +1,7 @@
 //! terraform: a link in its plugin directory, and the one `credentials_helper` block that its
 //! configuration may have.
 
+use super::change::Change;
 use super::text::{Text, with_block, without_block};
 use super::{Job, Plan, taken};
 use crate::env::programs;
@@ -31,7 +32,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     }
     lines.extend(signed('+', &block));
     plan.changes
-        .extend(text.change(with_block(&old, &block), None, lines));
+        .extend(Change::of(&text, with_block(&old, &block), None, lines));
     Ok(warned(plan, job, &bare))
 }
 
@@ -42,7 +43,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
     let block = block(job.profile);
     if let Some(new) = without_block(text.text(), &block) {
         plan.changes
-            .extend(text.change(new, None, signed('-', &block)));
+            .extend(Change::of(&text, new, None, signed('-', &block)));
     } else if helper_in(&without_comments(text.text())).is_some() {
         // Somebody's, or another profile's, which still needs the link if it is ours.
         return Ok(plan);

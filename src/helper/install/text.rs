@@ -1,6 +1,5 @@
 //! A text file of the user's: as it was read, and as it is to be.
 
-use super::change::{Act, Change};
 use crate::error::{Error, Kind, Result, io_cause};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,29 +30,6 @@ impl Text {
     /// Whether there is a file.
     pub fn exists(&self) -> bool {
         self.old.is_some()
-    }
-
-    /// The change to a new text, which is none if it is the same; a file in which nothing is left goes.
-    pub fn change(
-        &self,
-        new: String,
-        within: Option<String>,
-        lines: Vec<String>,
-    ) -> Option<Change> {
-        if new == self.text() {
-            return None;
-        }
-        let is_left_empty = new.trim().is_empty() && !self.path.is_symlink();
-        Some(Change {
-            at: self.path.clone(),
-            within,
-            lines,
-            act: if is_left_empty {
-                Act::Remove
-            } else {
-                Act::Write(self.clone(), new)
-            },
-        })
     }
 
     /// Refuses where somebody else has written meanwhile.
