@@ -35,7 +35,7 @@ pub struct Granted {
     pub token_type: Option<String>,
     pub scope: Option<String>,
     pub expiry: Expiry,
-    /// Members that are there and not taken, each with the reason.
+    /// What is there and not taken, in words.
     pub left_out: Vec<String>,
     /// What the profile keeps of the reply's other members.
     pub kept: BTreeMap<String, Value>,
@@ -121,7 +121,7 @@ pub fn saved(content_type: &str, body: &[u8], profile: &Profile) -> Option<Grant
         (_, Some(end)) => Expiry::At(end),
         (Saved::Known(other), None) => other,
         (Saved::Since(lifetime, unread), None) => {
-            granted.left_out.extend(unread);
+            granted.left_out.extend(unread.map(|what| not_taken(&what)));
             if granted.refresh.is_some() {
                 // It may be at its end, and another is one request away.
                 Expiry::At(0)
@@ -157,7 +157,7 @@ fn granted(
         let value = shape.find(value, name);
         let taken = value.is_null() || value.is_string() || name == "scope" && value.is_array();
         if !taken {
-            left_out.push(format!("the {name} is {}", json_kind(value)));
+            left_out.push(not_taken(&format!("the {name} is {}", json_kind(value))));
         }
     }
     let mut take = |name: &str| match shape.take(value, name) {
@@ -184,9 +184,9 @@ fn granted(
     let refresh = refresh.filter(|token| {
         let taken = token.is_grant_text();
         if !taken {
-            left_out.push(
-                "the refresh_token holds characters that none may have (control characters or non-ASCII)".to_owned(),
-            );
+            left_out.push(not_taken(
+                "the refresh_token holds characters that none may have (control characters or non-ASCII)",
+            ));
         }
         taken
     });
@@ -202,13 +202,17 @@ fn granted(
     }
 }
 
+fn not_taken(what: &str) -> String {
+    format!("not taken from the reply: {what}")
+}
+
 /// A token that need not be there.
 fn optional(name: &str, token: Result<Secret, &str>, left_out: &mut Vec<String>) -> Option<Secret> {
     match token {
         Ok(token) => Some(token).filter(|token| !token.is_empty()),
         Err("absent" | "null") => None,
         Err(kind) => {
-            left_out.push(format!("the {name} is {kind}"));
+            left_out.push(not_taken(&format!("the {name} is {kind}")));
             None
         }
     }

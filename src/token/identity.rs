@@ -38,6 +38,15 @@ pub enum Origin {
     Saved,
 }
 
+/// What may be done to come by the server's keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// Nothing: what is remembered must do.
+    AsKnown,
+    /// The server is asked where that is not enough.
+    Ask,
+}
+
 /// Why an id token is not good.
 enum Bad {
     /// For good.
@@ -68,14 +77,14 @@ impl<'a> Judge<'a> {
         let IdToken::Raw(text) = std::mem::take(&mut granted.id_token) else {
             return false;
         };
-        granted.id_token = self.judged(text, deadline, false);
+        granted.id_token = self.judged(text, deadline, Effort::AsKnown);
         matches!(granted.id_token, IdToken::Waiting { .. })
     }
 
     /// Asks for the keys that an id token waits for.
     pub fn ask(&self, granted: &mut Granted, deadline: Deadline) {
         if let IdToken::Waiting { text, .. } = std::mem::take(&mut granted.id_token) {
-            granted.id_token = self.judged(text, deadline, true);
+            granted.id_token = self.judged(text, deadline, Effort::Ask);
         }
     }
 
@@ -98,7 +107,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn judged(&self, text: Secret, deadline: Deadline, ask: bool) -> IdToken {
+    fn judged(&self, text: Secret, deadline: Deadline, effort: Effort) -> IdToken {
         let jws = match Jws::read(&text) {
             Ok(jws) => jws,
             Err(Form::Encrypted) => {
@@ -111,7 +120,7 @@ impl<'a> Judge<'a> {
             Err(Form::Other) => return IdToken::LeftOut("it is no JWT".to_owned()),
         };
         let identity = Identity::of(&jws.claims);
-        match self.check(&jws, &identity, deadline, ask) {
+        match self.check(&jws, &identity, deadline, effort) {
             Ok(()) => IdToken::Good(text, identity),
             Err(Bad::Refused(why)) => self.bad(why),
             Err(Bad::NoKeys(why)) => IdToken::Waiting { text, why },
@@ -136,7 +145,7 @@ impl<'a> Judge<'a> {
         jws: &Jws<'_>,
         identity: &Identity,
         deadline: Deadline,
-        ask: bool,
+        effort: Effort,
     ) -> Result<(), Bad> {
         let measure = Measure {
             issuer: self.profile.server.issuer(),
@@ -152,7 +161,7 @@ impl<'a> Judge<'a> {
         if !self.profile.id_tokens.check_signature || jws.algorithm() == "none" {
             return Ok(());
         }
-        self.check_signature(jws, deadline, ask)
+        self.check_signature(jws, deadline, effort)
     }
 
     fn check_algorithm(&self, jws: &Jws<'_>) -> Result<(), String> {
@@ -174,12 +183,17 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn check_signature(&self, jws: &Jws<'_>, deadline: Deadline, ask: bool) -> Result<(), Bad> {
+    fn check_signature(
+        &self,
+        jws: &Jws<'_>,
+        deadline: Deadline,
+        effort: Effort,
+    ) -> Result<(), Bad> {
         let algorithm = crate::text::clean(jws.algorithm(), 32, &[]);
         if self.origin == Origin::Saved {
             return self.put_off(&algorithm);
         }
-        let server = self.server(deadline, ask)?;
+        let server = self.server(deadline, effort)?;
         let taken = server.id_token_signing_alg_values_supported.as_deref();
         let is_announced = |all: &[String]| all.is_empty() || all.contains(&algorithm);
         if self.profile.id_tokens.algorithm.is_none() && !taken.is_none_or(is_announced) {
@@ -207,7 +221,7 @@ impl<'a> Judge<'a> {
         if keys::known(&url).is_some_and(|keys| keys.verify(jws) == Verdict::Good) {
             return Ok(());
         }
-        if !ask {
+        if effort == Effort::AsKnown {
             return Err(Bad::NoKeys("the server's keys are needed".to_owned()));
         }
         self.ask_for_keys(jws, &url, deadline)
@@ -257,8 +271,8 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn server(&self, deadline: Deadline, ask: bool) -> Result<Metadata, Bad> {
-        if !ask {
+    fn server(&self, deadline: Deadline, effort: Effort) -> Result<Metadata, Bad> {
+        if effort == Effort::AsKnown {
             let known = server::known_for_id_token(self.profile);
             return known.ok_or_else(|| Bad::NoKeys("the server's metadata is needed".to_owned()));
         }
@@ -297,7 +311,7 @@ pub fn settle_stored(
     };
     let credentials = credentials::find(profile, Some(storage), ask.deadline)?;
     let judge = Judge::of_renewal(profile, &credentials, Some(record));
-    let judged = judge.judged(token.text.clone(), ask.deadline, true);
+    let judged = judge.judged(token.text.clone(), ask.deadline, Effort::Ask);
     let mut record = record.clone();
     let token = token.clone();
     record.unchecked.remove(&variant);

@@ -20,17 +20,33 @@ pub struct Merged {
     pub record: Record,
     /// The token asked for, or why there is none.
     access: Result<Token, String>,
-    id_token: Option<Token>,
-    /// Why the id token that came is not used.
-    id_refused: Option<String>,
-    /// Why the id token that came cannot be handed out yet.
-    id_waits: Option<String>,
-    /// Why nothing of the reply is used.
-    refused: Option<String>,
+    id: Id,
     /// Whether there is anything to store.
     pub kept: bool,
     /// Variants whose tokens the record has no place for any more.
     pub evicted: Vec<String>,
+}
+
+/// What became of a reply's id token.
+enum Id {
+    /// None came.
+    None,
+    Token(Token),
+    /// It is not used, for this reason.
+    LeftOut(String),
+    /// It cannot be handed out yet, for this reason.
+    Waits(String),
+    /// Nothing of the reply is used, for this reason.
+    Refused(String),
+}
+
+impl Id {
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Token(token) => Some(token),
+            _ => None,
+        }
+    }
 }
 
 impl Merged {
@@ -82,47 +98,16 @@ impl Merged {
             record.refresh = Some(refresh.clone());
         }
         for what in &granted.left_out {
-            let words = about(&profile.name, &format!("not taken from the reply: {what}"));
-            // Who needs no person has no use for the rest.
-            if profile.is_repeatable() {
-                ui::step(&words);
-            } else {
-                ui::warn(&words);
-            }
+            say(profile, what);
         }
         let mut granted = granted;
-        let (mut id_token, mut id_refused, mut id_waits, mut refused) = (None, None, None, None);
-        let id_variant = profile.variant_of(TokenKind::Id);
-        record.unchecked.retain(|_, kept| kept.is_alive(now));
-        match std::mem::take(&mut granted.id_token) {
-            IdToken::None => {}
-            IdToken::Good(text, identity) => {
-                record.unchecked.remove(&id_variant);
-                record.identity.get_or_insert(identity);
-                id_token = Some(id_token_of(text, sent_at));
-            }
-            IdToken::Waiting { text, why } => {
-                let token = id_token_of(text, sent_at);
-                record.unchecked.insert(id_variant, token);
-                id_waits = Some(why);
-            }
-            IdToken::LeftOut(why) => {
-                leave_out(profile, &why);
-                id_refused = Some(why);
-            }
-            // Nobody has looked at it.
-            IdToken::Raw(_) => id_refused = Some("it is not checked".to_owned()),
-            IdToken::Refused(why) => {
-                granted.access = Err(format!("the id token beside it is not good: {why}"));
-                refused = Some(why);
-            }
-        }
+        let id = take_id_token(profile, &mut record, &mut granted, sent_at);
         let access = access_token(profile, &record, granted, sent_at);
         let mut kept = record.refresh.is_some();
         let mut evicted = Vec::new();
         let both = [
             (TokenKind::Access, access.as_ref().ok()),
-            (TokenKind::Id, id_token.as_ref()),
+            (TokenKind::Id, id.token()),
         ];
         for (kind, token) in both {
             // One that has ended is for who asked for it, and not kept.
@@ -135,10 +120,7 @@ impl Merged {
         Self {
             record,
             access,
-            id_token,
-            id_refused,
-            id_waits,
-            refused,
+            id,
             kept,
             evicted,
         }
@@ -146,7 +128,7 @@ impl Merged {
 
     /// Whether nothing of the reply is used.
     pub fn is_refused(&self) -> bool {
-        self.refused.is_some()
+        matches!(self.id, Id::Refused(_))
     }
 
     /// The token that the caller asked for.
@@ -157,32 +139,60 @@ impl Merged {
                 format!("the server's token cannot be used: {why}"),
             )
         };
-        if let Some(why) = &self.refused {
-            let name = &profile.name;
-            let what =
-                format!("the server's reply is not used: the id token in it is not good: {why}");
-            let error = profile.error(Kind::Refused, what);
-            return Err(error.hint(format!("log in again: tokctl login {}", shell_word(name))));
-        }
-        match (profile.request.kind, &self.id_waits) {
-            (TokenKind::Id, Some(why)) => Err(withheld(profile, why)),
-            (TokenKind::Access, _) => self.access.clone().map_err(|why| refuse(&why)),
-            (TokenKind::Id, None) => {
-                let stored = || {
-                    self.record
-                        .tokens
-                        .get(&profile.variant_of(TokenKind::Id))
-                        .cloned()
-                };
-                self.id_token
-                    .clone()
-                    .or_else(stored)
-                    .ok_or_else(|| match &self.id_refused {
-                        Some(why) => refuse(&format!("the id_token is not good: {why}")),
-                        None => refuse("it sent no id_token")
-                            .hint("ask for scope openid when logging in"),
-                    })
+        match (profile.request.kind, &self.id) {
+            (_, Id::Refused(why)) => {
+                let what = format!(
+                    "the server's reply is not used: the id token in it is not good: {why}"
+                );
+                let error = profile.error(Kind::Refused, what);
+                let name = shell_word(&profile.name);
+                Err(error.hint(format!("log in again: tokctl login {name}")))
             }
+            (TokenKind::Access, _) => self.access.clone().map_err(|why| refuse(&why)),
+            (TokenKind::Id, Id::Token(token)) => Ok(token.clone()),
+            (TokenKind::Id, Id::Waits(why)) => Err(withheld(profile, why)),
+            (TokenKind::Id, Id::None | Id::LeftOut(_)) => {
+                let stored = self.record.tokens.get(&profile.variant_of(TokenKind::Id));
+                stored.cloned().ok_or_else(|| match &self.id {
+                    Id::LeftOut(why) => refuse(&format!("the id_token is not good: {why}")),
+                    _ => refuse("it sent no id_token").hint("ask for scope openid when logging in"),
+                })
+            }
+        }
+    }
+}
+
+/// Puts a reply's id token into the record as far as that may be.
+fn take_id_token(
+    profile: &Profile,
+    record: &mut Record,
+    granted: &mut Granted,
+    sent_at: Epoch,
+) -> Id {
+    let variant = profile.variant_of(TokenKind::Id);
+    record
+        .unchecked
+        .retain(|_, kept| kept.is_alive(clock::now()));
+    match std::mem::take(&mut granted.id_token) {
+        IdToken::None => Id::None,
+        IdToken::Good(text, identity) => {
+            record.unchecked.remove(&variant);
+            record.identity.get_or_insert(identity);
+            Id::Token(id_token_of(text, sent_at))
+        }
+        IdToken::Waiting { text, why } => {
+            record.unchecked.insert(variant, id_token_of(text, sent_at));
+            Id::Waits(why)
+        }
+        IdToken::LeftOut(why) => {
+            say(profile, &format!("the id token is left out: {why}"));
+            Id::LeftOut(why)
+        }
+        // Nobody has looked at it.
+        IdToken::Raw(_) => Id::LeftOut("it is not checked".to_owned()),
+        IdToken::Refused(why) => {
+            granted.access = Err(format!("the id token beside it is not good: {why}"));
+            Id::Refused(why)
         }
     }
 }
@@ -229,9 +239,9 @@ fn id_token_of(text: Secret, sent_at: Epoch) -> Token {
     }
 }
 
-/// Says that an id token came and is not taken, which costs nothing else.
-fn leave_out(profile: &Profile, why: &str) {
-    let words = about(&profile.name, &format!("the id token is left out: {why}"));
+/// Says what came and is not taken. Who needs no person has no use for the rest.
+fn say(profile: &Profile, what: &str) {
+    let words = about(&profile.name, what);
     if profile.is_repeatable() {
         ui::step(&words);
     } else {

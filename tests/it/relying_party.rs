@@ -10,10 +10,11 @@
 
 use crate::support;
 
+use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
-use support::golden::now;
+use support::golden::{hash, now};
 use support::login::{Login, arrive, parameter, redirect};
 use support::{Reply, Request, Run, Sandbox, Server, Signer, SigningKey};
 
@@ -472,6 +473,21 @@ fn oidcc_client_test_discovery_openid_config_and_jwks_uri_keys() {
     case.accepted(&case.log_in_with(&json!({})));
     assert_eq!(case.server.hits_of("/.well-known/openid-configuration"), 1);
     assert_eq!(case.server.hits_of("/jwks"), 1);
+    // Where other versions look for them too.
+    let url = case.server.url("/jwks");
+    let name = format!("tokctl/metadata/{}.json", hash(&["keys-1", &url]));
+    let path = case.sandbox.state_dir().join(name);
+    let found: Value = serde_json::from_slice(&fs::read(&path).expect("a file")).expect("JSON");
+    assert_eq!(found["keys"], json!([case.key.public]));
+    // They are believed for a day.
+    for (age, asked) in [(23 * 3600, 0), (25 * 3600, 1)] {
+        let mut old = found.clone();
+        old["at"] = json!(now() - age);
+        fs::write(&path, old.to_string()).expect("it can be written");
+        let hits = case.server.hits_of("/jwks");
+        case.accepted(&case.log_in_with(&json!({})));
+        assert_eq!(case.server.hits_of("/jwks"), hits + asked, "{age} s");
+    }
 }
 
 #[test]
