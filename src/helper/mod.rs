@@ -18,7 +18,7 @@ pub mod install;
 mod kubectl;
 mod matrix;
 mod mode;
-mod owner;
+pub mod owner;
 pub mod registry;
 mod terraform;
 

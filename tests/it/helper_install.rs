@@ -851,3 +851,78 @@ fn options_may_stand_before_the_word_install() {
         .run(["helper", "--token", "id", "install", "docker"])
         .fails(2, "--token");
 }
+
+/// Profiles `a` and `b` of one host, each with a user name of its own.
+fn two_accounts() -> Sandbox {
+    let sandbox = home();
+    let profile = |name: &str| {
+        format!(
+            "[profile.{name}]\ntoken_endpoint = \"https://sso.corp.example/token\"\nclient_id = \"id\"\n\
+             hosts = [\"https://git.corp.example\"]\nusername = \"{name}-bot\"\n"
+        )
+    };
+    sandbox.config(&[profile("a"), profile("b")].concat());
+    sandbox
+}
+
+#[test]
+fn the_second_profile_of_a_host_gets_a_section_for_its_account() {
+    let sandbox = two_accounts();
+    done(&install(&sandbox, &["git", "a"]), &[]);
+    let first = text(&sandbox, ".gitconfig");
+    assert!(
+        first.contains("[credential \"https://git.corp.example\"]"),
+        "{first}"
+    );
+    let run = install(&sandbox, &["git", "b"]);
+    done(
+        &run,
+        &[
+            "tokctl: another profile has the host too: this one is asked for https://b-bot@git.corp.example/...",
+        ],
+    );
+    let both = text(&sandbox, ".gitconfig");
+    assert!(both.starts_with(&first), "{both}");
+    assert!(
+        both.ends_with("[credential \"https://b-bot@git.corp.example\"]\n\thelper = \n\thelper = !tokctl helper git b\n"),
+        "{both}"
+    );
+    install(&sandbox, &["git", "b"]).ends(0, "", "nothing to do");
+    // What git itself makes of it.
+    let helpers = |url: &str| {
+        let words = ["config", "--get-urlmatch", "credential.helper", url];
+        let output = sandbox.program("git", words).output().expect("git runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(helpers("https://b-bot@git.corp.example/x").contains("helper git b"));
+    assert!(helpers("https://git.corp.example/x").contains("helper git a"));
+    done(&install(&sandbox, &["git", "b", "--remove"]), &[]);
+    assert_eq!(text(&sandbox, ".gitconfig"), first);
+}
+
+#[test]
+fn another_profile_s_lines_are_not_taken_without_being_asked() {
+    let sandbox = home();
+    let lines = "[credential \"https://git.corp.example\"]\n\thelper = \n\thelper = !tokctl helper git gone\n";
+    sandbox.write(".gitconfig", lines);
+    sandbox.write(
+        ".docker/config.json",
+        "{\"credHelpers\":{\"git.corp.example\":\"tokctl-gone\"}}",
+    );
+    let before = snapshot(&sandbox);
+    for program in ["git", "docker"] {
+        let run = install(&sandbox, &[program, "corp"]);
+        run.fails(3, "takes the place of another profile: gone for");
+        assert!(run.stderr.contains("--remove"), "{run:?}");
+        assert_eq!(snapshot(&sandbox), before);
+        done(&install(&sandbox, &[program, "corp", "--dry-run"]), &[]);
+        done(&install(&sandbox, &[program, "gone", "--remove"]), &[]);
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+        sandbox.write(".gitconfig", lines);
+        sandbox.write(
+            ".docker/config.json",
+            "{\"credHelpers\":{\"git.corp.example\":\"tokctl-gone\"}}",
+        );
+        install(&sandbox, &["docker", "corp", "--remove"]);
+    }
+}

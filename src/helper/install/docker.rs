@@ -43,6 +43,11 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         match text_of(&entry) {
             Some(there) if there == ours => {}
             Some(there) if is_ours(&there) => {
+                let named = there
+                    .strip_prefix("tokctl-")
+                    .filter(|_| job.profile.is_some());
+                plan.taken
+                    .extend(named.map(|other| format!("{other} for {server}")));
                 lines.push(format!("- {}", line(&server, &there)));
                 lines.push(format!("+ {}", line(&server, &ours)));
                 entry.set_value(CstInputValue::String(ours.clone()));

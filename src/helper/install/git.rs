@@ -4,13 +4,22 @@
 //! that worked to all of them, and `store` writes it down (R34).
 
 use super::change::Change;
+use super::hosts::Host;
 use super::text::Text;
 use super::tool::{Copy, Tool};
 use super::{Job, Plan};
 use crate::env::programs;
 use crate::error::{Result, shell_word};
 use crate::helper::git_config::{self, Line};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ffi::{OsStr, OsString};
+
+/// What has another meaning in the user name of a URL (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Adds the two lines for every host.
 pub fn install(job: &Job<'_>) -> Result<Plan> {
@@ -20,16 +29,18 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut lines = Vec::new();
     for host in &job.hosts {
-        let key = format!("credential.{}.helper", host.origin);
-        let there = values(&copy, &key)?;
+        let (section, there) = section(job, &copy, host)?;
+        let key = format!("credential.{section}.helper");
         if there
             .windows(2)
             .any(|two| two[0].is_empty() && two[1] == ours)
         {
             continue;
         }
-        lines.push(format!("  [credential \"{}\"]", host.origin));
+        lines.push(format!("  [credential \"{section}\"]"));
         for old in there.iter().filter(|old| is_ours(job, old)) {
+            plan.taken
+                .extend(other_profile(job, old).map(|other| format!("{other} for {section}")));
             lines.extend(take_out(&copy, &key, old)?);
         }
         for line in ["", &ours] {
@@ -38,9 +49,54 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         }
     }
     plan.warnings = others(job, &copy)?;
+    plan.advice = advice(job, &lines);
     plan.changes
         .extend(Change::of(&text, copy.text()?, None, lines));
     Ok(plan)
+}
+
+/// The URL of the section for a host, and the helpers that are in it: one of the account's own where the
+/// host's is another profile's that has the host too.
+fn section(job: &Job<'_>, copy: &Copy, host: &Host) -> Result<(String, Vec<String>)> {
+    let plain = host.origin.to_string();
+    let there = values(copy, &format!("credential.{plain}.helper"))?;
+    let is_others = |line: &String| is_ours(job, line) && other_profile(job, line).is_some();
+    match &host.user {
+        Some(user) if there.iter().any(is_others) => {
+            let (scheme, server) = (host.origin.scheme(), host.origin.authority());
+            let user = utf8_percent_encode(user, RESERVED);
+            let own = format!("{scheme}://{user}@{server}");
+            let there = values(copy, &format!("credential.{own}.helper"))?;
+            Ok((own, there))
+        }
+        _ => Ok((plain, there)),
+    }
+}
+
+/// Another profile that a line of ours names.
+fn other_profile(job: &Job<'_>, line: &str) -> Option<String> {
+    let named = profile_of(line)?;
+    let own = job.profile.map(shell_word);
+    (own.is_some() && own.as_ref() != Some(&named)).then_some(named)
+}
+
+/// What is left for the person to do.
+fn advice(job: &Job<'_>, lines: &[String]) -> Vec<String> {
+    let mut advice = Vec::new();
+    for host in &job.hosts {
+        let (scheme, server) = (host.origin.scheme(), host.origin.authority());
+        let own = host
+            .user
+            .as_ref()
+            .map(|user| format!("{scheme}://{user}@{server}"));
+        let is_written = |own: &String| lines.iter().any(|line| line.contains(own.as_str()));
+        if let Some(own) = own.filter(is_written) {
+            advice.push(format!(
+                "another profile has the host too: this one is asked for {own}/..."
+            ));
+        }
+    }
+    advice
 }
 
 /// Takes the lines of this profile away, whatever the host.

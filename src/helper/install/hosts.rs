@@ -1,6 +1,7 @@
 //! The hosts that a program is told of, each with the profile that owns it.
 
 use crate::error::{Error, Result};
+use crate::helper::owner::account;
 use crate::http::Origin;
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -10,6 +11,8 @@ use crate::ui;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
     pub origin: Origin,
+    /// Where other profiles have it too: the user name that means this one.
+    pub user: Option<String>,
 }
 
 impl Host {
@@ -33,12 +36,38 @@ pub fn of(config: &Config, profile: Option<&str>) -> Result<Vec<Host>> {
     let Some(name) = profile else {
         return of_all(config);
     };
-    let hosts = of_one(&Profile::load(config, name)?);
+    let profile = Profile::load(config, name)?;
+    let mut hosts = of_one(&profile);
+    for host in &mut hosts {
+        host.user = user(config, &profile, &host.origin);
+    }
     if hosts.is_empty() {
         let what = format!("profile {name:?} has no hosts, so no program would be given its token");
         return Err(Error::config(what).hint(hint(config)));
     }
     Ok(hosts)
+}
+
+/// The first of a profile's names that no other profile of the same host has.
+fn user(config: &Config, profile: &Profile, origin: &Origin) -> Option<String> {
+    let others = Profile::all(config)
+        .ok()?
+        .filter_map(|(_, other)| other.ok());
+    let taken: Vec<String> = others
+        .filter(|other| other.name != profile.name && other.hosts.origins.contains(origin))
+        .flat_map(|other| names(&other))
+        .collect();
+    let is_free = |name: &String| !taken.contains(name);
+    names(profile)
+        .into_iter()
+        .find(|name| !taken.is_empty() && is_free(name))
+}
+
+/// By what git's user name means a profile.
+fn names(profile: &Profile) -> Vec<String> {
+    let given = [profile.hosts.username.clone(), account(profile)];
+    let given = given.into_iter().flatten();
+    given.chain([profile.name.clone()]).collect()
 }
 
 fn of_all(config: &Config) -> Result<Vec<Host>> {
@@ -67,6 +96,7 @@ fn of_one(profile: &Profile) -> Vec<Host> {
     for origin in &profile.hosts.origins {
         let host = Host {
             origin: origin.clone(),
+            user: None,
         };
         if !hosts.contains(&host) {
             hosts.push(host);

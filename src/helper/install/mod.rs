@@ -41,6 +41,8 @@ struct Plan {
     warnings: Vec<String>,
     /// What is left for the person to do.
     advice: Vec<String>,
+    /// Whose lines give way: a profile, and where.
+    taken: Vec<String>,
 }
 
 /// What every program's file is told.
@@ -122,11 +124,10 @@ pub fn remove(request: &Request<'_>) -> Result<()> {
 impl Plan {
     /// Shows every change and makes it; says at the end how things are.
     fn carry_out(self, dry_run: bool, outcome: &str) -> Result<()> {
-        for change in &self.changes {
-            change.show();
-            if !dry_run {
-                change.make()?;
-            }
+        self.changes.iter().for_each(Change::show);
+        if !dry_run {
+            self.may_take()?;
+            self.changes.iter().try_for_each(Change::make)?;
         }
         self.warnings.iter().for_each(|warning| ui::warn(warning));
         match (self.changes.is_empty(), dry_run) {
@@ -136,6 +137,28 @@ impl Plan {
         }
         self.advice.iter().for_each(|advice| ui::notice(advice));
         Ok(())
+    }
+}
+
+impl Plan {
+    /// Asks before the lines of another profile go.
+    fn may_take(&self) -> Result<()> {
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        let whose = self.taken.join(", ");
+        if !ui::can_ask() {
+            let what = format!("this takes the place of another profile: {whose}");
+            let hint =
+                "take that back first with --remove, or run this on a terminal, where it asks";
+            return Err(Error::config(what).hint(hint));
+        }
+        let question = format!("take the place of another profile ({whose})? [y/N]: ");
+        let answer = ui::ask(&question)?.unwrap_or_default();
+        if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+            return Ok(());
+        }
+        Err(Error::usage("nothing is changed"))
     }
 }
 
