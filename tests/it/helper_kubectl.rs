@@ -315,3 +315,25 @@ fn libraries_that_name_no_version_reach_the_cluster_with_the_token() {
         assert_eq!(last, Some("Bearer at-1"), "{name}");
     }
 }
+
+#[test]
+#[ignore = "needs kubectl and openssl: tests/run installs them"]
+fn kubectl_waits_once_for_a_token_endpoint_that_is_down() {
+    let (sandbox, server) = cluster(false);
+    let down = Server::always(Reply::json(503, "{}"));
+    let hosts = format!(
+        "store = \"plaintext\"\ntimeout = \"1s\"\nhosts = [\"{}\"]",
+        server.url("")
+    );
+    sandbox.config(&grant_at(&down.url("/token"), &hosts));
+    sandbox.import("rt-1");
+    kubeconfig(&sandbox, &server, versions(&sandbox).pop().expect("one"));
+    let words = ["--kubeconfig", "kubeconfig", "get", "namespaces"];
+    let mut command = sandbox.program(registries::kubectl_program(), words);
+    command.env("no_proxy", "*");
+    let run = Running::start(command, None).wait();
+    assert!(run.code == 1 && run.stderr.contains("503"), "{run:?}");
+    assert!(run.elapsed < Duration::from_secs(6), "{run:?}");
+    // The tries of one request, though kubectl starts the plugin for each of its own.
+    assert!(down.hits() <= 5, "{}", down.hits());
+}

@@ -357,3 +357,57 @@ fn unknown_operations_are_ignored_by_git_and_errors_elsewhere() {
         .run_with_stdin(["helper", "git", "p", "capability"], "")
         .ok("version 0\ncapability authtype\ncapability state\n");
 }
+
+#[test]
+fn what_cannot_be_read_gets_nothing_from_any_of_them() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    let ask = |words: &[&str], stdin: &[u8]| {
+        let mut command = sandbox.command([&["helper"], words].concat());
+        command.env("KUBERNETES_EXEC_INFO", "{\"apiVersion\":3}");
+        Running::start(command, Some(stdin.to_vec())).wait()
+    };
+    for stdin in [
+        &b""[..],
+        b"\n",
+        b"nonsense\n",
+        b"{",
+        b"\xff\xfe\n\n",
+        b"protocol=https\nhost=\n\n",
+        b"{\"uri\":3}\n",
+        b"a b\n",
+        b"{\"ServerURL\":\"git.corp.example\"",
+    ] {
+        for (mode, words, answer) in [
+            ("git", &["git", "p", "get"][..], ("", 0, 0)),
+            ("git", &["git", "get"], ("", 0, 0)),
+            ("git", &["git", "p", "erase"], ("", 0, 0)),
+            ("kubectl", &["kubectl", "p"], ("", 1, 2)),
+            (
+                "bazel",
+                &["bazel", "p", "get"],
+                ("{\"headers\":{}}\n", 0, 0),
+            ),
+            ("go", &["go", "p", "https://a b/"], ("", 0, 0)),
+            (
+                "terraform",
+                &["terraform", "p", "get", "a b"],
+                ("{}\n", 0, 0),
+            ),
+            ("terraform", &["terraform", "p", "get", ""], ("{}\n", 0, 0)),
+        ] {
+            let run = ask(words, stdin);
+            assert!(!run.stdout.contains("at-"), "{mode}: {run:?}");
+            compare(&run, answer, "");
+        }
+        let run = ask(&["docker", "p", "get"], stdin);
+        assert!(
+            run.code == 1
+                && (run.stdout == NOT_FOUND || run.stdout == "no credentials server URL\n"),
+            "{run:?}"
+        );
+        let run = ask(&["cargo", "p"], stdin);
+        assert!(run.code == 0 && !run.stdout.contains("at-"), "{run:?}");
+    }
+    assert_eq!(server.hits(), 0);
+}
