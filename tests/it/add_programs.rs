@@ -143,3 +143,20 @@ fn a_host_stands_beside_the_preset_s() {
         "{config}"
     );
 }
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
+fn a_person_who_names_a_server_is_asked_about_git_alone() {
+    for (answer, installed) in [("y", true), ("", false)] {
+        let sandbox = Sandbox::new();
+        let terminal = support::Terminal::start(&sandbox);
+        terminal.tokctl(&CORP.join(" "));
+        terminal.shows("let git ask for the token of https://git.corp.example? [y/N]:");
+        terminal.types(answer);
+        terminal.shows("exit=0");
+        assert_eq!(
+            read(&sandbox, ".gitconfig").contains("helper git corp"),
+            installed
+        );
+    }
+}

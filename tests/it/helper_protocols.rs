@@ -390,3 +390,17 @@ fn git_s_mail_protocols_have_hosts_too() {
     assert!(ask("https", HOST).stdout.contains("password=at-1"));
     sandbox.helper("terraform", "mail.corp.example").ok("{}\n");
 }
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
+fn a_person_at_a_terminal_is_told_what_is_waited_for() {
+    let server = Server::tokens(3600);
+    let sandbox = Sandbox::with_grant(&server, HOSTS);
+    let terminal = support::Terminal::start(&sandbox);
+    terminal.tokctl("helper git p get");
+    terminal.shows("waiting for what git sends: protocol=https, host=HOST and an empty line");
+    terminal.types("protocol=https");
+    terminal.types(&format!("host={HOST}"));
+    terminal.types("");
+    terminal.shows("password=at-1");
+}
