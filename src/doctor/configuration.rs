@@ -56,7 +56,8 @@ fn claims(report: &mut Report, profiles: &[Profile]) {
         report.warn(
             "hosts",
             what,
-            "let one of them have it, or name the profile in the helper's call",
+            "git tells them apart by the user name in the URL; for other programs let one of them have it, or name the \
+             profile in the helper's call",
         );
     }
 }
