@@ -182,3 +182,30 @@ fn go_that_is_refused_for_sixty_modules_costs_one_renewal() {
         assert_eq!(proxy.server.hits_of("/token"), 2);
     }
 }
+
+#[test]
+fn git_finds_us_where_the_path_is_short() {
+    let sandbox = Sandbox::new();
+    let host = GitHost::start(&sandbox, "Basic");
+    let hosts = format!("store = \"plaintext\"\nhosts = [\"{}\"]", host.origin());
+    sandbox
+        .config(&grant_at(&host.server.url("/token"), &hosts))
+        .import("rt-1");
+    let bin = sandbox.home().join("my bin");
+    fs::create_dir(&bin).expect("made");
+    std::os::unix::fs::symlink(support::tokctl(), bin.join("tokctl")).expect("linked");
+    let path = std::env::var("PATH").expect("there is one");
+    let mut command = sandbox.command(["helper", "install", "git", "p"]);
+    command.env("PATH", format!("{}:{path}", bin.display()));
+    assert_eq!(Running::start(command, None).wait().code, 0);
+    let url = host.url();
+    let mut command = sandbox.program("git", ["ls-remote", &url]);
+    command
+        .env("PATH", "/usr/bin:/bin")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("no_proxy", "*");
+    let run = Running::start(command, None).wait();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(host.presented(), ["at-1"]);
+}
