@@ -143,10 +143,14 @@ impl Core<'_> {
         origin: &Origin,
         act: impl FnOnce(&Profile) -> Result<()>,
     ) -> Option<Answer> {
-        let profile = match self.owner(origin) {
+        let mut profile = match self.owner(origin) {
             Ok(profile) => profile?,
             Err(error) => return Some(self.unfit(None, origin.as_str(), &error)),
         };
+        if let Some(kind) = self.token {
+            profile.own_variant = Some(profile.variant());
+            profile.request.kind = kind;
+        }
         let error = act(&profile).err()?;
         Some(self.unfit(Some(&profile.name), origin.as_str(), &error))
     }

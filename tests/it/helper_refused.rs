@@ -3,6 +3,8 @@
 
 use crate::support;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use support::grants::crowd;
 use support::helpers::MODES;
@@ -271,4 +273,36 @@ fn a_git_that_sends_no_bearer_is_told_the_way_that_works() {
         "{run:?}"
     );
     assert_eq!(run.stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_refused_id_token_is_renewed_as_an_access_token_is() {
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let server = Server::start({
+        let issued = std::sync::atomic::AtomicU64::new(0);
+        move |_| {
+            let number = issued.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let now = now.expect("after 1970").as_secs();
+            let claims = json!({ "iss": "https://x.example", "sub": "a", "aud": "id", "iat": now, "exp": now + 3600, "n": number });
+            let id = [
+                part(json!({ "alg": "RS256" })),
+                part(claims),
+                "c2ln".to_owned(),
+            ]
+            .join(".");
+            let reply = json!({ "access_token": format!("at-{number}"), "expires_in": 3600, "refresh_token": format!("r-{number}"), "id_token": id });
+            support::Reply::json(200, reply.to_string())
+        }
+    });
+    let sandbox = sandbox(&server);
+    let docker = |operation: &str| {
+        let words = ["helper", "docker", "--token", "id", "p", operation];
+        sandbox.run_with_stdin(words, HOST)
+    };
+    let first = docker("get").json()["Secret"].clone();
+    assert_eq!(docker("get").json()["Secret"], first);
+    docker("erase").ok("");
+    assert_ne!(docker("get").json()["Secret"], first);
+    assert_eq!(server.hits(), 2);
 }
