@@ -58,6 +58,11 @@ pub fn of_reply(part: &Value, shape: Shape<'_>) -> Expiry {
             Expiry::Unsaid => expires(part),
             said => said,
         },
+        // A time beside it may be good all the same.
+        Expiry::Wrong(what) => match end(part, shape) {
+            at @ Expiry::At(_) => at,
+            _ => Expiry::Wrong(what),
+        },
         said => said,
     }
 }

@@ -63,6 +63,7 @@ const REPLIES: &[Row] = &[
     ("thephpleague/oauth2-client", "its issue 860: 1602845222 for an hour", "epoch seconds where a duration belongs", r#""expires_in":@s(+600)"#, For(600)),
     ("OAuth-Apis", "OAuth-Apis/apis#56, milliseconds throughout", "epoch milliseconds where a duration belongs", r#""expires_in":@ms(+600)"#, For(600)),
     ("Zoho of old", "zoho/zohocrm-python-sdk OAuthTokens", "milliseconds beside a name for seconds", r#""expires_in":3600000,"expires_in_sec":3600"#, For(3600)),
+    ("jsoncrack's stub", "its refresh_token.json, expires_at filled in", "a word that means nothing beside a time that does", r#""expires_in":"never","expires_at":@s(+600)"#, For(600)),
     ("Strava", "developers.strava.com, token refresh", "both, and a clock that is behind", r#""expires_at":@s(-300),"expires_in":21600"#, For(21600)),
     ("Square", "ruby-oauth/oauth2#405, \"2018-09-08T09:25:17Z\"", "RFC 3339 with Z", r#""expires_at":"@z(+600)""#, For(600)),
     ("Keystone in a zone of its own", "RFC 3339 section 5.8", "an offset and a fraction", r#""expires_at":"@+02:00(+600).5""#, For(600)),
