@@ -182,9 +182,13 @@ pub fn store_key() -> Option<Secret> {
     var("TOKCTL_STORE_KEY").map(Secret::from_line)
 }
 
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, which add to the system's certificate authorities.
-pub fn extra_roots() -> (Option<PathBuf>, Option<PathBuf>) {
-    (path("SSL_CERT_FILE"), path("SSL_CERT_DIR"))
+/// `SSL_CERT_FILE` and the directories of `SSL_CERT_DIR`, which add to the system's certificate
+/// authorities.
+pub fn extra_roots() -> (Option<PathBuf>, Vec<PathBuf>) {
+    let directories = path("SSL_CERT_DIR").unwrap_or_default();
+    let directories = std::env::split_paths(&directories);
+    let directories = directories.filter(|directory| !directory.as_os_str().is_empty());
+    (path("SSL_CERT_FILE"), directories.collect())
 }
 
 /// The proxy for a URL of `scheme`, and the hosts that go without: curl's rules. `HTTP_PROXY` in

@@ -62,16 +62,20 @@ pub fn check(report: &mut Report, profile: Option<&str>) {
 
 /// A file of authorities that cannot be read is passed over by requests, and missed only here.
 fn authorities(report: &mut Report) {
-    let (Some(file), _) = env::extra_roots() else {
-        return;
-    };
-    if let Err(cause) = files::open_regular(&file) {
+    let (file, directories) = env::extra_roots();
+    if let Some(Err(cause)) = file.as_ref().map(|file| files::open_regular(file)) {
+        let file = file.unwrap_or_default();
         let what = format!("SSL_CERT_FILE {}: {}", file.display(), io_cause(&cause));
-        report.warn(
-            "environment",
-            what,
-            "name a file in PEM form there, or unset it",
-        );
+        let hint = "name a file in PEM form there, or unset it";
+        report.warn("environment", what, hint);
+    }
+    for directory in directories {
+        if let Err(cause) = std::fs::read_dir(&directory) {
+            let what = format!("SSL_CERT_DIR {}: {}", directory.display(), io_cause(&cause));
+            let hint =
+                "name directories of files in PEM form there, with : between them, or unset it";
+            report.warn("environment", what, hint);
+        }
     }
 }
 

@@ -228,3 +228,75 @@ fn a_proxy_that_fails_is_named_without_its_password() {
         assert!(!run.stderr.contains("canary"), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_proxy_that_refuses_is_asked_once_and_named_with_its_variable() {
+    let says = |answer: &'static str| {
+        RawServer::start(move |mut stream| {
+            read_head(&mut stream);
+            drop(stream.write_all(answer.as_bytes()));
+        })
+    };
+    let socks = |answers: &'static [&'static [u8]]| {
+        RawServer::start(move |mut stream| {
+            for answer in answers {
+                let _ = stream.read(&mut [0; 512]);
+                let _ = stream.write_all(answer);
+            }
+        })
+    };
+    for (scheme, proxy, words) in [
+        (
+            "http://user:proxy-canary@",
+            says("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"),
+            "does not take the user name and password (407",
+        ),
+        (
+            "http://",
+            says("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"),
+            "wants a user name and password (407",
+        ),
+        (
+            "http://",
+            says("HTTP/1.1 403 Forbidden\r\n\r\n"),
+            "answered CONNECT with 403 Forbidden",
+        ),
+        (
+            "http://",
+            says("HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+            "answered CONNECT with 502 Bad Gateway",
+        ),
+        (
+            "socks5h://user:proxy-canary@",
+            socks(&[&[5, 2], &[1, 1]]),
+            "does not take the user name and password",
+        ),
+        (
+            "socks5h://",
+            socks(&[&[5, 255]]),
+            "wants a user name and password",
+        ),
+        (
+            "socks5h://",
+            socks(&[&[5, 0], &[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]]),
+            "is not allowed to connect there (SOCKS code 2)",
+        ),
+        (
+            "socks4a://user@",
+            socks(&[&[0, 93, 0, 0, 0, 0, 0, 0]]),
+            "does not take the user name",
+        ),
+    ] {
+        let mut sandbox = at("https://other.invalid/token", "");
+        let address = format!("127.0.0.1:{}", proxy.port());
+        sandbox.env("all_proxy", format!("{scheme}{address}"));
+        let run = sandbox.run(["get", "p", "--timeout=5s"]);
+        let place = format!(
+            "the proxy {address} of all_proxy, which is on the way to other.invalid, {words}"
+        );
+        run.fails(6, &place);
+        assert!(!run.stderr.contains("canary"), "{run:?}");
+        // A wrong password that is said five times locks an account.
+        assert_eq!(proxy.connections(), 1, "{run:?}");
+    }
+}

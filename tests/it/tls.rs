@@ -191,3 +191,132 @@ fn a_handshake_that_is_refused_without_a_reason_has_the_usual_ones_as_a_hint() {
         .fails(6, "it refuses the handshake\n")
         .fails(6, "hint: if it asks for a client certificate, set client_c");
 }
+
+#[test]
+#[ignore = "needs npm's oidc-provider: tests/run installs it"]
+fn what_the_environment_adds_is_trusted_as_curl_has_it_and_what_cannot_be_read_is_said() {
+    let (_provider, endpoint) = provider("server");
+    let ca = fs::read(OidcProvider::ca_file()).expect("a certificate");
+    let stranger = OidcProvider::directory().join("certs/selfsigned.pem");
+    let stranger = fs::read(stranger).expect("a certificate");
+    let scene = || {
+        let sandbox = at(&endpoint, "");
+        sandbox.write("with/ca.pem", &ca);
+        sandbox.write("without/other.pem", &stranger);
+        sandbox.write("empty/text", "no certificate");
+        sandbox
+    };
+    let trusts = |file: &str, directories: &[&str], warning: &str| {
+        let mut sandbox = scene();
+        let home = sandbox.home().to_owned();
+        if !file.is_empty() {
+            sandbox.env("SSL_CERT_FILE", home.join(file));
+        }
+        let directories: Vec<String> = directories
+            .iter()
+            .map(|name| home.join(name).display().to_string())
+            .collect();
+        sandbox.env("SSL_CERT_DIR", directories.join(":"));
+        let run = sandbox.run(["get", "p"]);
+        assert!(run.stderr.contains(warning), "{run:?}");
+        let warnings = usize::from(!warning.is_empty());
+        assert_eq!(run.stderr.matches("warning").count(), warnings, "{run:?}");
+        (run.code, run.stdout.len() > 20)
+    };
+    let yes = (0, true);
+    assert_eq!(trusts("without/other.pem", &["with"], ""), yes);
+    assert_eq!(trusts("", &["without", "with"], ""), yes);
+    assert_eq!(trusts("with/ca.pem", &["without"], ""), yes);
+    let told = "warning: SSL_CERT_FILE ";
+    assert_eq!(trusts("nowhere", &["with"], told), yes);
+    let told = "it holds no certificate";
+    assert_eq!(trusts("empty/text", &["with"], told), yes);
+    let told = "warning: SSL_CERT_DIR ";
+    assert_eq!(trusts("", &["nowhere", "with"], told), yes);
+    let mut none = scene();
+    let run = none.env("SSL_CERT_FILE", "/nowhere").run(["get", "p"]);
+    run.fails(6, "SSL_CERT_FILE /nowhere: no such file");
+    run.fails(6, "not trusted");
+}
+
+/// `openssl s_server` with these arguments.
+struct Openssl(std::process::Child, u16);
+
+impl Openssl {
+    fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let accept = format!("127.0.0.1:{port}");
+        let all = [&["s_server", "-quiet", "-www", "-accept", &accept], args].concat();
+        let mut command = sandbox.program("openssl", all);
+        let null = std::process::Stdio::null;
+        let child = command.stdin(null()).stdout(null()).stderr(null());
+        let child = child.spawn().expect("openssl is installed");
+        for _ in 0..500 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self(child, port)
+    }
+}
+
+impl Drop for Openssl {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A root, an authority in between and a server's certificate, each in its file.
+fn chain(sandbox: &Sandbox) {
+    let make = "set -e; key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+        openssl req -x509 $key -subj '/CN=Far root' -keyout root.key -out root.pem
+        openssl req $key -subj '/CN=In between' -keyout mid.key -out mid.csr
+        printf 'basicConstraints=critical,CA:TRUE' > ca.ext
+        openssl x509 -req -in mid.csr -CA root.pem -CAkey root.key -extfile ca.ext -out mid.pem
+        openssl req $key -subj /CN=127.0.0.1 -keyout leaf.key -out leaf.csr
+        printf 'subjectAltName=IP:127.0.0.1' > leaf.ext
+        openssl x509 -req -in leaf.csr -CA mid.pem -CAkey mid.key -extfile leaf.ext -out leaf.pem";
+    let made = sandbox.program("sh", ["-c", &format!("{{ {make}\n}} 2>/dev/null")]);
+    Running::start(made, None).wait().ok("");
+}
+
+#[test]
+#[ignore = "needs openssl: tests/run installs it"]
+fn an_old_server_a_chain_with_a_gap_and_a_port_without_tls_are_told_as_what_they_are() {
+    let sandbox = Sandbox::new();
+    chain(&sandbox);
+    let of_leaf = ["-cert", "leaf.pem", "-key", "leaf.key"];
+    let trusting = |name: &str| {
+        let file = sandbox.home().join(name);
+        format!("ca_file = \"{}\"", file.display())
+    };
+    let get = |port: u16, more: &str| {
+        let own = at(&format!("https://127.0.0.1:{port}/"), more);
+        own.run(["get", "p", "--timeout=3s"])
+    };
+    let server = Openssl::start(&sandbox, &of_leaf);
+    let run = get(server.1, &trusting("root.pem"));
+    run.fails(6, "issued by \"In between\", which is not trusted here");
+    run.fails(6, "the server leaves out the certificate in between");
+    let run = get(server.1, &trusting("mid.pem"));
+    assert!(!run.stderr.contains("secure connection"), "{run:?}");
+
+    let old = ["-tls1", "-cipher", "ALL:@SECLEVEL=0"];
+    let server = Openssl::start(&sandbox, &[&of_leaf[..], &old].concat());
+    let run = get(server.1, &trusting("root.pem"));
+    run.fails(6, "no TLS 1.2 or 1.3");
+    run.fails(6, "switch on TLS 1.2");
+
+    // As nginx does on a port that is not for TLS.
+    let plain = RawServer::start(|mut stream| {
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let run = get(plain.port(), &trusting("root.pem"));
+    run.fails(6, "what it answers is no TLS");
+    run.fails(6, "check scheme and port");
+}

@@ -1,8 +1,10 @@
 //! Why a TLS connection was not made, and what to do about it.
 
+use super::roots::UnknownIssuer;
 use crate::error::io_cause;
 use rustls::{AlertDescription, CertificateError};
 use std::fmt;
+use std::io::ErrorKind;
 
 /// Why a TLS connection was not made; travels inside an `io::Error`.
 #[derive(Debug)]
@@ -65,8 +67,8 @@ impl Handshake {
     }
 
     /// What went wrong; `issuer` names the authority that is not known.
-    pub fn new(cause: &std::io::Error, issuer: impl FnOnce() -> Option<String>) -> Self {
-        use rustls::Error::{AlertReceived, InvalidCertificate};
+    pub fn new(cause: &std::io::Error, issuer: impl FnOnce() -> UnknownIssuer) -> Self {
+        use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, PeerIncompatible};
         if let Some(refusal) = refusal(cause) {
             return refusal;
         }
@@ -78,22 +80,39 @@ impl Handshake {
                 ..Self::lasting("it refuses the handshake")
             },
             Some(InvalidCertificate(wrong)) => of_certificate(wrong, issuer),
+            Some(PeerIncompatible(_) | AlertReceived(AlertDescription::ProtocolVersion)) => Self {
+                hint: Some(OLD.to_owned()),
+                ..Self::lasting("it has no TLS 1.2 or 1.3, or no cipher of today")
+            },
+            Some(InvalidMessage(_)) => Self {
+                hint: Some(NO_TLS.to_owned()),
+                ..Self::lasting("what it answers is no TLS")
+            },
             Some(cause) => Self::lasting(cause.to_string()),
             None => Self {
                 retry: true,
-                ..Self::lasting(io_cause(cause))
+                ..Self::lasting(match cause.kind() {
+                    ErrorKind::UnexpectedEof => {
+                        "the connection was closed before the end of the handshake".to_owned()
+                    }
+                    _ => io_cause(cause),
+                })
             },
         }
     }
 }
 
-fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> Option<String>) -> Handshake {
+fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> UnknownIssuer) -> Handshake {
     use CertificateError as C;
     let what = match wrong {
         C::UnknownIssuer => {
-            let issuer = issuer().unwrap_or_else(|| "an unnamed authority".to_owned());
+            let issuer = issuer();
+            let hint = if issuer.alone { ALONE } else { UNKNOWN_ISSUER };
+            let issuer = issuer
+                .name
+                .unwrap_or_else(|| "an unnamed authority".to_owned());
             return Handshake {
-                hint: Some(UNKNOWN_ISSUER.to_owned()),
+                hint: Some(hint.to_owned()),
                 ..Handshake::lasting(format!(
                     "its certificate is issued by {issuer}, which is not trusted here"
                 ))
@@ -125,6 +144,15 @@ fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> Option<Stri
 
 const UNKNOWN_ISSUER: &str = "put the authority's certificate in a file and name it by ca_file in the profile, or by \
                               SSL_CERT_FILE";
+
+const ALONE: &str = "if browsers trust it, the server leaves out the certificate in between: who runs it must send the whole \
+                     chain; else put that certificate or the authority's in a file and name it by ca_file in the \
+                     profile, or by SSL_CERT_FILE";
+
+const OLD: &str = "older versions are not spoken here: who runs the server, or the device on the way that answers for it, must \
+                   switch on TLS 1.2";
+
+const NO_TLS: &str = "check scheme and port of the address: what answers there speaks without TLS, or another protocol";
 
 const ASKED_OR_OLD: &str = "if it asks for a client certificate, set client_certificate and client_key in the profile; \
                             else it may have no TLS 1.2 or 1.3, or no cipher of today";

@@ -3,6 +3,7 @@
 mod handshake;
 mod roots;
 mod stream;
+mod system;
 
 use super::channel::Channel;
 use super::{Identity, bad_setting};
@@ -60,7 +61,9 @@ impl Client {
             Ok(_) => Ok(Channel::Tls(Box::new(tls))),
             Err(cause) if cause.kind() == ErrorKind::TimedOut => Err(cause),
             Err(cause) => {
-                let handshake = Handshake::new(&cause, || self.roots.take_unknown_issuer());
+                let handshake = Handshake::new(&cause, || {
+                    self.roots.take_unknown_issuer().unwrap_or_default()
+                });
                 Err(io::Error::other(handshake))
             }
         }

@@ -1,6 +1,7 @@
 //! The certificate authorities that are trusted, each set read only when the ones before it do not know
 //! the server's.
 
+use super::system;
 use crate::error::{Result, io_cause};
 use crate::files;
 use crate::http::bad_setting;
@@ -13,18 +14,33 @@ use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureSc
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-type Verifier = Arc<dyn ServerCertVerifier>;
+pub type Verifier = Arc<dyn ServerCertVerifier>;
 
 /// The sets of authorities, asked in order. Reading the system's takes milliseconds, so it waits
 /// until the others have been asked.
 #[derive(Debug)]
 pub struct Roots {
     first: Option<Verifier>,
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR`, then the system.
-    rest: [OnceLock<Option<Verifier>>; 2],
+    /// Those of [`SETS`].
+    rest: [OnceLock<Option<Verifier>>; SETS.len()],
     provider: Arc<CryptoProvider>,
-    unknown_issuer: Mutex<Option<String>>,
+    unknown_issuer: Mutex<Option<UnknownIssuer>>,
     vouched_by: OnceLock<&'static str>,
+}
+
+/// What is asked after `ca_file`, in order.
+const SETS: [&str; 3] = [
+    "SSL_CERT_FILE or SSL_CERT_DIR",
+    "the system's authorities",
+    "the system's directory of authorities",
+];
+
+/// The authority that is not known.
+#[derive(Debug, Default)]
+pub struct UnknownIssuer {
+    pub name: Option<String>,
+    /// The server has sent nothing but its own certificate: perhaps one in between is missing.
+    pub alone: bool,
 }
 
 impl Roots {
@@ -33,7 +49,7 @@ impl Roots {
         let first = ca_file.map(|file| trust_file(file, provider)).transpose()?;
         Ok(Self {
             first,
-            rest: [OnceLock::new(), OnceLock::new()],
+            rest: Default::default(),
             provider: Arc::clone(provider),
             unknown_issuer: Mutex::new(None),
             vouched_by: OnceLock::new(),
@@ -46,18 +62,18 @@ impl Roots {
     }
 
     /// The authority of the last certificate that was refused for it.
-    pub fn take_unknown_issuer(&self) -> Option<String> {
+    pub fn take_unknown_issuer(&self) -> Option<UnknownIssuer> {
         self.unknown_issuer().take()
     }
 
-    fn unknown_issuer(&self) -> MutexGuard<'_, Option<String>> {
+    fn unknown_issuer(&self) -> MutexGuard<'_, Option<UnknownIssuer>> {
         let held = self.unknown_issuer.lock();
         held.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, which: usize) -> Option<&Verifier> {
         self.rest[which]
-            .get_or_init(|| platform::verifier(which, &self.provider))
+            .get_or_init(|| system::verifier(which, &self.provider))
             .as_ref()
     }
 }
@@ -71,9 +87,8 @@ impl ServerCertVerifier for Roots {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let named = ["SSL_CERT_FILE or SSL_CERT_DIR", "the system's authorities"];
-        let sets = [0, 1].into_iter();
-        let sets = sets.filter_map(|which| Some((self.set(which)?, named[which])));
+        let sets = SETS.iter().enumerate();
+        let sets = sets.filter_map(|(which, name)| Some((self.set(which)?, *name)));
         for (set, name) in self.first.iter().map(|set| (set, "ca_file")).chain(sets) {
             let verdict =
                 set.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
@@ -89,8 +104,10 @@ impl ServerCertVerifier for Roots {
                 }
             }
         }
-        let last = intermediates.last().unwrap_or(end_entity);
-        *self.unknown_issuer() = issuer(last);
+        *self.unknown_issuer() = Some(UnknownIssuer {
+            name: issuer(intermediates.last().unwrap_or(end_entity)),
+            alone: intermediates.is_empty() && !is_its_own_issuer(end_entity),
+        });
         Err(rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer,
         ))
@@ -124,7 +141,7 @@ impl ServerCertVerifier for Roots {
 }
 
 /// Trusts every certificate of a PEM file.
-fn trust_file(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
+pub fn trust_file(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
     let refuse = |why: String| bad_setting(format!("ca_file {}: {why}", file.display()));
     let open = files::open_regular(file).map_err(|cause| refuse(io_cause(&cause)))?;
     let certificates = CertificateDer::pem_reader_iter(open)
@@ -136,7 +153,8 @@ fn trust_file(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Verifier> {
     trust(certificates, provider).ok_or_else(|| refuse("it holds no usable certificate".to_owned()))
 }
 
-fn trust(
+/// A verifier for these authorities; nothing where none of them can be used.
+pub fn trust(
     certificates: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Option<Verifier> {
@@ -150,63 +168,29 @@ fn trust(
     verifier.build().ok().map(|verifier| verifier as Verifier)
 }
 
-/// The common name of a certificate's issuer, which stands before the subject's: enough to tell a
-/// company's proxy from a stranger.
+/// Whether a certificate names itself as its issuer.
+fn is_its_own_issuer(certificate: &CertificateDer<'_>) -> bool {
+    let mut names = common_names(certificate);
+    let issuer = names.next();
+    issuer.is_some() && issuer == names.next()
+}
+
+/// The common name of a certificate's issuer: enough to tell a company's proxy from a stranger.
 fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
-    // X.520 commonName, 2.5.4.3, then a string's tag and a length of one byte.
-    let oid = [0x06, 0x03, 0x55, 0x04, 0x03];
-    let der = certificate.as_ref();
-    let at = der.windows(oid.len()).position(|window| window == oid)? + oid.len();
-    let length = usize::from(*der.get(at + 1)?);
-    let name = der.get(at + 2..at + 2 + length)?;
+    let name = common_names(certificate).next()?;
     Some(format!("{:?}", String::from_utf8_lossy(name)))
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
-mod platform {
-    use super::{CryptoProvider, Verifier, trust};
-    use crate::env;
-    use std::path::Path;
-    use std::sync::Arc;
-
-    /// Where Debian, Fedora, openSUSE, and Alpine or the BSDs keep all authorities in one file.
-    const BUNDLES: [&str; 4] = [
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/ca-bundle.pem",
-        "/etc/ssl/cert.pem",
-    ];
-
-    pub fn verifier(which: usize, provider: &Arc<CryptoProvider>) -> Option<Verifier> {
-        let (file, directory) = env::extra_roots();
-        let bundle = BUNDLES.iter().map(Path::new).find(|bundle| bundle.exists());
-        let (file, directory) = match which {
-            // The system's own bundle is read once, as the system's.
-            0 => (
-                file.as_deref().filter(|file| Some(*file) != bundle),
-                directory.as_deref().filter(|_| file.is_none()),
-            ),
-            _ => (bundle, None),
-        };
-        let found = rustls_native_certs::load_certs_from_paths(file, directory);
-        trust(found.certs, provider)
-    }
-}
-
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-mod platform {
-    use super::{CryptoProvider, Verifier, trust_file};
-    use crate::env;
-    use std::sync::Arc;
-
-    pub fn verifier(which: usize, provider: &Arc<CryptoProvider>) -> Option<Verifier> {
-        match which {
-            0 => env::extra_roots()
-                .0
-                .and_then(|file| trust_file(&file, provider).ok()),
-            _ => rustls_platform_verifier::Verifier::new(Arc::clone(provider))
-                .ok()
-                .map(|verifier| Arc::new(verifier) as Verifier),
-        }
-    }
+/// The common names in a certificate, of which the issuer's stands before the subject's.
+fn common_names<'a>(certificate: &'a CertificateDer<'_>) -> impl Iterator<Item = &'a [u8]> {
+    // X.520 commonName, 2.5.4.3, then a string's tag and a length of one byte.
+    const OID: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
+    let der: &[u8] = certificate.as_ref();
+    let found = der.windows(OID.len()).enumerate();
+    let found = found.filter(|(_, window)| *window == OID);
+    found.filter_map(move |(at, _)| {
+        let at = at + OID.len();
+        let length = usize::from(*der.get(at + 1)?);
+        der.get(at + 2..at + 2 + length)
+    })
 }
