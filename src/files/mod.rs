@@ -3,5 +3,7 @@
 pub mod in_place;
 pub mod path_bytes;
 mod private;
+mod replace;
 
 pub use private::*;
+pub use replace::{create, remove, remove_all, replace, sweep, sync_dir, write, write_unsynced};

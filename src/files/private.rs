@@ -5,8 +5,10 @@ use crate::clock::Deadline;
 #[cfg(unix)]
 use crate::ui;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
@@ -17,9 +19,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Records are a few kilobytes, and what is in 4 MiB of reply is the most that is ever stored.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Leftovers of writers that were killed begin with this.
-const TEMPORARY: &str = ".tmp-";
 
 /// Whether a private directory is there and as [`ensure_dir`] wants it; makes none.
 pub fn inspect_dir(dir: &Path) -> io::Result<bool> {
@@ -33,7 +32,7 @@ pub fn inspect_dir(dir: &Path) -> io::Result<bool> {
 
 /// A file in a directory that is gone again when it is dropped: shows whether it can be written.
 pub fn try_write(dir: &Path) -> io::Result<NamedTempFile> {
-    temporary(dir, Path::new("doctor"), b"tokctl doctor")
+    super::replace::temporary(dir, Path::new("doctor"), b"tokctl doctor")
 }
 
 /// Creates a directory for the user alone, with its parents, and refuses one that is a symbolic
@@ -114,6 +113,10 @@ pub fn close_dir(dir: &Path) {
 #[cfg(not(unix))]
 pub fn close_dir(_: &Path) {}
 
+/// Whether it was said that a mode cannot be set.
+#[cfg(unix)]
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 /// Gives what is open the mode that it should have been made with, and says so.
 #[cfg(unix)]
 fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
@@ -125,14 +128,68 @@ fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
         return;
     }
     let what = format!("{} was open to others (mode {found:04o})", path.display());
-    match fchmod(file, mode_of(mode)) {
-        Ok(()) => ui::warn(&format!("{what}: now it is not (mode {mode:04o})")),
-        Err(cause) => ui::warn(&format!("{what}, and still is: {}", cause.desc())),
+    let changed = fchmod(file, mode_of(mode));
+    // A file system without modes takes the call and does nothing (vfat, an rclone mount).
+    let left = file
+        .metadata()
+        .map_or(open_to_others, |now| now.mode() & 0o077);
+    if left == 0 {
+        return ui::warn(&format!("{what}: now it is not (mode {mode:04o})"));
+    }
+    // It is the same with all others there: one warning is enough.
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        let why = changed
+            .err()
+            .map_or("this file system keeps no modes", |cause| cause.desc());
+        ui::warn(&format!(
+            "{what}, and still is: {why}; keep the state on a disk of this machine, with TOKCTL_STATE_DIR"
+        ));
     }
 }
 
 #[cfg(not(unix))]
 fn close_to_others(_: &File, _: &Metadata, _: &Path, _: u32) {}
+
+/// Where a file of the user's is to which he has made links himself, as stow and sops-nix do: its directory
+/// may be one, and the file. A link of another user is refused.
+pub fn end_of_own_links(path: &Path) -> io::Result<PathBuf> {
+    let own = |path: &Path| -> io::Result<PathBuf> {
+        match path.symlink_metadata() {
+            Ok(metadata) if !metadata.is_symlink() => Ok(path.to_owned()),
+            Ok(metadata) if !is_ours_or_root_s(&metadata) => {
+                Err(refused("it is a symbolic link of another user"))
+            }
+            Ok(_) => path.canonicalize().map_err(|cause| match cause.kind() {
+                io::ErrorKind::NotFound => refused("it is a symbolic link to nothing"),
+                _ => cause,
+            }),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+            Err(cause) => Err(cause),
+        }
+    };
+    match (path.parent(), path.file_name()) {
+        (Some(dir), Some(name)) => own(&own(dir)?.join(name)),
+        _ => own(path),
+    }
+}
+
+/// Whether files in a directory have the modes that they are made with.
+#[cfg(unix)]
+pub fn has_modes(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let probe = tempfile::Builder::new()
+        .prefix(".tmp-modes-")
+        .tempfile_in(dir);
+    let mode = probe.and_then(|probe| probe.as_file().metadata());
+    let open_to_others = mode.map_or(0, |metadata| metadata.mode() & 0o077);
+    open_to_others == 0
+}
+
+/// Elsewhere the user's profile directory is private by its access list.
+#[cfg(not(unix))]
+pub fn has_modes(_: &Path) -> bool {
+    true
+}
 
 /// Opens a file of the user's choice, which may be a link or somebody else's, but must be a file: a
 /// pipe without a writer would never open.
@@ -149,111 +206,6 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
         Ok(file)
     } else {
         Err(refused("it is not a regular file"))
-    }
-}
-
-/// Replaces a file in one step: a reader sees the old or the new whole, also after a power cut.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    ensure_dir(own_dir(path)?)?;
-    replace(path, bytes)
-}
-
-/// The same without waiting for the disk: after a power cut the old one may be back, or none.
-pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = own_dir(path)?;
-    ensure_dir(dir)?;
-    let persisted = temporary(dir, path, bytes)?.persist(path);
-    persisted.map(drop).map_err(|failed| failed.error)
-}
-
-/// Creates a file, whole or not at all, and leaves one that is there already as it is: of processes
-/// that do this at once, all go on with the first one's.
-pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = own_dir(path)?;
-    ensure_dir(dir)?;
-    let temporary = temporary(dir, path, bytes)?;
-    temporary.as_file().sync_all()?;
-    match temporary.persist_noclobber(path) {
-        Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => Err(failed.error),
-        _ => sync_dir(dir),
-    }
-}
-
-/// The same as [`write()`] in a directory that is the caller's choice.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = match own_dir(path)? {
-        dir if dir.as_os_str().is_empty() => Path::new("."),
-        dir => dir,
-    };
-    let temporary = temporary(dir, path, bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|failed| failed.error)?;
-    sync_dir(dir)
-}
-
-fn own_dir(path: &Path) -> io::Result<&Path> {
-    path.parent().ok_or_else(|| refused("it has no directory"))
-}
-
-/// A file that is not yet known by its name, but tells for which it is: tempfile creates with `O_EXCL` and
-/// 0600, and removes what is not persisted.
-fn temporary(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&temporary_for(path))
-        .tempfile_in(dir)?;
-    temporary.write_all(bytes)?;
-    Ok(temporary)
-}
-
-/// How the temporary files of a file begin: cut, since with its own end the name must still be one.
-fn temporary_for(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name: String = name.chars().take(50).collect();
-    format!("{TEMPORARY}{name}-")
-}
-
-/// Removes a file with what its killed writers have left, for who holds its lock; whether there was one.
-pub fn remove_all(path: &Path) -> io::Result<bool> {
-    let dir = own_dir(path)?;
-    let leftover = temporary_for(path);
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&leftover) {
-            remove(&entry.path())?;
-        }
-    }
-    remove(path)
-}
-
-/// Removes a file; whether there was one.
-pub fn remove(path: &Path) -> io::Result<bool> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(cause) => Err(cause),
-    }
-}
-
-/// Removes what killed writers left in a directory, once it is an hour old.
-pub fn sweep(dir: &Path) {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let stale = entry.metadata().and_then(|metadata| metadata.modified());
-        let stale = stale.is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 3600));
-        if stale && entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            // Somebody else may have been quicker, and then there is nothing left to do.
-            drop(std::fs::remove_file(entry.path()));
-        }
-    }
-}
-
-/// Makes a rename itself durable.
-pub fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()
-    } else {
-        Ok(())
     }
 }
 
@@ -314,6 +266,16 @@ fn is_ours(metadata: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(metadata) == nix::unistd::getuid().as_raw()
 }
 
+#[cfg(unix)]
+fn is_ours_or_root_s(metadata: &Metadata) -> bool {
+    is_ours(metadata) || std::os::unix::fs::MetadataExt::uid(metadata) == 0
+}
+
+#[cfg(not(unix))]
+fn is_ours_or_root_s(_: &Metadata) -> bool {
+    true
+}
+
 /// Says so where root is about to make something for itself in another user's directory, as under a sudo
 /// that keeps HOME: that user will be refused there.
 #[cfg(unix)]
@@ -368,7 +330,7 @@ pub fn is_private(_: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn refused(why: &str) -> io::Error {
+pub(super) fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
@@ -378,6 +340,7 @@ fn refused_link(_: &io::Error) -> io::Error {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use super::super::{remove, write};
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -168,6 +168,8 @@ fn unsupported(cause: &io::Error) -> bool {
         let none = [
             nix::errno::Errno::ENOLCK as i32,
             nix::errno::Errno::EOPNOTSUPP as i32,
+            // Lustre without the flock option.
+            nix::errno::Errno::ENOSYS as i32,
         ];
         cause
             .raw_os_error()

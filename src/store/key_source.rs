@@ -12,6 +12,7 @@ use crate::files;
 use crate::hash::hash;
 use crate::profile::{Profile, SecretSource, from_file};
 use crate::secret::Secret;
+use crate::ui;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -113,7 +114,7 @@ impl<'a> KeySource<'a> {
     /// Makes a key file, for where no source has a key.
     pub fn create(&self) -> Result<Found> {
         self.refuse_lost()?;
-        let file = key_file()?;
+        let file = real_key_file()?;
         let text = cipher::key_to_text(&cipher::random_key());
         files::create(&file, text.expose().as_bytes())
             .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
@@ -181,12 +182,13 @@ impl<'a> KeySource<'a> {
     }
 
     fn key_file_key(&self) -> Result<Option<Found>> {
-        let file = key_file()?;
-        if !file.exists() && !file.is_symlink() {
+        let real = real_key_file()?;
+        if !real.exists() {
             return Ok(None);
         }
-        check_key_file(&file)?;
-        let text = from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
+        let file = key_file()?;
+        check_key_file(&real)?;
+        let text = from_file(&real).map_err(|why| unusable(&file.display().to_string(), &why))?;
         let place = format!("key file {}", file.display());
         let identity = place.clone();
         self.found(&text, place, &identity)
@@ -293,11 +295,28 @@ pub fn key_file() -> Result<PathBuf> {
     Ok(dir.join("store.key"))
 }
 
+/// Where that file is, through links of the user's own.
+fn real_key_file() -> Result<PathBuf> {
+    let file = key_file()?;
+    files::end_of_own_links(&file).map_err(|cause| {
+        unusable(&file.display().to_string(), &io_cause(&cause)).hint(
+            "put the key itself there, or name its file in the profile: store_key = { file = \"...\" }",
+        )
+    })
+}
+
 fn check_key_file(file: &Path) -> Result<()> {
     let name = file.display().to_string();
     let failed = |cause: std::io::Error| unusable(&name, &io_cause(&cause));
+    let file = &files::end_of_own_links(file).map_err(failed)?;
     files::inspect(file).map_err(failed)?;
     if files::is_private(file).map_err(failed)? {
+        return Ok(());
+    }
+    if file.parent().is_some_and(|dir| !files::has_modes(dir)) {
+        ui::warn(&format!(
+            "{name}: by its mode others can read it, and this file system keeps no modes; keep it on a disk of this machine"
+        ));
         return Ok(());
     }
     let error = unusable(&name, "others can read it");

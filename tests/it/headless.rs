@@ -175,7 +175,7 @@ fn another_key_opens_nothing_and_destroys_nothing() {
 }
 
 #[test]
-fn a_key_file_that_others_can_read_or_that_is_a_link_is_refused() {
+fn a_key_file_that_others_can_read_or_a_link_to_one_is_refused() {
     for more in [
         ALONE,
         &format!("{ALONE}\nstore_key = {{ file = \"~/key\" }}"),
@@ -185,13 +185,14 @@ fn a_key_file_that_others_can_read_or_that_is_a_link_is_refused() {
             ALONE => sandbox.config_dir().join("tokctl/store.key"),
             _ => sandbox.home().join("key"),
         };
-        let write = |mode: u32| {
-            let _ = fs::remove_file(&file);
+        let write_to = |file: &std::path::Path, mode: u32| {
+            let _ = fs::remove_file(file);
             let mut options = File::options();
             options.write(true).create_new(true).mode(mode);
-            let mut file = options.open(&file).expect("made");
+            let mut file = options.open(file).expect("made");
             std::io::Write::write_all(&mut file, KEY.as_bytes()).expect("written");
         };
+        let write = |mode: u32| write_to(&file, mode);
         write(0o600);
         sandbox.import("rt-1");
         for open in [0o644, 0o640, 0o604] {
@@ -201,9 +202,15 @@ fn a_key_file_that_others_can_read_or_that_is_a_link_is_refused() {
                 .fails(7, "hint: run: chmod 600 ");
         }
         fs::remove_file(&file).expect("removed");
-        let target = sandbox.write("elsewhere", KEY);
+        // Its own user's link is followed, and what it leads to is judged.
+        let target = sandbox.home().join("elsewhere");
+        write_to(&target, 0o644);
         symlink(target, &file).expect("linked");
-        sandbox.run(["get", "p"]).fails(7, "it is a symbolic link");
+        sandbox.run(["get", "p"]).fails(7, "others can read it");
+        fs::remove_file(&file).expect("removed");
+        symlink(sandbox.home().join("nowhere"), &file).expect("linked");
+        sandbox.run(["get", "p"]).fails(7, "key");
+        fs::remove_file(&file).expect("removed");
         assert_eq!(server.hits(), 0);
         write(0o600);
         sandbox.run(["get", "p"]).ok("at-1\n");
@@ -312,4 +319,25 @@ fn a_daemon_that_the_keys_command_leaves_behind_holds_no_lock() {
         run.ok(token);
         assert!(run.elapsed < Duration::from_secs(2), "{:?}", run.elapsed);
     }
+}
+
+#[test]
+fn links_of_the_user_s_own_to_the_configuration_and_the_key_work() {
+    // As stow has it: the directory is a link.
+    let (sandbox, _server) = grant(ALONE);
+    let (dir, dots) = (
+        sandbox.config_dir().join("tokctl"),
+        sandbox.home().join("dots"),
+    );
+    fs::rename(&dir, &dots).expect("moved");
+    symlink(&dots, &dir).expect("linked");
+    sandbox.import("rt-1");
+    assert!(dots.join("store.key").exists());
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    // As sops-nix has it: the key is.
+    let secrets = sandbox.home().join("secrets");
+    fs::create_dir(&secrets).expect("made");
+    fs::rename(dots.join("store.key"), secrets.join("key")).expect("moved");
+    symlink(secrets.join("key"), dots.join("store.key")).expect("linked");
+    sandbox.run(["get", "p", "--force"]).ok("at-2\n");
 }

@@ -268,7 +268,7 @@ fn a_profile_that_a_full_disk_does_not_take_is_not_there_and_can_be_added_again(
 #[test]
 #[ignore = "needs strace: tests/run installs it"]
 fn without_locks_a_crowd_of_this_machine_still_makes_one_request() {
-    for error in ["ENOLCK", "EOPNOTSUPP"] {
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
         let server = Server::tokens(600);
         let sandbox = Sandbox::new();
         sandbox.config(&grant(&server.url("/token"), "encrypted-file"));
@@ -315,4 +315,23 @@ fn a_lock_that_is_interrupted_is_asked_for_again_and_one_that_fails_spends_nothi
     assert_eq!(server.hits(), 0);
     failing(&get, "", "flock", "EINTR", "1").0.ok("at-1\n");
     assert_eq!(server.hits(), 1);
+}
+
+/// As on CIFS, vboxsf and drvfs: the write has happened, and is not reported as one that has not.
+#[test]
+#[ignore = "needs strace: tests/run installs it"]
+fn a_directory_that_cannot_be_synced_costs_nothing_and_a_disk_that_fails_is_told() {
+    // Every second fsync is a directory's: the file's own comes before it.
+    for (error, good) in [("EINVAL", true), ("EBADF", true), ("EIO", false)] {
+        let server = Server::tokens(600);
+        let sandbox = Sandbox::new();
+        sandbox.config(&grant(&server.url("/token"), "plaintext"));
+        sandbox.import("rt-1");
+        let inject = format!("--inject=fsync:error={error}:when=2+2");
+        let tokctl = support::tokctl();
+        let args = ["-qq", "-o", "/dev/null", "--trace=fsync", &inject, tokctl];
+        let args = [&args[..], &["import", "p"]].concat();
+        let run = Running::start(sandbox.program("strace", args), Some("rt-1".into())).wait();
+        assert_eq!(run.code == 0, good, "{error}: {run:?}");
+    }
 }
