@@ -2,12 +2,10 @@
 
 #[cfg(unix)]
 use crate::clock::Deadline;
-#[cfg(unix)]
 use crate::ui;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-#[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::NamedTempFile;
@@ -113,9 +111,22 @@ pub fn close_dir(dir: &Path) {
 #[cfg(not(unix))]
 pub fn close_dir(_: &Path) {}
 
-/// Whether it was said that a mode cannot be set.
-#[cfg(unix)]
-static TOLD: AtomicBool = AtomicBool::new(false);
+/// Whether it was said that modes cannot be set.
+static TOLD_OF_MODES: AtomicBool = AtomicBool::new(false);
+
+/// Says once that something is open to others and cannot be closed: it is the same with all others there.
+pub fn warn_of_modes(what: &str) {
+    if !TOLD_OF_MODES.swap(true, Ordering::Relaxed) {
+        ui::warn(&format!(
+            "{what}; keep the state on a disk of this machine, with TOKCTL_STATE_DIR"
+        ));
+    }
+}
+
+/// The caller has said it.
+pub fn no_word_of_modes() {
+    TOLD_OF_MODES.store(true, Ordering::Relaxed);
+}
 
 /// Gives what is open the mode that it should have been made with, and says so.
 #[cfg(unix)]
@@ -136,15 +147,10 @@ fn close_to_others(file: &File, metadata: &Metadata, path: &Path, mode: u32) {
     if left == 0 {
         return ui::warn(&format!("{what}: now it is not (mode {mode:04o})"));
     }
-    // It is the same with all others there: one warning is enough.
-    if !TOLD.swap(true, Ordering::Relaxed) {
-        let why = changed
-            .err()
-            .map_or("this file system keeps no modes", |cause| cause.desc());
-        ui::warn(&format!(
-            "{what}, and still is: {why}; keep the state on a disk of this machine, with TOKCTL_STATE_DIR"
-        ));
-    }
+    let why = changed
+        .err()
+        .map_or("this file system keeps no modes", |cause| cause.desc());
+    warn_of_modes(&format!("{what}, and still is: {why}"));
 }
 
 #[cfg(not(unix))]

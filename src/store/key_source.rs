@@ -12,7 +12,6 @@ use crate::files;
 use crate::hash::hash;
 use crate::profile::{Profile, SecretSource, from_file};
 use crate::secret::Secret;
-use crate::ui;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -314,8 +313,8 @@ fn check_key_file(file: &Path) -> Result<()> {
         return Ok(());
     }
     if file.parent().is_some_and(|dir| !files::has_modes(dir)) {
-        ui::warn(&format!(
-            "{name}: by its mode others can read it, and this file system keeps no modes; keep it on a disk of this machine"
+        files::warn_of_modes(&format!(
+            "{name}: by its mode others can read it, and this file system keeps no modes"
         ));
         return Ok(());
     }

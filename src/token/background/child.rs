@@ -5,7 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::state::lock::Lock;
 use crate::state::record::Token;
-use crate::{env, ui};
+use crate::{env, files, ui};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -102,6 +102,7 @@ fn read_until(
 pub fn serve() -> Result<()> {
     let _held = detach();
     ui::collect();
+    files::no_word_of_modes();
     let socket = std::io::stdout()
         .as_fd()
         .try_clone_to_owned()
