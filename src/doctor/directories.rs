@@ -13,14 +13,21 @@ pub fn check(report: &mut Report) -> Option<PathBuf> {
     let state = report.of("state directory", env::state_dir())?;
     let shown = state.display();
     match look(&state) {
-        Ok((there, Standing::Unsupported)) => report.warn(
+        Ok((there, Standing::Unsupported, _)) => report.warn(
             "state directory",
             format!(
-                "{shown}{there}: this file system has no locks, so tokctl does not wait for itself on another machine"
+                "{shown}{there}: this file system has no locks: a lease beside each keeps other machines out, which is slower"
             ),
             "set TOKCTL_STATE_DIR to a directory on a local disk",
         ),
-        Ok((there, _)) => {
+        Ok((there, _, true)) => report.ok(
+            "state directory",
+            format!(
+                "{shown}{there}: can be written; it is, or may be, another machine's disk, so a lease beside each lock keeps \
+                 other machines out"
+            ),
+        ),
+        Ok((there, _, false)) => {
             let what = format!("{shown}{there}: can be written, and has locks");
             report.ok("state directory", what);
         }
@@ -38,7 +45,7 @@ pub fn check(report: &mut Report) -> Option<PathBuf> {
 }
 
 /// Tries a file in it, or where it would be made.
-fn look(state: &Path) -> io::Result<(&'static str, Standing)> {
+fn look(state: &Path) -> io::Result<(&'static str, Standing, bool)> {
     let (dir, there) = if files::inspect_dir(state)? {
         (state, "")
     } else {
@@ -47,5 +54,6 @@ fn look(state: &Path) -> io::Result<(&'static str, Standing)> {
         (above, " (made when it is needed)")
     };
     let probe = files::try_write(dir)?;
-    Ok((there, lock::standing(probe.as_file())?))
+    let file = probe.as_file();
+    Ok((there, lock::standing(file)?, lock::is_remote(file)))
 }

@@ -3,6 +3,7 @@
 use crate::clock::Deadline;
 use crate::files;
 use crate::hash::hash;
+use crate::state::lease::{self, Lease};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,20 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(16);
 
+/// Another machine's lease is looked at over the network.
+const BETWEEN_LEASES: Duration = Duration::from_millis(100);
+
 /// After this a person who waits is told so.
 const NOTICE: Duration = Duration::from_secs(1);
 
 /// The lock as it is held. The operating system frees it with the last copy of the open file, so
 /// nobody's death leaves it behind, and it can be handed to a child.
-pub struct Lock(#[cfg_attr(not(unix), expect(dead_code, reason = "held, never read"))] File);
+pub struct Lock {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "held, never read"))]
+    file: File,
+    /// What keeps other machines out, where the file system is another one's.
+    lease: Option<Lease>,
+}
 
 /// What a lock is for; each has its own file.
 #[derive(Clone, Copy)]
@@ -61,18 +70,22 @@ impl Lock {
         let started = Instant::now();
         let mut notice = Some(notice);
         let mut pause = FIRST_PAUSE;
+        // This machine's lock, while another one's lease is waited for.
+        let mut here = None;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Taken::Lock(Self(file))),
-                Err(TryLockError::WouldBlock) => {}
-                // A network file system asks its server, and a signal ends that.
-                Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(TryLockError::Error(cause)) if unsupported(&cause) => match stand_in(&file) {
-                    Ok(Some(lock)) => return Ok(Taken::HereOnly(lock)),
-                    Ok(None) => {}
-                    Err(_) => return Ok(Taken::Unsupported),
-                },
-                Err(TryLockError::Error(cause)) => return Err(cause),
+            if here.is_none() {
+                here = match Here::take(&file)? {
+                    Here::Unsupported => return Ok(Taken::Unsupported),
+                    Here::Busy => None,
+                    taken => Some(taken),
+                };
+            }
+            if let Some(taken) = &here {
+                match leased(state, profile, purpose, &file, taken) {
+                    Ok(Some(lease)) => return Ok(taken_with(file, here, lease)),
+                    Ok(None) => pause = pause.max(BETWEEN_LEASES),
+                    Err(cause) => return Err(cause),
+                }
             }
             if let Some(came) = came() {
                 return Ok(Taken::Came(came));
@@ -90,10 +103,73 @@ impl Lock {
         }
     }
 
+    /// Goes on in a child that has a copy, with its lease.
+    pub fn hand_over(self) {
+        if let Some(lease) = self.lease {
+            lease.hand_over();
+        }
+    }
+
     /// A copy that a child can hold until it ends, whatever happens here.
     #[cfg(unix)]
     pub fn for_child(&self) -> io::Result<File> {
-        self.0.try_clone()
+        self.file.try_clone()
+    }
+}
+
+/// One try for this machine's lock.
+enum Here {
+    Lock,
+    /// A stand-in for it.
+    Socket(File),
+    Busy,
+    Unsupported,
+}
+
+impl Here {
+    fn take(file: &File) -> io::Result<Self> {
+        match file.try_lock() {
+            Ok(()) => Ok(Self::Lock),
+            Err(TryLockError::WouldBlock) => Ok(Self::Busy),
+            // A network file system asks its server, and a signal ends that.
+            Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Interrupted => {
+                Ok(Self::Busy)
+            }
+            Err(TryLockError::Error(cause)) if unsupported(&cause) => Ok(match stand_in(file) {
+                Ok(Some(socket)) => Self::Socket(socket),
+                Ok(None) => Self::Busy,
+                Err(_) => Self::Unsupported,
+            }),
+            Err(TryLockError::Error(cause)) => Err(cause),
+        }
+    }
+}
+
+/// Tries for the lease where one is needed: the outer level is nothing while another machine has it, the inner
+/// one where there is none.
+#[expect(
+    clippy::option_option,
+    reason = "two reasons for nothing, told apart above"
+)]
+fn leased(
+    state: &Path,
+    profile: &str,
+    purpose: Purpose,
+    file: &File,
+    here: &Here,
+) -> io::Result<Option<Option<Lease>>> {
+    let may_be_shared = matches!(here, Here::Socket(_)) || lease::is_remote(file);
+    if !matches!(purpose, Purpose::Renewal) || !may_be_shared {
+        return Ok(Some(None));
+    }
+    Ok(Lease::take(&path(state, profile, purpose), file)?.map(Some))
+}
+
+fn taken_with<T>(file: File, here: Option<Here>, lease: Option<Lease>) -> Taken<T> {
+    match here {
+        Some(Here::Socket(file)) if lease.is_none() => Taken::HereOnly(Lock { file, lease }),
+        Some(Here::Socket(file)) => Taken::Lock(Lock { file, lease }),
+        _ => Taken::Lock(Lock { file, lease }),
     }
 }
 
@@ -116,6 +192,20 @@ pub fn standing(file: &File) -> io::Result<Standing> {
         Err(TryLockError::Error(cause)) if unsupported(&cause) => Ok(Standing::Unsupported),
         Err(TryLockError::Error(cause)) => Err(cause),
     }
+}
+
+/// Ends the lease of a renewal's lock that was handed to this process, where there is one.
+#[cfg(unix)]
+pub fn end_lease(state: &Path, profile: &str) {
+    let path = path(state, profile, Purpose::Renewal);
+    if let Ok(file) = File::open(&path) {
+        drop(Lease::adopt(&path, &file));
+    }
+}
+
+/// Whether an open file is, or may be, on another machine's file system, whose locks may be this one's alone.
+pub fn is_remote(file: &File) -> bool {
+    lease::is_remote(file)
 }
 
 /// Where a profile's lock is.
@@ -143,7 +233,7 @@ fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
 /// back with the last copy of the socket, as it does with a lock; `None` while another has it. A user
 /// who takes such a name on purpose makes others wait, and no more.
 #[cfg(target_os = "linux")]
-fn stand_in(file: &File) -> io::Result<Option<Lock>> {
+fn stand_in(file: &File) -> io::Result<Option<File>> {
     use std::os::fd::OwnedFd;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::fs::MetadataExt;
@@ -151,14 +241,14 @@ fn stand_in(file: &File) -> io::Result<Option<Lock>> {
     let metadata = file.metadata()?;
     let name = format!("tokctl-lock-{:x}-{:x}", metadata.dev(), metadata.ino());
     match UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?) {
-        Ok(socket) => Ok(Some(Lock(OwnedFd::from(socket).into()))),
+        Ok(socket) => Ok(Some(OwnedFd::from(socket).into())),
         Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => Ok(None),
         Err(cause) => Err(cause),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn stand_in(_: &File) -> io::Result<Option<Lock>> {
+fn stand_in(_: &File) -> io::Result<Option<File>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

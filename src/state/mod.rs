@@ -2,6 +2,7 @@
 //! known of its server.
 
 pub mod keys;
+mod lease;
 pub mod lock;
 pub mod note;
 pub mod record;

@@ -25,7 +25,9 @@ pub fn run(job: &Job, lock: Option<Lock>, deadline: Deadline) -> Result<Token> {
     match child::spawn(&job.profile.name, lock.as_ref()) {
         Ok(child) => {
             // The child has its own copy; it is the one that frees the lock.
-            drop(lock);
+            if let Some(lock) = lock {
+                lock.hand_over();
+            }
             return child::wait(child, job, deadline);
         }
         Err(cause) => crate::ui::step(&format!(

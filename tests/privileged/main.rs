@@ -5,5 +5,6 @@
 mod support;
 
 mod barred;
+mod filesystems;
 mod networks;
 mod two_users;

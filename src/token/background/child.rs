@@ -3,7 +3,7 @@
 use super::{Job, refresh};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
-use crate::state::lock::Lock;
+use crate::state::lock::{self, Lock};
 use crate::state::record::Token;
 use crate::{env, files, ui};
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,9 @@ pub fn serve() -> Result<()> {
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
     let result = refresh::renew(&job);
+    if let Ok(state) = env::state_dir() {
+        lock::end_lease(&state, &job.profile.name);
+    }
     let outcome = Outcome {
         result,
         warnings: ui::collected(),
