@@ -34,8 +34,9 @@ pub fn check(report: &mut Report) -> Option<PathBuf> {
         Err(cause) => {
             let what = format!("{shown}: {}", io_cause(&cause));
             let path = shell_word(&state.to_string_lossy());
-            let hint = format!(
-                "make it yours alone (chown, chmod 700 {path}), or set TOKCTL_STATE_DIR to another"
+            let hint = files::remedy(&cause).map_or_else(
+                || format!("make it yours alone (chown, chmod 700 {path}), or set TOKCTL_STATE_DIR to another"),
+                str::to_owned,
             );
             let error = Error::new(Kind::StoreUnavailable, what).hint(hint);
             report.problem("state directory", &error);

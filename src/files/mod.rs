@@ -3,7 +3,9 @@
 pub mod in_place;
 pub mod path_bytes;
 mod private;
+mod remedy;
 mod replace;
 
 pub use private::*;
+pub use remedy::remedy;
 pub use replace::{create, remove, remove_all, replace, sweep, sync_dir, write, write_unsynced};

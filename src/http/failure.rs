@@ -4,6 +4,7 @@ use super::connection::{Proxy, Refused, Unknown};
 use super::exchange::Trouble;
 use super::tls;
 use crate::error::io_cause;
+use crate::files;
 use std::io;
 
 /// Why there is no answer.
@@ -108,8 +109,7 @@ impl Way {
         let what = format!("no connection to {words}: {}", io_cause(cause));
         let hint = match cause.kind() {
             io::ErrorKind::PermissionDenied => Some(BARRED),
-            _ if is_full(cause) => Some(FULL),
-            _ => None,
+            _ => files::remedy(cause),
         };
         Failure {
             hint: hint.map(str::to_owned),
@@ -242,8 +242,6 @@ impl Way {
 const BARRED: &str = "something on this machine forbids the connection: a firewall's rule, a route that prohibits it, or \
                       a unit's IPAddressDeny= or RestrictAddressFamilies=";
 
-const FULL: &str = "the limit of open files is reached: raise it (ulimit -n, LimitNOFILE=), or find what keeps them open";
-
 /// How a connection ended.
 fn broken(cause: &io::Error) -> String {
     match cause.kind() {
@@ -252,17 +250,4 @@ fn broken(cause: &io::Error) -> String {
         }
         _ => io_cause(cause),
     }
-}
-
-#[cfg(unix)]
-fn is_full(cause: &io::Error) -> bool {
-    let full = [nix::libc::EMFILE, nix::libc::ENFILE];
-    cause
-        .raw_os_error()
-        .is_some_and(|code| full.contains(&code))
-}
-
-#[cfg(not(unix))]
-fn is_full(_: &io::Error) -> bool {
-    false
 }

@@ -46,7 +46,10 @@ impl Spool {
                         io_cause(&cause)
                     ),
                 )
-                .hint("make the directory writable, or free some disk space")
+                .hint(
+                    files::remedy(&cause)
+                        .unwrap_or("make the directory writable, or free some disk space"),
+                )
         })?;
         Ok(Self { file, path })
     }

@@ -372,7 +372,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             path.display(),
             io_cause(&cause)
         ))
-        .hint("make the directory writable, or free some disk space")
+        .hint(
+            files::remedy(&cause).unwrap_or("make the directory writable, or free some disk space"),
+        )
     })
 }
 

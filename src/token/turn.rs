@@ -2,6 +2,7 @@
 
 use super::ask::Ask;
 use crate::error::{Error, Kind, Result, about, io_cause};
+use crate::files;
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::record::Token;
 use crate::state::storage::Cache;
@@ -45,9 +46,11 @@ pub fn wait(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
             ));
             return Ok(Turn::Ours(None));
         }
-        Err(cause) => io_cause(&cause),
+        Err(cause) => cause,
     };
-    let what = format!("no lock below {}: {cause}", state.display());
+    let usual = "make the directory writable, or set TOKCTL_STATE_DIR to one that can be locked";
+    let hint = files::remedy(&cause).unwrap_or(usual);
+    let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
     // Parallel requests cost a repeatable grant nothing but themselves; a refresh token used twice
     // ends a login.
     if ask.profile.is_repeatable() {
@@ -57,6 +60,5 @@ pub fn wait(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
         ));
         return Ok(Turn::Ours(None));
     }
-    Err(Error::about(name, Kind::StoreUnavailable, what)
-        .hint("make the directory writable, or set TOKCTL_STATE_DIR to one that can be locked"))
+    Err(Error::about(name, Kind::StoreUnavailable, what).hint(hint))
 }

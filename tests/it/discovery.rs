@@ -350,3 +350,25 @@ fn a_server_that_hangs_does_not_hold_up_for_long() {
     run.fails(6, "metadata");
     assert!(run.elapsed < Duration::from_secs(25), "{run:?}");
 }
+
+#[test]
+fn discovery_and_the_request_after_it_have_one_budget() {
+    // Metadata after two seconds, and no token at all.
+    let server = Server::start(|request| match request.path.as_str() {
+        OPENID => Reply::json(200, metadata(request, "").to_string())
+            .after(std::time::Duration::from_secs(2)),
+        "/token" => Reply::json(200, "{}").after(std::time::Duration::from_secs(20)),
+        _ => Reply::json(404, "{}"),
+    });
+    let mut sandbox = sandbox_for(
+        &server,
+        "grant = \"client_credentials\"\nclient_secret = { env = \"S\" }",
+    );
+    let run = sandbox.env("S", "s").run(["get", "p", "--timeout=3s"]);
+    run.fails(6, "in time");
+    assert!(
+        run.elapsed < std::time::Duration::from_millis(3900),
+        "{:?}",
+        run.elapsed
+    );
+}

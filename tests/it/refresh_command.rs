@@ -191,3 +191,28 @@ fn a_grant_that_ended_is_asked_for_once_with_each_refresh_and_by_no_get() {
         .fails(4, "your grant for ended ended");
     assert_eq!(server.hits(), 5);
 }
+
+/// Accepts and says nothing: twenty profiles there cost one budget, and those of another server none.
+#[test]
+fn a_server_that_is_silent_costs_one_budget_and_not_one_a_profile() {
+    let silent = support::RawServer::silent();
+    let good = Server::start(answer);
+    let sandbox = Sandbox::new();
+    let dead: String = (0..6)
+        .map(|n| {
+            let name = format!("dead-{n}");
+            profile(&name, &good, "/x").replace(&good.url("/x"), &silent.url("/t"))
+                + "timeout = \"2s\"\n"
+        })
+        .collect();
+    sandbox.config(&(dead + &profile("live", &good, "/good")));
+    for n in 0..6 {
+        import(&sandbox, &format!("dead-{n}"), "rt-1");
+    }
+    import(&sandbox, "live", "rt-1");
+    let run = sandbox.run(["refresh", "--all"]);
+    run.fails(6, "live: renewed")
+        .fails(6, "has answered none of the profiles before it");
+    assert_eq!(run.stderr.matches("not asked: ").count(), 5, "{run:?}");
+    assert!(run.elapsed < Duration::from_secs(5), "{:?}", run.elapsed);
+}

@@ -1,0 +1,29 @@
+//! What to do about a system's error that has a remedy of its own.
+
+use std::io;
+
+/// The remedy, where it is neither a mode nor an owner that is wrong.
+#[cfg(unix)]
+pub fn remedy(cause: &io::Error) -> Option<&'static str> {
+    use nix::libc::{EDQUOT, EMFILE, ENFILE, ENOSPC, EROFS};
+    Some(match cause.raw_os_error()? {
+        EROFS => {
+            "this file system is read-only: set TOKCTL_STATE_DIR to a directory that can be written, as in \
+             TOKCTL_STATE_DIR=/tmp/tokctl-$(id -u) for tokens that need no person"
+        }
+        ENOSPC | EDQUOT => {
+            "the disk, or your share of it, is full: free some space, or set TOKCTL_STATE_DIR to a directory elsewhere"
+        }
+        EMFILE | ENFILE => {
+            "the limit of open files is reached: raise it (ulimit -n, LimitNOFILE=), or find what keeps them open"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(not(unix))]
+pub fn remedy(cause: &io::Error) -> Option<&'static str> {
+    (cause.kind() == io::ErrorKind::StorageFull).then_some(
+        "the disk is full: free some space, or set TOKCTL_STATE_DIR to a directory elsewhere",
+    )
+}
