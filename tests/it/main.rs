@@ -10,6 +10,7 @@ mod add_refused;
 mod answers;
 mod api;
 mod assertion_grants;
+mod broken_on_the_way;
 mod budget;
 mod cli;
 mod client_keys;
