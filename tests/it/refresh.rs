@@ -276,3 +276,35 @@ fn a_lost_reply_is_asked_for_once_more_with_the_same_refresh_token() {
     sandbox.run(["get", "p"]).fails(6, "profile \"p\"");
     assert_eq!(sent(&server), ["rt-1", "rt-1"], "and never more often");
 }
+
+#[test]
+fn a_home_whose_name_is_no_utf_8_is_a_home_like_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let server = Server::tokens(600);
+    for (variable, file) in [
+        ("HOME", ".config/tokctl/config.toml"),
+        ("TOKCTL_CONFIG", "c.toml"),
+    ] {
+        let mut sandbox = Sandbox::new();
+        let odd = sandbox.home().join(std::ffi::OsStr::from_bytes(b"h\xf6me"));
+        let text = grant_at(
+            &server.url("/token"),
+            "client_secret = { file = \"~/secret\" }",
+        );
+        sandbox.write(odd.join(file), text);
+        sandbox.write(odd.join("secret"), "s");
+        sandbox.write("secret", "s");
+        let value = if variable == "HOME" {
+            odd.clone()
+        } else {
+            odd.join(file)
+        };
+        sandbox.env(variable, value);
+        sandbox.env("XDG_CONFIG_HOME", "").env("XDG_STATE_HOME", "");
+        sandbox.import(&format!("rt-{}", server.hits() + 1));
+        let run = sandbox.run(["get", "p"]);
+        assert!(run.code == 0 && run.stdout.starts_with("at-"), "{run:?}");
+        assert_eq!(run.stderr, "");
+        assert_eq!(sandbox.run(["exec", "p", "--", "true"]).code, 0);
+    }
+}
