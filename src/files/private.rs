@@ -124,6 +124,7 @@ pub fn warn_of_modes(what: &str) {
 }
 
 /// The caller has said it.
+#[cfg(unix)]
 pub fn no_word_of_modes() {
     TOLD_OF_MODES.store(true, Ordering::Relaxed);
 }

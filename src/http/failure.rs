@@ -88,15 +88,29 @@ impl Way {
             Unknown::NotInTime => {
                 format!("the name of {first}{purpose} could not be looked up in time")
             }
+            Unknown::NoServer => {
+                format!(
+                    "the name of {first}{purpose} could not be looked up: no name server answers"
+                )
+            }
             Unknown::Failed(words) => {
                 format!("the name of {first}{purpose} could not be looked up: {words}")
             }
         };
         let slow = "no name server has answered: check the network, and the name servers in /etc/resolv.conf";
         Failure {
-            hint: (*why == Unknown::NotInTime).then(|| slow.to_owned()),
+            hint: matches!(why, Unknown::NotInTime | Unknown::NoServer).then(|| slow.to_owned()),
             ..Self::failure(what, Verdict::NothingSent)
         }
+    }
+
+    /// The same of the server's own name, where the proxy does not look it up.
+    pub fn unknown_server(&self, why: &Unknown) -> Failure {
+        let direct = Self {
+            host: self.host.clone(),
+            proxy: None,
+        };
+        direct.unknown(why)
     }
 
     /// No connection was made.

@@ -187,14 +187,12 @@ impl Http {
     ) -> Result<Channel, Failure> {
         let deadline = Deadline::after(until.map_or(CONNECT, |until| until.left().min(CONNECT)));
         let (host, port) = (endpoint.bare_host(), endpoint.port());
-        let look_up = |host: &str, port| {
-            let found = connection::addresses(host, port, deadline);
-            found.map_err(|why| way.unknown(&why))
-        };
+        let look_up = |host: &str, port| connection::addresses(host, port, deadline);
         let first = self.proxy.as_ref();
         let first = first.map_or((host, port), |proxy| (proxy.host.as_str(), proxy.port));
-        let stream = connection::connect(&look_up(first.0, first.1)?, deadline)
-            .map_err(|cause| way.unconnected(&cause))?;
+        let addresses = look_up(first.0, first.1).map_err(|why| way.unknown(&why))?;
+        let stream =
+            connection::connect(&addresses, deadline).map_err(|cause| way.unconnected(&cause))?;
         let mut channel = Channel::Plain(Socket::new(stream, Patience::until(deadline)));
         if let Some(proxy) = &self.proxy {
             if let Some(tls) = &self.proxy_tls {
@@ -205,7 +203,7 @@ impl Http {
             let address = if proxy.looks_up() || host.parse::<IpAddr>().is_ok() {
                 SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)
             } else {
-                let found = look_up(host, port)?;
+                let found = look_up(host, port).map_err(|why| way.unknown_server(&why))?;
                 // SOCKS 4 has no IPv6.
                 let v4 = found.iter().find(|address| address.is_ipv4());
                 *v4.unwrap_or(&found[0])

@@ -86,7 +86,7 @@ pub(super) fn refused(
 ) -> Refused {
     let foreign = refusal.error.is_none() && is_foreign(reply, endpoint);
     let cause = match meaning(profile, what, reply, refusal) {
-        Cause::Permanent if foreign => Cause::NotOauth,
+        Cause::Permanent | Cause::Busy { .. } if foreign => Cause::NotOauth,
         cause => cause,
     };
     let message = format!("{} answered {words}", endpoint.host());

@@ -40,6 +40,7 @@ impl Lease {
     }
 
     /// The same for whom the lock was handed to with its lease, if there is one.
+    #[cfg(unix)]
     pub fn adopt(lock: &Path, file: &File) -> Option<Self> {
         let (path, owner) = (place(lock), owner(file).ok()?);
         let ours = fs::read_to_string(&path).ok()? == owner;
@@ -47,6 +48,7 @@ impl Lease {
     }
 
     /// Leaves it in its place, for the process that goes on with the lock.
+    #[cfg(unix)]
     pub fn hand_over(mut self) {
         self.path.clear();
     }
@@ -156,7 +158,7 @@ pub fn is_remote(_: &File) -> bool {
     false
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

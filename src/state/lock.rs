@@ -104,6 +104,7 @@ impl Lock {
     }
 
     /// Goes on in a child that has a copy, with its lease.
+    #[cfg(unix)]
     pub fn hand_over(self) {
         if let Some(lease) = self.lease {
             lease.hand_over();

@@ -238,7 +238,7 @@ const BEHAVIOURS: &[(Means, &[Step])] = &[
         )],
     ),
     (Busy, &[Say("HTTP/1.1 503 Busy|content-length: LEN||BODY")]),
-    (Busy, &[Say("HTTP/1.1 511 Log in|content-length: 0||")]),
+    (Foreign, &[Say("HTTP/1.1 511 Log in|content-length: 0||")]),
     // Yes, and nothing.
     (Empty, &[Say("HTTP/1.1 204 None||")]),
     (Empty, &[Say("HTTP/1.1 200 OK|content-length: 0||")]),

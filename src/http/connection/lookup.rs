@@ -5,7 +5,6 @@
 use crate::clock::Deadline;
 use crate::error::io_cause;
 use std::ffi::OsString;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// Why a name has no address.
@@ -15,6 +14,8 @@ pub enum Unknown {
     NoSuchHost,
     /// Nobody has answered in time.
     NotInTime,
+    /// No name server answers.
+    NoServer,
     /// The look-up did not work, in the system's words.
     Failed(String),
 }
@@ -80,7 +81,7 @@ fn why_not(words: &str) -> Unknown {
     if says("not known") || says("does not resolve") || says("no address") || says("no such host") {
         Unknown::NoSuchHost
     } else if says("temporary failure") || says("try again") {
-        Unknown::NotInTime
+        Unknown::NoServer
     } else {
         Unknown::Failed(words.to_owned())
     }
@@ -88,11 +89,11 @@ fn why_not(words: &str) -> Unknown {
 
 #[cfg(unix)]
 mod elsewhere {
-    use super::{Deadline, SELF, Unknown, io};
+    use super::{Deadline, SELF, Unknown};
     use crate::env;
     use crate::http::connection::poll;
     use nix::poll::{PollFd, PollFlags};
-    use std::io::Read;
+    use std::io::{self, Read};
     use std::os::fd::AsFd;
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
@@ -191,11 +192,11 @@ mod tests {
             ),
             (
                 "failed to lookup address information: temporary failure in name resolution",
-                Unknown::NotInTime,
+                Unknown::NoServer,
             ),
             (
                 "failed to lookup address information: Try again",
-                Unknown::NotInTime,
+                Unknown::NoServer,
             ),
             (
                 "failed to lookup address information: system error",
