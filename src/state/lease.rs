@@ -30,6 +30,11 @@ impl Lease {
             match make(&path, &owner) {
                 Ok(()) => return Ok(Some(Self { path, owner })),
                 Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {}
+                // SFTP has no word for a file that is there already: where others can be made, it is.
+                Err(cause) if cause.kind() == ErrorKind::PermissionDenied => {
+                    let dir = path.parent().unwrap_or(lock);
+                    files::try_write(dir).map_err(|_| cause)?;
+                }
                 Err(cause) => return Err(cause),
             }
             if !clear(&path, &owner)? {

@@ -209,6 +209,11 @@ pub fn is_remote(file: &File) -> bool {
     lease::is_remote(file)
 }
 
+/// The same of a directory.
+pub fn is_remote_dir(dir: &Path) -> bool {
+    File::open(dir).is_ok_and(|dir| lease::is_remote(&dir))
+}
+
 /// Where a profile's lock is.
 pub fn path(state: &Path, profile: &str, purpose: Purpose) -> PathBuf {
     let ending = match purpose {

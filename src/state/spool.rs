@@ -6,7 +6,7 @@ use crate::hash::hash;
 use crate::profile::Profile;
 use crate::state::record::Record;
 use crate::store::cipher;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Room that is set aside for a record before a refresh token is spent, in bytes. Records are at most
@@ -30,7 +30,15 @@ impl Spool {
             let mut options = std::fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
             files::no_follow(&mut options);
-            let mut file = options.open(&path)?;
+            let mut file = match options.open(&path) {
+                // The name of a file that another machine has removed (sshfs, NFS): once it has been
+                // removed here too, it is free.
+                Err(cause) if cause.kind() == ErrorKind::NotFound => {
+                    files::remove(&path)?;
+                    options.open(&path)?
+                }
+                file => file?,
+            };
             file.write_all(&vec![0; SPOOL_ROOM])?;
             Ok(file)
         };

@@ -8,12 +8,14 @@ use crate::files;
 use crate::hash::hash;
 use crate::profile::{Grant, LoginGrant, Profile, StoreChoice};
 use crate::secret::Secret;
+use crate::state::lock;
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
 use crate::state::spool;
 use crate::store::{Backend, Held, Interaction, Opening, Store, cipher, kernel, probe_account};
 use crate::ui;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A token whose end nobody knows stays in the kernel's cache this long, in seconds.
 const UNKNOWN_LIFE: Epoch = 3600;
@@ -169,6 +171,20 @@ impl Storage {
 
     /// What the store has for the profile, of which nothing is said.
     pub fn find(&mut self, profile: &Profile) -> Result<Found> {
+        let mut found = self.find_now(profile)?;
+        // Another machine's disk: what it has just written can look cut for as long as this one's kernel
+        // believes the old length (a second, with sshfs).
+        let mut looks = 15;
+        while matches!(found, Found::Unreadable(_)) && looks > 0 && lock::is_remote_dir(&self.state)
+        {
+            std::thread::sleep(Duration::from_millis(100));
+            found = self.find_now(profile)?;
+            looks -= 1;
+        }
+        Ok(found)
+    }
+
+    fn find_now(&mut self, profile: &Profile) -> Result<Found> {
         let rank = |line: &[u8]| Record::from_line(line).map_or(0, |record| record.generation + 1);
         let held = self.store.load_newest(&profile.name, rank)?;
         self.unreadable = true;
