@@ -78,8 +78,10 @@ impl<'a> KeySource<'a> {
                     "store_key cannot be kept in the store that it opens",
                 )
             })?;
-            if let SecretSource::File(file) = source {
-                check_key_file(file)?;
+            if let SecretSource::File(file) = source
+                && let Some(real) = followed(file)?
+            {
+                check_key_file(&real)?;
             }
             return self.found(&text, source.describe(), &source.identity());
         }
@@ -113,7 +115,8 @@ impl<'a> KeySource<'a> {
     /// Makes a key file, for where no source has a key.
     pub fn create(&self) -> Result<Found> {
         self.refuse_lost()?;
-        let file = real_key_file()?;
+        let file = key_file()?;
+        let file = files::end_of_own_links(&file).map_err(|cause| linked(&file, &cause))?;
         let text = cipher::key_to_text(&cipher::random_key());
         files::create(&file, text.expose().as_bytes())
             .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
@@ -181,11 +184,10 @@ impl<'a> KeySource<'a> {
     }
 
     fn key_file_key(&self) -> Result<Option<Found>> {
-        let real = real_key_file()?;
-        if !real.exists() {
-            return Ok(None);
-        }
         let file = key_file()?;
+        let Some(real) = followed(&file)? else {
+            return Ok(None);
+        };
         check_key_file(&real)?;
         let text = from_file(&real).map_err(|why| unusable(&file.display().to_string(), &why))?;
         let place = format!("key file {}", file.display());
@@ -294,20 +296,28 @@ pub fn key_file() -> Result<PathBuf> {
     Ok(dir.join("store.key"))
 }
 
-/// Where that file is, through links of the user's own.
-fn real_key_file() -> Result<PathBuf> {
-    let file = key_file()?;
-    files::end_of_own_links(&file).map_err(|cause| {
-        unusable(&file.display().to_string(), &io_cause(&cause)).hint(
-            "put the key itself there, or name its file in the profile: store_key = { file = \"...\" }",
-        )
-    })
+/// Where a key file is, through links of the user's own; nothing where there is none.
+fn followed(file: &Path) -> Result<Option<PathBuf>> {
+    match file.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            let real = files::end_of_own_links(file);
+            real.map(Some).map_err(|cause| linked(file, &cause))
+        }
+        Ok(_) => Ok(Some(file.to_owned())),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A link that is not followed.
+fn linked(file: &Path, cause: &std::io::Error) -> Error {
+    unusable(&file.display().to_string(), &io_cause(cause)).hint(
+        "put the key itself there, or name its file in the profile: store_key = { file = \"...\" }",
+    )
 }
 
 fn check_key_file(file: &Path) -> Result<()> {
     let name = file.display().to_string();
     let failed = |cause: std::io::Error| unusable(&name, &io_cause(&cause));
-    let file = &files::end_of_own_links(file).map_err(failed)?;
     files::inspect(file).map_err(failed)?;
     if files::is_private(file).map_err(failed)? {
         return Ok(());
