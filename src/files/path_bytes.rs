@@ -54,6 +54,7 @@ fn bytes(path: &Path) -> Vec<u8> {
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::needless_pass_by_value, reason = "the same face as on Unix")]
 fn path(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(OsString::from(String::from_utf8_lossy(&bytes).into_owned()))
 }

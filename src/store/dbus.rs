@@ -186,7 +186,7 @@ impl Connection {
         )
     }
 
-    /// Queues a call; the next [`reply`](Self::reply) or [`signal`](Self::signal) sends all that is
+    /// Queues a call; the next [`reply`](Self::reply) or [`signal_after`](Self::signal_after) sends all that is
     /// queued.
     pub fn call(&mut self, call: &Call, body: impl FnOnce(&mut Writer)) -> Result<Serial, Fault> {
         self.serial += 1;

@@ -4,7 +4,6 @@
 
 use crate::support;
 
-use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +11,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use support::login::{parameter, place};
@@ -530,8 +530,24 @@ fn afterwards(way: Way, code: i32, sandbox: &Sandbox) -> Result<(), String> {
 /// A way with a behaviour.
 type Row = (Way, &'static (Means, &'static [Step]));
 
+/// Tells the process in which this is the only test.
+const ALONE: &str = "TOKCTL_TEST_ALONE";
+
 #[test]
 fn each_misbehaviour_at_each_endpoint_has_its_outcome() {
+    if env::var_os(ALONE).is_some() {
+        return all_rows();
+    }
+    // The memory of children is counted for all tests of a process together.
+    let name = "misbehaviour::each_misbehaviour_at_each_endpoint_has_its_outcome";
+    let mut alone = Command::new(env::current_exe().expect("it has a path"));
+    let alone = alone.args(["--exact", name, "--nocapture"]).env(ALONE, "1");
+    let output = alone.output().expect("it can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+fn all_rows() {
     let rows = BEHAVIOURS
         .iter()
         .flat_map(|row| Way::ALL.map(|way| (way, row)));
