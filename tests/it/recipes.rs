@@ -526,6 +526,8 @@ fn msmtp() {
     ];
     sandbox.write(".msmtprc", with(config, &places));
     run(&sandbox, commands).ok("");
+    // The server hears QUIT, and puts the mail down, when msmtp may have ended.
+    support::grants::wait_for("the mail", || !mail.taken().is_empty());
     let [taken] = &mail.taken()[..] else {
         panic!("one mail")
     };
