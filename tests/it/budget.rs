@@ -76,7 +76,9 @@ impl Calls {
     /// How often each is made; of memory and of reads a longer file takes more.
     fn counts(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
-        let names = self.own().iter().map(|call| name(call));
+        // Whether a caller writes its request at all is asked of its pipe.
+        let asked = |call: &&String| !call.starts_with("poll([{fd=0, ");
+        let names = self.own().iter().filter(asked).map(|call| name(call));
         for name in names.filter(|name| !["brk", "mmap", "munmap", "mremap", "read"].contains(name))
         {
             *counts.entry(name).or_default() += 1;
@@ -135,9 +137,10 @@ fn git_is_answered_from_the_kernel_at_the_cost_of_reading_its_request() {
         REQUEST,
         "password=at-budget\n",
     );
-    calls.are_within(OWN + 2);
+    // Reading the request from who may be silent, and a look for what hosts have refused.
+    calls.are_within(OWN + 5);
     assert_eq!(calls.counts().get("keyctl"), Some(&3));
-    assert_eq!(calls.counts().get("openat"), Some(&2));
+    assert_eq!(calls.counts().get("openat"), Some(&3));
 }
 
 #[test]

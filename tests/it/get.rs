@@ -207,7 +207,8 @@ fn what_the_command_line_asks_for_is_sent_instead_of_the_profile_s() {
 #[test]
 fn the_id_token_is_printed_where_it_is_asked_for() {
     let claims = r#"{"aud":"id","iat":1,"exp":9999999999,"sub":"s"}"#;
-    let id = format!("x.{}.z", URL_SAFE_NO_PAD.encode(claims));
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+    let id = format!("{header}.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
     let reply = format!(r#"{{"access_token":"at","id_token":"{id}","expires_in":60}}"#);
     let server = Server::granting(&reply);
     let id = format!("{id}\n");
