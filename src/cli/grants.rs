@@ -66,6 +66,10 @@ pub struct Logout {
 pub struct Status {
     /// One profile only
     pub profile: Option<String>,
+    /// Also look into the stores, and exit with what a script has to know: 0 good or renewable without a person as
+    /// far as is known, 4 ended or never there, 6 the server asked to wait, 7 the store; of several 7 before 4 before 6
+    #[arg(long)]
+    pub check: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,

@@ -1,22 +1,29 @@
-//! `tokctl status`: what is stored where and for how long; reads no secret and asks no server.
+//! `tokctl status`: what is stored where and for how long; asks no server, and reads no secret but with
+//! `--check`.
 
 mod card;
 mod table;
 
 use crate::cli::{Global, Status};
-use crate::clock::{self, Epoch};
+use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Result};
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
-use crate::state::note::{self, Note};
-use crate::state::record::CLOCK_STEP;
+use crate::state::note::{self, Failure, Note};
+use crate::state::remembered::Remembered;
+use crate::state::storage::{Found, Storage};
 use crate::store::Backend;
 use crate::text::clean;
+use crate::token::standing::{self, Facts, Standing, Why};
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::Duration;
+
+/// The time for one profile's store.
+const STORE: Duration = Duration::from_secs(3);
 
 /// What is known of a profile.
 struct Row {
@@ -30,20 +37,81 @@ struct Row {
 pub fn run(global: &Global, status: &Status) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
     let state = env::state_dir().ok();
+    let mut troubles = Vec::new();
+    let mut see = |profile: &Profile| {
+        if status.check {
+            troubles.extend(check(profile, state.as_deref()));
+        }
+        describe(profile, state.as_deref())
+    };
+    let mut faults = Vec::new();
     let rows: Vec<Row> = match &status.profile {
-        Some(name) => vec![describe(&Profile::load(&config, name)?, state.as_deref())],
+        Some(name) => vec![see(&Profile::load(&config, name)?)],
         // Of many, one that cannot be used must not hide the others.
         None => Profile::all(&config)?
             .map(|(name, profile)| match profile {
-                Ok(profile) => describe(&profile, state.as_deref()),
-                Err(error) => faulty(&name, &error),
+                Ok(profile) => see(&profile),
+                Err(error) => {
+                    let row = faulty(&name, &error);
+                    faults.push(error);
+                    row
+                }
             })
             .collect(),
     };
     if rows.is_empty() && !status.json {
         ui::notice(&none(&config));
     }
-    ui::answer(&Secret::new(text(rows, status)))
+    ui::answer(&Secret::new(text(rows, status)))?;
+    if !status.check {
+        return Ok(());
+    }
+    troubles.extend(faults);
+    gravest(troubles, status.json)
+}
+
+/// What keeps a profile from giving a token now, without a request. The store is looked into, since the
+/// note beside it does not know what has become of it.
+fn check(profile: &Profile, state: Option<&Path>) -> Option<Error> {
+    let now = clock::now();
+    if env::token_override(&profile.name).is_some() {
+        return None;
+    }
+    let note = state
+        .map(|state| Note::load(state, &profile.name))
+        .unwrap_or_default();
+    let noted = Facts::noted(profile, &note, now);
+    let is_kept = profile.storage.choice != StoreChoice::None;
+    // What has never been there is in no store.
+    if !is_kept || note.generation == 0 && profile.storage.choice == StoreChoice::Auto {
+        return standing::trouble(profile, &noted, &note, now);
+    }
+    let found = Storage::examine(profile, Deadline::after(STORE))
+        .and_then(|mut storage| storage.find(profile));
+    let record = match found {
+        Ok(Found::Record(record)) => Some(record),
+        Ok(Found::Nothing) => None,
+        Ok(Found::Unreadable(_)) if profile.is_repeatable() => None,
+        // No key yet, and nothing that it would open.
+        Err(_) if note.generation == 0 && profile.storage.choice == StoreChoice::EncryptedFile => {
+            None
+        }
+        Ok(Found::Unreadable(error)) | Err(error) => return Some(error),
+    };
+    let facts = Facts::stored(profile, &note, record.as_deref(), now);
+    standing::trouble(profile, &facts, &note, now)
+}
+
+/// Of several, the one that counts most is the result, and the others are told.
+fn gravest(mut troubles: Vec<Error>, json: bool) -> Result<()> {
+    troubles.sort_by_key(|error| standing::weight(error.kind));
+    let Some(gravest) = troubles.pop() else {
+        return Ok(());
+    };
+    for error in troubles.iter().filter(|_| !json) {
+        ui::error(error, false);
+    }
+    Err(gravest)
 }
 
 fn faulty(name: &str, error: &Error) -> Row {
@@ -87,23 +155,26 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         .unwrap_or_default();
     let now = clock::now();
     let overridden = env::token_override(&profile.name).is_some();
-    // Of what was written after now, the clock has gone back: it does not tell the time left.
-    let ahead = note.updated.is_some_and(|at| at - CLOCK_STEP > now);
-    let expired = ahead || note.expires.is_some_and(|end| end <= now);
-    let standing = match () {
-        () if overridden => "from the environment",
-        () if note.ended.is_some() => "login needed",
-        () if note.has_token && !expired => "good",
-        () if note.refreshable || note.has_token && profile.is_repeatable() => {
-            "renewed when asked for"
-        }
-        () if profile.is_repeatable() => "fetched when asked for",
-        () => "login needed",
+    let facts = Facts {
+        overridden,
+        ..Facts::noted(profile, &note, now)
     };
+    let standing = standing::judge(&facts, now);
+    let why = match standing {
+        Standing::Login(Why::Ended) => facts.ended.map(|said| said.error.message.clone()),
+        Standing::Login(why) => Some(why.words(facts.kind).to_owned()),
+        _ => None,
+    };
+    let has_last = standing == Standing::Last || facts.ended.is_some();
+    let last = note.expires.filter(|end| has_last && *end > now);
+    let ended = facts.ended.and_then(Remembered::since);
     let (store, path) = store(profile, &note, state);
     let facts = json!({
         "profile": profile.name,
-        "state": standing,
+        "state": standing.words(),
+        "reason": why,
+        "ended_at": ended.map(clock::rfc3339),
+        "ends_for_good_at": last.map(clock::rfc3339),
         "grant": profile.grant.name(),
         "issuer": profile.server.issuer(),
         "token_endpoint": profile.server.url(EndpointKind::Token),
@@ -114,6 +185,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "expires_in": note.expires.map(|end| (end - now).max(0)),
         "refreshable": note.refreshable || profile.is_repeatable(),
         "not_before": note.not_before.filter(|at| *at > now).map(clock::rfc3339),
+        "last_failure": note.failure.as_ref().map(last_failure),
         "source": if overridden { "environment" } else { "store" },
         "store": store,
         "store_path": path,
@@ -126,6 +198,18 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         expires: note.expires,
         updated: note.updated,
     }
+}
+
+/// What the last request was refused with.
+fn last_failure(failure: &Failure) -> Value {
+    let at = Epoch::try_from(failure.at_ms / 1000).unwrap_or(Epoch::MAX);
+    json!({
+        "at": clock::rfc3339(at),
+        "code": failure.error.kind.code(),
+        "message": failure.error.message,
+        "oauth_error": failure.error.oauth_code,
+        "http_status": failure.error.http_status,
+    })
 }
 
 /// Each helper's last failure, since some programs do not show it.

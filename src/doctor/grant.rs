@@ -5,10 +5,11 @@ use super::keyring::Tried;
 use crate::clock;
 use crate::env;
 use crate::error::shell_word;
-use crate::profile::Profile;
+use crate::profile::{Profile, TokenKind};
 use crate::state::note::Note;
 use crate::state::record::Record;
 use crate::state::storage::Found;
+use crate::token::standing::{self, Facts, Life, Standing};
 
 /// Looks at the record, whose tokens are kept out of the report, and at the note beside it.
 pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
@@ -46,53 +47,34 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
 /// What there is in words, or why a person must log in.
 fn standing(profile: &Profile, note: &Note, record: Option<&Record>) -> Result<String, String> {
     let now = clock::now();
-    let ours = record.filter(|record| record.binding == profile.binding());
-    if profile.is_repeatable() {
-        let grant = profile.grant.name();
-        let kept = ours.and_then(|record| record.tokens.get(&profile.variant()));
-        return Ok(match kept.filter(|token| token.is_alive(now)) {
-            Some(token) => format!("{grant}, {}", lives(token.expires)),
-            None => format!("{grant}: a token is fetched when asked for"),
-        });
-    }
-    let Some(ours) = ours else {
-        return Err(match record {
-            Some(_) => "what is stored belongs to another client_id, token_endpoint or grant",
-            None => "nothing is stored: nobody has logged in",
-        }
-        .to_owned());
+    let facts = Facts::stored(profile, note, record, now);
+    let kind = match profile.request.kind {
+        TokenKind::Access => "access token",
+        TokenKind::Id => "id token",
     };
     let account = note.account.as_ref();
     let account = account.map_or_else(String::new, |account| format!(" of {account}"));
-    let alive = ours
-        .tokens
-        .values()
-        .filter(|token| token.is_alive(now))
-        .max_by_key(|t| t.expires);
-    let token = alive.map(|token| format!("an access token, {}", lives(token.expires)));
-    match (&ours.refresh, token) {
-        (Some(refresh), _) if note.end_of(refresh).is_some() => {
-            Err("the server has ended it (revoked or expired)".to_owned())
+    let grant = profile.grant.name();
+    let token = lives(facts.token);
+    Ok(match standing::judge(&facts, now) {
+        Standing::Login(why) => return Err(why.words(facts.kind).to_owned()),
+        Standing::Good if facts.repeatable => format!("{grant}, {token}"),
+        Standing::Good => format!("a refresh token{account}, and an {kind}, {token}"),
+        Standing::Last => format!("an {kind}, {token}{account}, and no refresh token to renew it"),
+        Standing::Renewable if !facts.repeatable => {
+            format!("a refresh token{account}; the {kind} is renewed when asked for")
         }
-        (Some(_), Some(token)) => Ok(format!("a refresh token{account}, and {token}")),
-        (Some(_), None) => Ok(format!(
-            "a refresh token{account}; the access token is renewed when asked for"
-        )),
-        (None, Some(token)) => Ok(format!(
-            "{token}{account}, and no refresh token to renew it"
-        )),
-        (None, None) => {
-            Err("the access token has expired, and there is no refresh token".to_owned())
+        Standing::Renewable | Standing::Fetchable | Standing::FromEnvironment => {
+            format!("{grant}: a token is fetched when asked for")
         }
-    }
+    })
 }
 
-fn lives(expires: Option<clock::Epoch>) -> String {
-    let left = expires.map(|end| clock::words((end - clock::now()).max(0)));
-    left.map_or_else(
-        || "whose end nobody knows".to_owned(),
-        |left| format!("good for {left}"),
-    )
+fn lives(life: Life) -> String {
+    match life {
+        Life::Until(end) => format!("good for {}", clock::words((end - clock::now()).max(0))),
+        _ => "whose end nobody knows".to_owned(),
+    }
 }
 
 /// What the last requests have left behind.

@@ -18,6 +18,7 @@ mod repeatable;
 pub mod request;
 pub mod retry;
 pub mod selected;
+pub mod standing;
 pub mod subject;
 mod turn;
 

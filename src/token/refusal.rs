@@ -6,12 +6,13 @@ use crate::profile::{Profile, TokenKind};
 use crate::state::record::Token;
 use crate::state::remembered::Remembered;
 use crate::state::storage::Storage;
+use crate::token::standing::Why;
 use crate::ui;
 
 /// Why there is no refresh token to use, though perhaps a record.
 pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) -> Error {
     let what = if storage.note.refreshable && is_there {
-        "what is stored belongs to another client_id, token_endpoint or grant"
+        Why::Foreign.words(None)
     } else if profile.request.kind == TokenKind::Id {
         "there is no refresh token, and the id token has ended or was never there"
     } else {
