@@ -21,6 +21,7 @@ mod preset_names;
 mod quirks;
 mod raw;
 mod request;
+pub mod scope;
 mod secret_source;
 mod server;
 mod shape;
@@ -48,6 +49,7 @@ use keys::Values;
 pub use keys::choices;
 use quirks::Quirks;
 use request::Request;
+pub use scope::{missing_scope, split_scope};
 pub use secret_source::{NO_TEXT, SecretSource, from_file};
 use serde::{Deserialize, Serialize};
 use server::Server;
@@ -252,30 +254,6 @@ impl Profile {
     pub fn error(&self, kind: Kind, what: impl Into<String>) -> Error {
         Error::about(&self.name, kind, what)
     }
-}
-
-/// Scopes as separate words, whether they were written as an array or as one string.
-pub fn split_scope(words: &[String]) -> Vec<String> {
-    words
-        .iter()
-        .flat_map(|text| text.split(' '))
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The scopes that were asked for and not granted. None where the server names others, which may be the
-/// same ones by other names (Google).
-pub fn missing_scope<'s>(asked: &'s [String], granted: Option<&str>) -> Vec<&'s str> {
-    let granted: Vec<&str> = granted.unwrap_or_default().split_whitespace().collect();
-    let by_our_names = granted
-        .iter()
-        .all(|word| asked.iter().any(|own| own == word));
-    if granted.is_empty() || !by_our_names {
-        return Vec::new();
-    }
-    let asked = asked.iter().map(String::as_str);
-    asked.filter(|word| !granted.contains(word)).collect()
 }
 
 #[cfg(test)]

@@ -58,8 +58,8 @@ impl Merged {
         sent_at: Epoch,
     ) -> Self {
         let missing = missing_scope(&profile.request.scope, granted.scope.as_deref());
-        // A login has been told once.
-        if profile.is_repeatable() && !missing.is_empty() {
+        // A login has been told once; who asks for another scope is told with the token.
+        if profile.is_repeatable() && !profile.asks_beyond() && !missing.is_empty() {
             ui::warn(&about(
                 &profile.name,
                 &format!(
@@ -129,6 +129,12 @@ impl Merged {
     /// Whether nothing of the reply is used.
     pub fn is_refused(&self) -> bool {
         matches!(self.id, Id::Refused(_))
+    }
+
+    /// Whether the server has sent no id token at all, good or not.
+    pub fn has_no_id_token(&self) -> bool {
+        let reasons = [&self.id_refused, &self.id_waits, &self.refused];
+        self.id_token.is_none() && reasons.iter().all(|reason| reason.is_none())
     }
 
     /// The token that the caller asked for.

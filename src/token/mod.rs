@@ -50,8 +50,18 @@ pub fn token(ask: &Ask<'_>) -> Result<Token> {
     }
 }
 
-/// The token: from the cache, the store or the server.
+/// The token as it is kept, or a new one.
 pub fn kept(ask: &Ask<'_>) -> Result<Token> {
+    let since = clock::now();
+    let token = find(ask)?;
+    if token.obtained >= since {
+        refusal::tell_scope(ask.profile, &token);
+    }
+    Ok(token)
+}
+
+/// From the cache, the store or the server.
+fn find(ask: &Ask<'_>) -> Result<Token> {
     let state = match env::state_dir() {
         Ok(state) => state,
         Err(error) if error.kind == Kind::Config => return Err(error),

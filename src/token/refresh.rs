@@ -16,7 +16,7 @@ use crate::store::Interaction;
 use crate::token::identity::Judge;
 use crate::token::merge::Merged;
 use crate::token::refusal::{
-    ended_before, grant_ended, nothing_to_renew, remember_absent, remember_refused,
+    ended_before, grant_ended, nothing_to_renew, remember_refused, wanted,
 };
 use crate::token::request::{self, remember};
 use crate::token::retry::{Stake, Tries};
@@ -82,14 +82,7 @@ fn spend(job: &Job, storage: &mut Storage, record: &Record, deadline: Deadline) 
                 settled(profile, storage, record, (credentials, granted, deadline));
             let merged = Merged::renewed(profile, Some(&base), granted, sent_at);
             keep_renewed(profile, storage, &merged, spool)?;
-            let wanted = merged.wanted(profile);
-            // Each call would spend a refresh token for the same answer.
-            if let Err(error) = &wanted
-                && merged.is_refused()
-            {
-                return Err(remember_refused(profile, storage, error.clone(), false));
-            }
-            return remember_absent(profile, storage, wanted).map(Spent::Token);
+            return wanted(profile, storage, &merged).map(Spent::Token);
         }
         Err(refused) => refused,
     };

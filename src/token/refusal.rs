@@ -1,11 +1,13 @@
 //! What no more can be renewed, in words, and what is remembered of a refusal.
 
 use crate::clock;
-use crate::error::{Error, Kind, Result, about};
+use crate::error::{Error, Result, about, shell_word};
+use crate::profile::scope::{Difference, difference};
 use crate::profile::{Profile, TokenKind};
 use crate::state::record::Token;
 use crate::state::remembered::Remembered;
 use crate::state::storage::Storage;
+use crate::token::merge::Merged;
 use crate::token::standing::Why;
 use crate::ui;
 
@@ -63,16 +65,42 @@ pub fn remember_refused(
     error
 }
 
-/// Remembers that a server sends no id token: each call would spend a refresh token for nothing.
-pub fn remember_absent(
-    profile: &Profile,
-    storage: &mut Storage,
-    wanted: Result<Token>,
-) -> Result<Token> {
-    match wanted {
-        Err(error) if profile.request.kind == TokenKind::Id && error.kind == Kind::Refused => {
+/// The token that was asked for. That a server sends no id token, or one that is not good, is remembered: each
+/// call would spend a refresh token for the same answer.
+pub fn wanted(profile: &Profile, storage: &mut Storage, merged: &Merged) -> Result<Token> {
+    match merged.wanted(profile) {
+        Err(error) if profile.request.kind == TokenKind::Id && merged.has_no_id_token() => {
             Err(remember_refused(profile, storage, error, true))
         }
+        Err(error) if merged.is_refused() && !profile.is_repeatable() => {
+            Err(remember_refused(profile, storage, error, false))
+        }
         wanted => wanted,
+    }
+}
+
+/// Tells who asks for another scope what the new token has instead.
+pub fn tell_scope(profile: &Profile, token: &Token) {
+    if !profile.asks_beyond() || profile.request.kind == TokenKind::Id {
+        return;
+    }
+    let Difference { less, more } = difference(&profile.request.scope, token.scope.as_deref());
+    if !less.is_empty() {
+        let added: Vec<String> = less.iter().map(|word| format!("+{word}")).collect();
+        let remedy = if profile.is_repeatable() {
+            "the client's settings at the server say which scopes it may have".to_owned()
+        } else {
+            format!(
+                "to consent to it, run: tokctl login {} --scope {}",
+                shell_word(&profile.name),
+                shell_word(&added.join(" "))
+            )
+        };
+        let what = format!("the server did not grant {}; {remedy}", less.join(" "));
+        ui::warn(&about(&profile.name, &what));
+    }
+    if !more.is_empty() {
+        let what = format!("the token can do more than was asked for: {}", more.join(" "));
+        ui::warn(&about(&profile.name, &what));
     }
 }

@@ -29,12 +29,12 @@ pub fn ask_anew(
     judge.settle(&mut granted, ask.deadline);
     judge.tell(&granted);
     let merged = Merged::renewed(profile, old, granted, sent_at);
-    let wanted = merged.wanted(profile);
     if merged.kept {
         storage.forget(profile, &merged.evicted);
-        keep_repeatable(profile, storage, &merged.record, wanted.as_ref().ok());
+        let token = merged.wanted(profile).ok();
+        keep_repeatable(profile, storage, &merged.record, token.as_ref());
     }
-    refusal::remember_absent(profile, storage, wanted)
+    refusal::wanted(profile, storage, &merged)
 }
 
 /// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
