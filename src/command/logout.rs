@@ -129,8 +129,8 @@ fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> 
         )
     };
     let mut first = Ok(());
-    if let Some(refresh) = &record.refresh {
-        first = send(refresh, "refresh_token");
+    for refresh in record.refresh.iter().chain(&record.unused) {
+        first = first.and(send(refresh, "refresh_token"));
     }
     for token in record.tokens.values() {
         // An access token that ends by itself soon is not worth an error beside a revoked grant.

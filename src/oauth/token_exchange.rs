@@ -3,7 +3,7 @@
 use super::Credentials;
 use super::form::Form;
 use crate::error::{Kind, Result};
-use crate::profile::Profile;
+use crate::profile::{ACCESS_TOKEN_TYPE, Profile};
 use crate::secret::Secret;
 
 /// What is exchanged: who the new token is about, and who will act with it.
@@ -24,8 +24,11 @@ pub fn push(profile: &Profile, credentials: &Credentials, form: &mut Form) -> Re
         form.push_secret("actor_token", actor);
         form.push("actor_token_type", &exchange.actor_type);
     }
-    if let Some(requested) = &exchange.requested_type {
-        form.push("requested_token_type", requested);
-    }
+    // Without it some servers add a refresh token to each answer (zitadel), which nobody would use.
+    let requested = exchange.requested_type.as_deref();
+    form.push(
+        "requested_token_type",
+        requested.unwrap_or(ACCESS_TOKEN_TYPE),
+    );
     Ok(())
 }

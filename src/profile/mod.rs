@@ -57,7 +57,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use storage::Storage;
 pub use token_source::TokenSource;
-pub use token_type::ISSUED;
+pub use token_type::{ACCESS_TOKEN_TYPE, ISSUED};
 pub use value::Pointers;
 use value::Value;
 use vars::{Pattern, Vars};

@@ -3,6 +3,9 @@
 /// The member of a reply that says what kind of token was issued.
 pub const ISSUED: &str = "issued_token_type";
 
+/// An access token's type (RFC 8693 section 3).
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+
 /// The types that RFC 8693 section 3 names, by the ends of their names.
 pub const TYPES: &[&str] = &[
     "access_token",

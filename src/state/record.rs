@@ -23,6 +23,9 @@ const PROGRAM_MARGIN: Duration = Duration::from_secs(60);
 /// A record must fit into a keyring item, and callers rarely ask for more than a handful.
 const MAX_VARIANTS: usize = 8;
 
+/// Refresh tokens that are kept only to be revoked.
+const MAX_UNUSED: usize = 8;
+
 /// An access token (or id token) and what is known of it.
 #[expect(
     clippy::struct_field_names,
@@ -107,6 +110,9 @@ pub struct Record {
     /// The refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<Secret>,
+    /// Refresh tokens that came with a grant which needs none: never used, and revoked with the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<Secret>,
     /// Tokens by variant (`Profile::variant`).
     #[serde(default)]
     pub tokens: BTreeMap<String, Token>,
@@ -135,10 +141,19 @@ impl Record {
             generation: 0,
             binding,
             refresh: None,
+            unused: Vec::new(),
             tokens: BTreeMap::new(),
             identity: None,
             unchecked: BTreeMap::new(),
             spool_key,
+        }
+    }
+
+    /// Keeps a refresh token that is of no use, to be revoked with the rest.
+    pub fn keep_unused(&mut self, refresh: &Secret) {
+        self.unused.push(refresh.clone());
+        if self.unused.len() > MAX_UNUSED {
+            self.unused.remove(0);
         }
     }
 

@@ -92,10 +92,10 @@ impl Merged {
         let now = clock::now();
         let mut record = base.unwrap_or_else(|| Record::new(profile.binding(), new_spool_key()));
         record.generation = old.map_or(0, |old| old.generation) + 1;
-        if !profile.is_repeatable()
-            && let Some(refresh) = &granted.refresh
-        {
-            record.refresh = Some(refresh.clone());
+        match &granted.refresh {
+            Some(refresh) if profile.is_repeatable() => record.keep_unused(refresh),
+            Some(refresh) => record.refresh = Some(refresh.clone()),
+            None => {}
         }
         for what in &granted.left_out {
             say(profile, what);

@@ -5,6 +5,7 @@ use crate::support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use support::keys::EcKey;
@@ -389,6 +390,8 @@ fn an_exchange_sends_what_rfc_8693_says_and_nothing_else() {
         ("grant_type", EXCHANGE.to_owned()),
         ("subject_token", "subject-1".to_owned()),
         ("subject_token_type", kind("access_token")),
+        // Else some servers add a refresh token.
+        ("requested_token_type", kind("access_token")),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
@@ -635,4 +638,42 @@ fn a_provider_exchanges_its_own_token_for_another_client_s() {
         .run(["get", "p"])
         .fails(5, "invalid_grant")
         .fails(5, "check subject_token");
+}
+
+#[test]
+fn a_refresh_token_that_nobody_asked_for_is_not_used_and_revoked_in_the_end() {
+    let count = AtomicUsize::new(0);
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/token" => {
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            let body = json!({"access_token": format!("at-{n}"), "expires_in": 3600,
+                "refresh_token": format!("rt-{n}"), "issued_token_type": kind("access_token")});
+            Reply::json(200, body.to_string())
+        }
+        _ => Reply::json(200, "{}"),
+    });
+    let more = format!(
+        "subject_token = {{ file = \"~/token\" }}\nrevocation_endpoint = \"{}\"\nclient_id = \"c\"\n\
+         store = \"plaintext\"\naccess_cache = \"none\"",
+        server.url("/revoke")
+    );
+    let sandbox = exchanging(&server.url("/token"), &more);
+    sandbox.write("token", "subject");
+    sandbox.run(["get", "p"]).ok("at-0\n");
+    sandbox.run(["get", "p", "--force"]).ok("at-1\n");
+    let grants = || {
+        let all = server.requests();
+        let all = all.iter().filter(|request| request.path == "/token");
+        all.map(|request| request.form()["grant_type"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(grants(), [EXCHANGE, EXCHANGE], "it is not used");
+    sandbox.run(["logout", "p"]).ok_with("", "revoked");
+    let revoked: Vec<String> = server
+        .requests()
+        .iter()
+        .filter(|request| request.path == "/revoke")
+        .map(|request| request.form()["token"].clone())
+        .collect();
+    assert_eq!(revoked, ["rt-0", "rt-1", "at-1"]);
 }

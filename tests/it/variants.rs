@@ -95,10 +95,8 @@ fn what_came_for_another_scope_is_compared_both_ways() {
     let less =
         "the server did not grant admin; to consent to it, run: tokctl login p --scope +admin";
     let more = "the token can do more than was asked for: read";
-    // Told each time: the next caller has not heard it.
-    for _ in 0..2 {
-        warns(&sandbox.run(["get", "p", "--scope=admin"]), &[less, more]);
-    }
+    warns(&sandbox.run(["get", "p", "--scope=admin"]), &[less, more]);
+    sandbox.run(["get", "p", "--scope=admin", "-q"]).ok("at\n");
     assert_eq!(server.hits(), 1, "the second one is stored");
     let known: Value = sandbox
         .run(["get", "p", "--scope=admin", "--json", "-q"])
