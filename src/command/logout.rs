@@ -110,7 +110,7 @@ fn forget_cached(profile: &Profile, state: &Path) {
 /// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
 fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> Result<()> {
     let deadline = Deadline::after(REVOKING);
-    let server = server::for_login(profile, deadline)?;
+    let server = server::for_logout(profile, deadline)?;
     if !server.endpoints.has(EndpointKind::Revocation) {
         return Err(profile.error(Kind::Config, "the server has no revocation_endpoint"));
     }

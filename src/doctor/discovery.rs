@@ -5,7 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind};
 use crate::oauth::metadata::{self, Metadata};
 use crate::profile::{ClientAuth, EndpointKind, Profile};
-use crate::state::server::with_hand_set;
+use crate::state::server::{learn, with_hand_set};
 use std::time::Duration;
 
 /// The two places where metadata can be have this time together.
@@ -20,6 +20,7 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option
     };
     match metadata::fetch(profile, issuer, Deadline::after(LIMIT)) {
         Ok(found) => {
+            learn(issuer, &found);
             let server = with_hand_set(profile, found);
             described(report, issuer, &server);
             client_auth(report, profile, &server, has_secret);

@@ -17,6 +17,9 @@ use std::path::PathBuf;
 /// Metadata is asked for again after a day; servers change it rarely and announce it.
 pub const MAX_AGE: Epoch = 24 * 3600;
 
+/// What a server has said this long ago at most is not asked for again, in seconds.
+const JUST_NOW: Epoch = 60;
+
 /// A server's metadata with its age.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
@@ -35,13 +38,24 @@ pub fn for_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
     if profile.server.endpoints.has(EndpointKind::Token) {
         return Ok(with_hand_set(profile, Metadata::default()));
     }
-    for_login(profile, deadline)
+    look_up(profile, MAX_AGE, deadline)
 }
 
-/// Everything that is known of the server, which a login needs.
+/// Everything that is known of the server, asked for anew: a person is there, and what a login needs may have
+/// changed (another endpoint, pushed requests demanded). While the server does not say it, what it said last
+/// stays in force.
 pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
+    look_up(profile, 0, deadline)
+}
+
+/// The same as it is remembered.
+pub fn for_logout(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
+    look_up(profile, MAX_AGE, deadline)
+}
+
+fn look_up(profile: &Profile, max_age: Epoch, deadline: Deadline) -> Result<Metadata> {
     let found = match profile.server.issuer() {
-        Some(issuer) => match discover(profile, issuer, deadline) {
+        Some(issuer) => match discover(profile, issuer, max_age, deadline) {
             Ok(found) => found,
             // What is set by hand may be enough.
             Err(error) if profile.server.endpoints.has(EndpointKind::Token) => {
@@ -53,6 +67,42 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
         None => Metadata::default(),
     };
     Ok(with_hand_set(profile, found))
+}
+
+/// Whether a server whose token endpoint is not where it was names another one now. It is asked once, unless it
+/// has said it just now.
+pub fn has_moved(profile: &Profile, deadline: Deadline) -> bool {
+    let by_hand = profile.server.endpoints.has(EndpointKind::Token);
+    let Some(issuer) = profile.server.issuer().filter(|_| !by_hand) else {
+        return false;
+    };
+    let Some(old) = remembered(issuer).filter(|old| !(0..JUST_NOW).contains(&old.age())) else {
+        return false;
+    };
+    // The old address may be tried again after this, and needs its time too.
+    let share = Deadline::after(deadline.left() / 3);
+    match metadata::fetch(profile, issuer, share) {
+        Ok(metadata) => {
+            let endpoint = |metadata: &Metadata| {
+                let found = with_hand_set(profile, metadata.clone());
+                found.endpoints.get(EndpointKind::Token).cloned()
+            };
+            let has = endpoint(&metadata) != endpoint(&old.metadata);
+            remember(issuer, metadata);
+            has
+        }
+        Err(error) => {
+            ui::step(&error.to_string());
+            false
+        }
+    }
+}
+
+/// Takes note of what a server has said anew, where anything is remembered of it.
+pub fn learn(issuer: &str, metadata: &Metadata) {
+    if remembered(issuer).is_some() {
+        remember(issuer, metadata.clone());
+    }
 }
 
 /// What is remembered of the server's keys and of what it signs with, without asking it.
@@ -67,7 +117,7 @@ pub fn known_for_id_token(profile: &Profile) -> Option<Metadata> {
 /// The same, asked for where it is not remembered.
 pub fn for_id_token(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
     match profile.server.issuer() {
-        Some(issuer) => discover(profile, issuer, deadline),
+        Some(issuer) => discover(profile, issuer, MAX_AGE, deadline),
         None => Ok(Metadata::default()),
     }
 }
@@ -93,34 +143,43 @@ pub fn endpoint(profile: &Profile, server: &Metadata, kind: EndpointKind) -> Res
     })
 }
 
-fn discover(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {
+fn discover(
+    profile: &Profile,
+    issuer: &str,
+    max_age: Epoch,
+    deadline: Deadline,
+) -> Result<Metadata> {
     let remembered = remembered(issuer);
     if let Some(found) = &remembered
-        && (0..MAX_AGE).contains(&found.age())
+        && (0..max_age).contains(&found.age())
     {
         return Ok(found.metadata.clone());
     }
     match (metadata::fetch(profile, issuer, deadline), remembered) {
         (Ok(metadata), _) => {
-            let found = Remembered {
-                at: clock::now(),
-                metadata,
-            };
-            let bytes = serde_json::to_vec(&found).expect("strings and numbers always serialize");
-            // Without a place to remember it, it is asked for each time.
-            let path = beside_metadata("issuer-2", issuer);
-            if let Some(Err(cause)) = path.map(|path| files::write_unsynced(&path, &bytes)) {
-                ui::step(&format!(
-                    "the server's metadata cannot be remembered: {cause}"
-                ));
-            }
-            Ok(found.metadata)
+            remember(issuer, metadata.clone());
+            Ok(metadata)
         }
         (Err(error), Some(old)) => {
             ui::step(&format!("{error}; what was remembered is used"));
             Ok(old.metadata)
         }
         (Err(error), None) => Err(error),
+    }
+}
+
+/// Without a place to remember it, it is asked for each time.
+fn remember(issuer: &str, metadata: Metadata) {
+    let found = Remembered {
+        at: clock::now(),
+        metadata,
+    };
+    let bytes = serde_json::to_vec(&found).expect("strings and numbers always serialize");
+    let path = beside_metadata("issuer-2", issuer);
+    if let Some(Err(cause)) = path.map(|path| files::write_unsynced(&path, &bytes)) {
+        ui::step(&format!(
+            "the server's metadata cannot be remembered: {cause}"
+        ));
     }
 }
 

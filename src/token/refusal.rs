@@ -100,7 +100,10 @@ pub fn tell_scope(profile: &Profile, token: &Token) {
         ui::warn(&about(&profile.name, &what));
     }
     if !more.is_empty() {
-        let what = format!("the token can do more than was asked for: {}", more.join(" "));
+        let what = format!(
+            "the token can do more than was asked for: {}",
+            more.join(" ")
+        );
         ui::warn(&about(&profile.name, &what));
     }
 }

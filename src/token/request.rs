@@ -51,11 +51,20 @@ pub fn send_with(
 ) -> Result<(Granted, Epoch), Refused> {
     let (deadline, patience) = limits;
     let _waiting = ui::waiting(about(&profile.name, "asking for a token"));
+    let mut looked = false;
     loop {
         let refused = match attempt_once(profile, credentials, request, deadline, patience) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
+        // Nothing was used up where nobody is at home.
+        if is_nobody_there(&refused)
+            && !std::mem::replace(&mut looked, true)
+            && server::has_moved(profile, deadline)
+        {
+            ui::step("the server's metadata names another token_endpoint");
+            continue;
+        }
         let wait = tries.next(refused.cause, refused.error.http_status, random());
         let Some(wait) = wait.filter(|wait| *wait < deadline.left()) else {
             return Err(refused);
@@ -67,6 +76,14 @@ pub fn send_with(
         ));
         std::thread::sleep(wait);
     }
+}
+
+/// Whether an answer, or that none came, speaks for a token endpoint that is somewhere else by now.
+fn is_nobody_there(refused: &Refused) -> bool {
+    let status = refused.error.http_status;
+    let unsent = matches!(refused.cause, Cause::NoAnswer { sent: false, .. });
+    let elsewhere = matches!(status, Some(301 | 302 | 307 | 308 | 404 | 405 | 410));
+    unsent || elsewhere && refused.error.oauth_code.is_none()
 }
 
 fn attempt_once(

@@ -72,8 +72,11 @@ fn metadata_is_remembered() {
     let sandbox = sandbox_for(&server, "");
     log_in(&sandbox);
     sandbox.run(["refresh", "p"]).ok_with("", "p: renewed");
-    log_in(&sandbox);
+    sandbox.run(["refresh", "p"]).ok_with("", "p: renewed");
     assert_eq!((server.hits_of(RFC_8414), server.hits_of(OPENID)), (1, 0));
+    // A login asks each time.
+    log_in(&sandbox);
+    assert_eq!((server.hits_of(RFC_8414), server.hits_of(OPENID)), (2, 0));
     let folder = sandbox.state_dir().join("tokctl/metadata");
     assert_eq!(files(&folder).len(), 1);
 }
@@ -371,4 +374,146 @@ fn discovery_and_the_request_after_it_have_one_budget() {
         "{:?}",
         run.elapsed
     );
+}
+
+/// Makes the one remembered description so many seconds older.
+fn make_older(sandbox: &Sandbox, seconds: u64) {
+    let folder = sandbox.state_dir().join("tokctl/metadata");
+    let all = files(&folder);
+    let [path] = &all[..] else {
+        panic!("not one: {all:?}")
+    };
+    let text = std::fs::read(path).expect("it can be read");
+    let mut known: Value = serde_json::from_slice(&text).expect("JSON");
+    let at = known["at"].as_u64().expect("a time");
+    known["at"] = json!(at - seconds);
+    std::fs::write(path, known.to_string()).expect("it can be written");
+}
+
+/// A server whose token endpoint moves from `/token` to `/moved`, where the old one gives this.
+fn moving(old: Reply) -> (Server, Arc<AtomicBool>) {
+    let has_moved = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&has_moved);
+    let server = Server::start(move |request| {
+        let moved = flag.load(Ordering::SeqCst);
+        match request.path.as_str() {
+            RFC_8414 => {
+                let mut value = metadata(request, "");
+                if moved {
+                    value["token_endpoint"] = json!(format!("{}/moved", origin(request)));
+                }
+                Reply::json(200, value.to_string())
+            }
+            "/token" if moved => old.clone(),
+            "/token" | "/moved" => tokens(&Value::Null),
+            _ => Reply::json(404, "{}"),
+        }
+    });
+    (server, has_moved)
+}
+
+#[test]
+fn a_token_endpoint_that_has_moved_is_asked_for_once() {
+    for old in [
+        Reply::new(404, "text/html", "<h1>not here</h1>"),
+        Reply::json(405, "{}"),
+        Reply::json(410, ""),
+        Reply::json(308, "").header("location", "/moved"),
+    ] {
+        let (server, has_moved) = moving(old);
+        let sandbox = sandbox_for(&server, "");
+        log_in(&sandbox);
+        has_moved.store(true, Ordering::SeqCst);
+        // What was said just now would be said again.
+        sandbox.run(["refresh", "p"]).fails(5, "HTTP");
+        assert_eq!(server.hits_of(RFC_8414), 1);
+        make_older(&sandbox, 120);
+        sandbox.run(["refresh", "p"]).ok_with("", "p: renewed");
+        sandbox.run(["refresh", "p"]).ok_with("", "p: renewed");
+        assert_eq!((server.hits_of(RFC_8414), server.hits_of("/moved")), (2, 2));
+    }
+}
+
+#[test]
+fn a_token_endpoint_that_nobody_serves_any_more_is_asked_for_once() {
+    let (server, _) = moving(Reply::json(404, ""));
+    let sandbox = sandbox_for(&server, "");
+    log_in(&sandbox);
+    let folder = sandbox.state_dir().join("tokctl/metadata");
+    let path = &files(&folder)[0];
+    let text = std::fs::read_to_string(path).expect("it can be read");
+    let gone = text.replace(&server.url("/token"), "http://127.0.0.1:1/token");
+    std::fs::write(path, gone).expect("it can be written");
+    make_older(&sandbox, 120);
+    let run = sandbox.run(["refresh", "p"]);
+    run.ok_with("", "p: renewed");
+    assert!(run.elapsed < Duration::from_secs(1), "at once: {run:?}");
+}
+
+#[test]
+fn a_refusal_in_oauth_s_words_is_no_reason_to_look_for_another_address() {
+    let (server, has_moved) = moving(Reply::json(404, r#"{"error":"invalid_client"}"#));
+    let sandbox = sandbox_for(&server, "");
+    log_in(&sandbox);
+    has_moved.store(true, Ordering::SeqCst);
+    make_older(&sandbox, 120);
+    sandbox.run(["refresh", "p"]).fails(5, "invalid_client");
+    assert_eq!(server.hits_of(RFC_8414), 1);
+}
+
+#[test]
+fn a_login_hears_of_what_is_demanded_since_and_doctor_learns_it() {
+    let demands = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&demands);
+    let server = server_with(move |request, value| {
+        let demanded = flag.load(Ordering::SeqCst);
+        value["require_pushed_authorization_requests"] = json!(demanded);
+        value["pushed_authorization_request_endpoint"] = json!(format!("{}/par", origin(request)));
+    });
+    let sandbox = sandbox_for(&server, "");
+    log_in(&sandbox);
+    demands.store(true, Ordering::SeqCst);
+    let folder = sandbox.state_dir().join("tokctl/metadata");
+    let known = || std::fs::read_to_string(&files(&folder)[0]).expect("it can be read");
+    assert!(!known().contains(r#""require_pushed_authorization_requests":true"#));
+    sandbox.run(["doctor", "p"]);
+    assert!(known().contains(r#""require_pushed_authorization_requests":true"#));
+    // The scripted server has no such endpoint: that it is asked is enough.
+    let before = server.hits_of("/par");
+    let run = sandbox.run(["login", "p", "--no-browser"]);
+    assert_ne!(run.code, 0, "{run:?}");
+    assert_eq!(server.hits_of("/par"), before + 1);
+}
+
+#[test]
+fn what_was_known_stays_in_force_while_discovery_is_down() {
+    let down = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&down);
+    let server = Server::start(move |request| match request.path.as_str() {
+        path if path.starts_with("/.well-known") && flag.load(Ordering::SeqCst) => {
+            Reply::json(503, "{}")
+        }
+        RFC_8414 => {
+            let mut value = metadata(request, "");
+            value["authorization_response_iss_parameter_supported"] = json!(true);
+            Reply::json(200, value.to_string())
+        }
+        "/token" => tokens(&Value::Null),
+        _ => Reply::json(404, "{}"),
+    });
+    let sandbox = sandbox_for(
+        &server,
+        &format!("token_endpoint = \"{}\"", server.url("/token")),
+    );
+    let without_iss = || {
+        let mut login = Login::start(&sandbox, &[]);
+        let url = login.address();
+        arrive(&redirect(&url, ""));
+        login.wait()
+    };
+    without_iss().fails(5, "iss");
+    down.store(true, Ordering::SeqCst);
+    make_older(&sandbox, 48 * 3600);
+    without_iss().fails(5, "iss");
+    assert_eq!(server.hits_of("/token"), 0, "no code is sent");
 }
