@@ -46,6 +46,12 @@ pub fn of(
             ));
         }
         ("insufficient_scope", _) => "it needs another scope: add it to scope in the profile",
+        // RFC 6749 section 6: no more than what was granted.
+        ("invalid_scope", _)
+            if matches!(what, Some(TokenRequest::RefreshToken(_))) && profile.asks_beyond() =>
+        {
+            return Some(beyond(profile));
+        }
         ("invalid_scope", _) => {
             "check scope: the server does not know or allow one of them for this client; compare the spelling"
         }

@@ -5,6 +5,7 @@ use crate::error::{Kind, Result, about, shell_word};
 use crate::oauth::expiry::Expiry;
 use crate::oauth::id_token::{self as jwt, IdToken};
 use crate::oauth::reply::Granted;
+use crate::profile::scope::{difference, split_scope};
 use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
 use crate::state::record::{Record, Token};
@@ -69,6 +70,9 @@ impl Merged {
             ));
         }
         let base = old.filter(|old| old.binding == profile.binding()).cloned();
+        if let Some(base) = base.as_ref().filter(|_| !profile.is_repeatable()) {
+            tell_narrowed(profile, base, granted.scope.as_deref());
+        }
         Self::on(base, profile, old, granted, sent_at)
     }
 
@@ -200,6 +204,24 @@ fn take_id_token(
             granted.access = Err(format!("the id token beside it is not good: {why}"));
             Id::Refused(why)
         }
+    }
+}
+
+/// Tells of a grant that covers less than it did: at some servers (Django's, osu!) a refresh for fewer scopes
+/// narrows the grant itself, and all that is renewed after it.
+fn tell_narrowed(profile: &Profile, base: &Record, granted: Option<&str>) {
+    let before = base.tokens.get(&profile.variant());
+    let Some(before) = before.and_then(|token| token.scope.as_deref()) else {
+        return;
+    };
+    let less = difference(&split_scope(&[before.to_owned()]), granted).less;
+    if !less.is_empty() {
+        let what = format!(
+            "the server grants less than before: without {}; to have it again, run: tokctl login {}",
+            less.join(" "),
+            shell_word(&profile.name)
+        );
+        ui::warn(&about(&profile.name, &what));
     }
 }
 

@@ -153,3 +153,34 @@ fn an_id_token_that_never_comes_costs_one_request() {
         .run(["get", "p", "--token=id"])
         .fails(4, "the id token has ended or was never there");
 }
+
+#[test]
+fn a_scope_beyond_the_grant_names_the_login_that_asks_for_it() {
+    let server = Server::always(Reply::error("invalid_scope"));
+    let sandbox = Sandbox::with_grant(&server, "");
+    sandbox
+        .run(["get", "p", "--scope=admin"])
+        .fails(5, "to consent to it, run: tokctl login p --scope +admin");
+    sandbox.run(["get", "p"]).fails(5, "check scope");
+}
+
+#[test]
+fn a_grant_that_a_refresh_for_less_has_narrowed_is_told() {
+    // In the manner of django-oauth-toolkit.
+    let granted = std::sync::Mutex::new("read write".to_owned());
+    let server = Server::start(move |request| {
+        let mut granted = granted.lock().expect("no panic");
+        if let Some(asked) = request.form().get("scope") {
+            granted.clone_from(asked);
+        }
+        let body = json!({"access_token": "at", "refresh_token": "rt-2", "expires_in": 3600, "scope": *granted});
+        Reply::json(200, body.to_string())
+    });
+    let sandbox = Sandbox::with_grant(&server, "");
+    warns(&sandbox.run(["get", "p"]), &[]);
+    warns(&sandbox.run(["get", "p", "--scope=read"]), &[]);
+    let less =
+        "the server grants less than before: without write; to have it again, run: tokctl login p";
+    warns(&sandbox.run(["get", "p", "--force"]), &[less]);
+    warns(&sandbox.run(["get", "p", "--force"]), &[]);
+}
