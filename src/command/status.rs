@@ -265,7 +265,7 @@ fn lines(row: &Value) -> String {
     };
     let known = object.iter().filter(|(_, value)| !value.is_null());
     known
-        .map(|(key, value)| format!("{key:<16}{}\n", plain(value)))
+        .map(|(key, value)| format!("{key:<15} {}\n", plain(value)))
         .collect()
 }
 

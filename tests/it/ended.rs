@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Reply, Sandbox, Server};
+use crate::support::login::{arrive, redirect};
+use crate::support::{Login, Reply, Sandbox, Server};
 
 const HOUR: u64 = 3600;
 
@@ -166,4 +167,23 @@ fn a_doubt_outlives_the_call_whose_time_was_up() {
         run.fails(code, words);
         assert_eq!(server.hits(), hits, "{words}");
     }
+}
+
+#[test]
+fn what_ends_a_grant_at_a_refresh_is_about_the_client_at_a_login() {
+    let words = r#"{"error":"unauthorized_client","error_description":"invalid client secret"}"#;
+    let server = Server::always(Reply::json(400, words));
+    let sandbox = Sandbox::new();
+    sandbox.config(&format!(
+        "[profile.p]\npreset = \"gitea\"\nvars = {{ host = \"git.example\" }}\nclient_id = \"c\"\n\
+         store = \"plaintext\"\nauthorization_endpoint = \"{0}\"\ntoken_endpoint = \"{0}\"\n",
+        server.url("/x")
+    ));
+    let mut login = Login::start(&sandbox, &[]);
+    let url = login.address();
+    arrive(&redirect(&url, ""));
+    let run = login.wait();
+    run.fails(5, "invalid client secret");
+    run.fails(5, "the server does not allow this grant for this client");
+    assert!(!run.stderr.contains("a code is good once"), "{run:?}");
 }

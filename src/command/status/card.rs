@@ -46,7 +46,7 @@ pub fn of(row: &Row, look: Look) -> String {
 }
 
 fn push(text: &mut String, key: &str, said: &str, style: Style, look: Look) {
-    let key = format!("{key:<16}");
+    let key = format!("{key:<15} ");
     if look.color {
         text.push_str(&format!("{style}{key}{style:#}{said}\n"));
     } else {
