@@ -137,8 +137,7 @@ impl Merged {
 
     /// Whether the server has sent no id token at all, good or not.
     pub fn has_no_id_token(&self) -> bool {
-        let reasons = [&self.id_refused, &self.id_waits, &self.refused];
-        self.id_token.is_none() && reasons.iter().all(|reason| reason.is_none())
+        matches!(self.id, Id::None)
     }
 
     /// The token that the caller asked for.
