@@ -87,7 +87,7 @@ fn token_reply(content_type: &str, body: &[u8]) {
     let secret = Secret::new(SECRET.to_owned());
     for profile in &*PROFILES {
         for status in [200, 400] {
-            match reply::read(status, content_type, body, profile, &[&secret]) {
+            match reply::read((status, content_type, body), profile, &[&secret]) {
                 Reading::Refused(refusal) => {
                     // The cut is marked by one character more, or the words say why they are none.
                     fit_for_a_terminal(refusal.error.as_deref().unwrap_or_default(), 65);

@@ -5,7 +5,7 @@ use crate::cli::{Global, Logout};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
-use crate::oauth::{self, Credentials, revoke};
+use crate::oauth::{Client, Credentials, revoke};
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
@@ -115,19 +115,10 @@ fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> 
         return Err(profile.error(Kind::Config, "the server has no revocation_endpoint"));
     }
     let endpoint = server::endpoint(profile, &server, EndpointKind::Revocation)?;
-    let http = oauth::connect(&endpoint, profile, credentials)?;
     let suited = server.suited(profile);
-    let send = |token: &Secret, hint: &str| {
-        revoke::revoke(
-            &http,
-            &endpoint,
-            &suited,
-            credentials,
-            token,
-            hint,
-            deadline.left(),
-        )
-    };
+    let connection = Client::new(&suited, credentials).connect(&endpoint)?;
+    let send =
+        |token: &Secret, hint: &str| revoke::revoke(&connection, token, hint, deadline.left());
     let mut first = Ok(());
     for refresh in record.refresh.iter().chain(&record.unused) {
         first = first.and(send(refresh, "refresh_token"));

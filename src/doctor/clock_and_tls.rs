@@ -2,23 +2,17 @@
 
 use super::Report;
 use crate::clock::{self, Epoch};
-use crate::http::{Endpoint, Http, Reply};
-use crate::oauth::id_token;
-use crate::profile::Profile;
+use crate::http::Reply;
+use crate::oauth::{Connection, id_token};
 use std::time::UNIX_EPOCH;
 
 /// A clock that differs by less than this does no harm, in seconds.
 const FINE: Epoch = 10;
 
 /// Reads both off an answer.
-pub fn check(
-    report: &mut Report,
-    profile: &Profile,
-    endpoint: &Endpoint,
-    http: &Http,
-    reply: &Reply,
-) {
-    let vouched = http.vouched_by();
+pub fn check(report: &mut Report, connection: &Connection<'_>, reply: &Reply) {
+    let (profile, endpoint) = (connection.client.profile, connection.endpoint);
+    let vouched = connection.http.vouched_by();
     if endpoint.is_https() {
         let by = vouched.unwrap_or("nobody");
         let file = profile.server.ca_file.as_ref().filter(|_| by == "ca_file");

@@ -5,7 +5,7 @@ use crate::env;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
 use crate::oauth::metadata::Metadata;
-use crate::oauth::{self, Credentials};
+use crate::oauth::{Client, Credentials};
 use crate::profile::{EndpointKind, Grant, Profile};
 use std::time::{Duration, Instant};
 
@@ -77,16 +77,17 @@ fn reach(report: &mut Report, profile: &Profile, credentials: &Credentials, endp
     if lacks || Http::new(endpoint, profile.server.ca_file.as_deref()).is_err() {
         return;
     }
-    let http = oauth::connect(endpoint, profile, credentials);
-    let Some(http) = report.of("client certificate", http) else {
+    let connection = Client::new(profile, credentials).connect(endpoint);
+    let Some(connection) = report.of("client certificate", connection) else {
         return;
     };
+    let http = &connection.http;
     let started = Instant::now();
     match http.get(endpoint, LIMIT) {
         Ok(reply) => {
             let took = started.elapsed();
             answered(report, &name, &reply, took);
-            clock_and_tls::check(report, profile, endpoint, &http, &reply);
+            clock_and_tls::check(report, &connection, &reply);
         }
         Err(failure) => {
             let mut error = Error::new(Kind::Temporary, failure.what);

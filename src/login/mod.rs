@@ -13,7 +13,7 @@ use crate::oauth::device_code::{self, Device};
 use crate::oauth::hint;
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
-use crate::oauth::{self, Credentials, TokenRequest};
+use crate::oauth::{Client, Credentials, Refused, TokenRequest};
 use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use crate::state::server;
@@ -170,9 +170,9 @@ impl Login<'_> {
         let profile = self.profile;
         let kind = EndpointKind::DeviceAuthorization;
         let endpoint = server::endpoint(profile, self.server, kind)?;
-        let client = self.server.suited(profile);
-        device_code::start(&client, self.credentials, &endpoint, LIMIT)
-            .map_err(|refused| refused.error)
+        let suited = self.server.suited(profile);
+        let client = Client::new(&suited, self.credentials);
+        device_code::start(client, &endpoint, LIMIT).map_err(|refused| refused.error)
     }
 
     /// Shows the code, and waits until it has been used.
@@ -194,11 +194,10 @@ impl Login<'_> {
                 "or open this, and compare the code:\n\n  {complete}\n"
             ));
         }
-        let client = self.server.suited(profile);
-        let http = oauth::connect(&token, profile, self.credentials)?;
+        let suited = self.server.suited(profile);
+        let connection = Client::new(&suited, self.credentials).connect(&token)?;
         let _waiting = ui::waiting("waiting until the code has been used");
-        let (granted, sent_at) =
-            device_code::poll(&http, &token, &client, self.credentials, device)?;
+        let (granted, sent_at) = device_code::poll(&connection, device)?;
         Ok(Outcome {
             granted,
             sent_at,
@@ -231,8 +230,12 @@ impl Login<'_> {
         }
         // Used wherever it is offered: some servers demand it of single clients without saying so.
         let push_to = server::endpoint(profile, server, kind)?;
-        let client = server.suited(profile);
-        match attempt.pushed_url(&client, self.credentials, &endpoint, &push_to, LIMIT) {
+        let suited = server.suited(profile);
+        let connection = Client::new(&suited, self.credentials).connect(&push_to);
+        let pushed = connection
+            .map_err(Refused::unsent)
+            .and_then(|push_to| attempt.pushed_url(&push_to, &endpoint, LIMIT));
+        match pushed {
             Ok(url) => Ok(url),
             Err(refused) if required => Err(refused.error),
             Err(refused) => {
@@ -257,13 +260,8 @@ impl Login<'_> {
             redirect_uri: &attempt.redirect_uri,
         };
         let deadline = Deadline::after(LIMIT);
-        match request::send(
-            self.profile,
-            self.credentials,
-            request,
-            deadline,
-            Duration::ZERO,
-        ) {
+        let client = Client::new(self.profile, self.credentials);
+        match request::send(client, request, deadline, Duration::ZERO) {
             Ok((granted, sent_at)) => Ok(Outcome {
                 granted,
                 sent_at,

@@ -2,8 +2,9 @@
 //! what comes back in the redirect.
 
 use super::form::{Form, form_encode};
+use super::hint::{self, Sent};
 use super::metadata::Metadata;
-use super::{Credentials, Refused, connect, pkce, send};
+use super::{Connection, Refused, pkce};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 use crate::profile::Profile;
@@ -78,28 +79,20 @@ impl Attempt {
     /// The address to open after the parameters were pushed to the server (RFC 9126).
     pub fn pushed_url(
         &self,
-        profile: &Profile,
-        credentials: &Credentials,
+        push_to: &Connection<'_>,
         endpoint: &Endpoint,
-        push_to: &Endpoint,
         limit: Duration,
     ) -> Result<String, Refused> {
-        let http = connect(push_to, profile, credentials).map_err(Refused::unsent)?;
+        let profile = push_to.client.profile;
         let form = self.parameters(profile, Form::default().with_id(profile));
-        let answer = send(&http, push_to, profile, credentials, form, limit)?;
+        let answer = push_to.post(form, limit)?;
         let body = &answer.reply.body;
         let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let uri = value["request_uri"]
             .as_str()
             .filter(|_| (200..300).contains(&answer.reply.status));
         let Some(uri) = uri else {
-            return Err(super::refusal(
-                profile,
-                push_to,
-                Some(&self.redirect_uri),
-                &answer,
-                &value,
-            ));
+            return Err(answer.refusal(push_to, Some(&self.redirect_uri), &value));
         };
         let id = form_encode(&profile.client.id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
@@ -156,8 +149,12 @@ impl Attempt {
             let words =
                 get("error_description").map(|words| crate::text::clean(words, 300, &secrets));
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
+            let sent = Sent {
+                what: None,
+                redirect_uri: Some(&self.redirect_uri),
+            };
             let mut refused = refuse(format!("the login was refused: {code}{words}"));
-            refused.hint = super::hint::of(profile, None, Some(&self.redirect_uri), &code, 200);
+            refused.hint = hint::of(profile, sent, &code, 200);
             refused.oauth_code = Some(code);
             return Err(refused);
         }

@@ -1,10 +1,10 @@
 //! The device grant (RFC 8628): a code for the person, and patience until it is used.
 
 use super::form::Form;
-use super::{Cause, Credentials, Refused, TokenRequest, connect, refusal, reply, request, send};
+use super::{Cause, Client, Connection, Refused, TokenRequest, reply};
 use crate::clock::{Deadline, Epoch};
 use crate::error::Error;
-use crate::http::{Endpoint, Http};
+use crate::http::Endpoint;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use reply::Granted;
@@ -35,21 +35,15 @@ pub struct Device {
 }
 
 /// Asks for a device code.
-pub fn start(
-    profile: &Profile,
-    credentials: &Credentials,
-    endpoint: &Endpoint,
-    limit: Duration,
-) -> Result<Device, Refused> {
-    let http = connect(endpoint, profile, credentials).map_err(Refused::unsent)?;
-    let form = parameters(profile);
-    let answer = send(&http, endpoint, profile, credentials, form, limit)?;
+pub fn start(client: Client<'_>, endpoint: &Endpoint, limit: Duration) -> Result<Device, Refused> {
+    let connection = client.connect(endpoint).map_err(Refused::unsent)?;
+    let answer = connection.post(parameters(client.profile), limit)?;
     let secrets = answer.secrets();
     let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
     let said_no = reply::refusal(&value, &secrets).error.is_some();
     match Device::read(&value, &secrets) {
         Some(device) if (200..300).contains(&answer.reply.status) && !said_no => Ok(device),
-        _ => Err(refusal(profile, endpoint, None, &answer, &value)),
+        _ => Err(answer.refusal(&connection, None, &value)),
     }
 }
 
@@ -121,13 +115,8 @@ fn parameters(profile: &Profile) -> Form {
 }
 
 /// Asks until the person has decided, or the code has expired.
-pub fn poll(
-    http: &Http,
-    endpoint: &Endpoint,
-    profile: &Profile,
-    credentials: &Credentials,
-    device: &Device,
-) -> Result<(Granted, Epoch), Error> {
+pub fn poll(connection: &Connection<'_>, device: &Device) -> Result<(Granted, Epoch), Error> {
+    let profile = connection.client.profile;
     let deadline = Deadline::after(device.expires_in);
     let mut interval = device.interval;
     loop {
@@ -137,7 +126,7 @@ pub fn poll(
         }
         let limit = LIMIT.min(deadline.left().max(Duration::from_secs(1)));
         let what = TokenRequest::DeviceCode(&device.code);
-        let refused = match request(http, endpoint, profile, credentials, what, limit) {
+        let refused = match connection.ask(what, limit) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };

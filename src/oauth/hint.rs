@@ -4,19 +4,34 @@ use super::TokenRequest;
 use crate::error::shell_word;
 use crate::profile::{ClientAuth, Profile};
 
-/// A hint for an error's code, or for the status where there is none. `sent` is the redirect URI of a
-/// request that is no token request.
-pub fn of(
-    profile: &Profile,
-    what: Option<TokenRequest<'_>>,
-    sent: Option<&str>,
-    code: &str,
-    status: u16,
-) -> Option<String> {
-    let sent = match what {
-        Some(TokenRequest::AuthorizationCode { redirect_uri, .. }) => Some(redirect_uri),
-        _ => sent,
-    };
+/// What was sent, as far as a hint depends on it.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    /// None of a request that is no token request.
+    pub what: Option<TokenRequest<'a>>,
+    pub redirect_uri: Option<&'a str>,
+}
+
+impl<'a> Sent<'a> {
+    /// A token request.
+    pub fn token(what: TokenRequest<'a>) -> Self {
+        let redirect_uri = match what {
+            TokenRequest::AuthorizationCode { redirect_uri, .. } => Some(redirect_uri),
+            _ => None,
+        };
+        Self {
+            what: Some(what),
+            redirect_uri,
+        }
+    }
+}
+
+/// A hint for an error's code, or for the status where there is none.
+pub fn of(profile: &Profile, sent: Sent<'_>, code: &str, status: u16) -> Option<String> {
+    let Sent {
+        what,
+        redirect_uri: sent,
+    } = sent;
     let login = format!("run: tokctl login {}", shell_word(&profile.name));
     let may_log_in = !profile.is_repeatable();
     let hint = match (code, status) {

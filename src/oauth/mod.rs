@@ -4,6 +4,7 @@
 pub mod authorization_code;
 mod client_assertion;
 mod client_auth;
+mod connection;
 mod credentials;
 pub mod device_code;
 pub mod expiry;
@@ -24,17 +25,12 @@ mod shape;
 pub mod token_exchange;
 mod verdict;
 
-use crate::clock::Epoch;
-use crate::error::{Error, Kind};
-use crate::http::{self, Endpoint, Http};
-use crate::profile::{ClientAuth, Grant, Profile};
+use crate::profile::{Grant, Profile};
 use crate::secret::Secret;
+pub use connection::{Client, Connection};
 pub use credentials::Credentials;
 use form::Form;
 pub use refused::Refused;
-use refused::{no_answer, refusal, refusal_words, refused};
-use reply::{Granted, Reading};
-use std::time::Duration;
 pub use token_exchange::Given;
 pub use verdict::Cause;
 
@@ -86,131 +82,6 @@ impl TokenRequest<'_> {
             ),
         }
     }
-}
-
-/// Makes one token request.
-pub fn request(
-    http: &Http,
-    endpoint: &Endpoint,
-    profile: &Profile,
-    credentials: &Credentials,
-    what: TokenRequest<'_>,
-    limit: Duration,
-) -> Result<(Granted, Epoch), Refused> {
-    let mut form = Form::default();
-    let (grant_type, grant) = what.names();
-    let own = profile.quirks.grant_type.as_deref();
-    match own.filter(|_| grant == profile.grant.name()) {
-        Some("") => {}
-        own => form.push("grant_type", own.unwrap_or(grant_type)),
-    }
-    match what {
-        TokenRequest::ClientCredentials => {}
-        TokenRequest::JwtBearer => {
-            jwt_bearer::push(profile, credentials, &mut form).map_err(Refused::unsent)?;
-        }
-        TokenRequest::TokenExchange => {
-            token_exchange::push(profile, credentials, &mut form).map_err(Refused::unsent)?;
-        }
-        TokenRequest::RefreshToken(token) => {
-            form.push_secret("refresh_token", token);
-        }
-        TokenRequest::AuthorizationCode {
-            code,
-            verifier,
-            redirect_uri,
-        } => {
-            form.push_secret("code", code);
-            form.push("redirect_uri", redirect_uri);
-            if profile.quirks.pkce {
-                form.push_secret("code_verifier", verifier);
-            }
-        }
-        TokenRequest::DeviceCode(code) => {
-            form.push_secret("device_code", code);
-        }
-    }
-    ask_for(profile, grant, &mut form);
-    let answer = send(http, endpoint, profile, credentials, form, limit)?;
-    let (reply, secrets) = (&answer.reply, answer.secrets());
-    let read = reply::read(
-        reply.status,
-        &reply.content_type,
-        &reply.body,
-        profile,
-        &secrets,
-    );
-    match read {
-        Reading::Granted(granted) => Ok((granted, reply.sent_at)),
-        Reading::Refused(refusal) => {
-            let words = refusal_words(reply, &refusal, &secrets, "a token");
-            Err(refused(
-                profile,
-                endpoint,
-                Some(what),
-                reply,
-                &refusal,
-                &words,
-            ))
-        }
-    }
-}
-
-/// A way to one of the server's endpoints for the profile's client.
-pub fn connect(
-    endpoint: &Endpoint,
-    profile: &Profile,
-    credentials: &Credentials,
-) -> Result<Http, Error> {
-    let identity = credentials.identity(profile)?;
-    if profile.client.auth == ClientAuth::Tls && !endpoint.is_https() {
-        return Err(profile.error(Kind::Config, "tls_client_auth needs an endpoint with https"));
-    }
-    Http::with_identity(
-        endpoint,
-        profile.server.ca_file.as_deref(),
-        identity.as_ref(),
-    )
-    .map_err(|error| profile.error(Kind::Config, error.message))
-}
-
-/// What a server answered, and the secrets of the request, which it may repeat.
-struct Answer {
-    reply: http::Reply,
-    sent: Vec<Secret>,
-}
-
-impl Answer {
-    fn secrets(&self) -> Vec<&Secret> {
-        self.sent.iter().collect()
-    }
-}
-
-/// Posts a form as the profile's client.
-fn send(
-    http: &Http,
-    endpoint: &Endpoint,
-    profile: &Profile,
-    credentials: &Credentials,
-    mut form: Form,
-    limit: Duration,
-) -> Result<Answer, Refused> {
-    let identity = client_auth::apply(profile, credentials, &mut form).map_err(Refused::unsent)?;
-    let extra = profile.request.headers.iter();
-    let mut headers: Vec<(String, Secret)> = extra
-        .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
-        .collect();
-    headers.extend(identity);
-    let sent = form.secrets();
-    let form = form.renamed(&profile.quirks.rename);
-    let (content_type, body) = if profile.quirks.json_body {
-        ("application/json", form.into_json())
-    } else {
-        ("application/x-www-form-urlencoded", form.into_body())
-    };
-    http.post(endpoint, &headers, content_type, &body, limit)
-        .map(|reply| Answer { reply, sent })
-        .map_err(|failure| no_answer(profile, failure))
 }
 
 /// Scope, audience, resource and what else the profile sends.

@@ -1,8 +1,9 @@
 //! Why a server gave no tokens: the message with the next command, and what the caller can do about it.
 
+use super::hint::{self, Sent};
 use super::reply::{self, Refusal};
 use super::verdict::{self, Asked, Cause, Known, Said};
-use super::{Answer, TokenRequest, hint};
+use super::{Connection, TokenRequest};
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Verdict};
 use crate::profile::Profile;
@@ -30,7 +31,7 @@ impl Refused {
     }
 
     /// A request that cannot be made.
-    pub(super) fn unsent(error: Error) -> Self {
+    pub fn unsent(error: Error) -> Self {
         Self {
             cause: Cause::Permanent,
             error,
@@ -55,41 +56,62 @@ pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
     Refused { cause, error }
 }
 
-/// A refusal by another endpoint than the token endpoint.
-pub(super) fn refusal(
-    profile: &Profile,
-    endpoint: &Endpoint,
-    redirect_uri: Option<&str>,
-    answer: &Answer,
-    value: &serde_json::Value,
-) -> Refused {
-    let (reply, secrets) = (&answer.reply, answer.secrets());
-    let refusal = reply::refusal(value, &secrets);
-    let words = refusal_words(reply, &refusal, &secrets, "what it was asked for");
-    let mut refused = refused(profile, endpoint, None, reply, &refusal, &words);
-    if refused.cause != Cause::NotOauth {
-        let hint = hint::of(profile, None, redirect_uri, &refusal.code, reply.status);
-        refused.error.hint = hint;
+/// What a server answered, and the secrets of the request, which it may repeat.
+pub(super) struct Answer {
+    pub reply: http::Reply,
+    pub sent: Vec<Secret>,
+}
+
+impl Answer {
+    /// The secrets of the request.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        self.sent.iter().collect()
     }
-    refused
+
+    /// A refusal of a token request.
+    pub fn refused(
+        &self,
+        connection: &Connection<'_>,
+        what: TokenRequest<'_>,
+        refusal: &Refusal,
+    ) -> Refused {
+        let words = refusal_words(&self.reply, refusal, &self.secrets(), "a token");
+        refused(connection, Sent::token(what), self, (refusal, &words))
+    }
+
+    /// A refusal by another endpoint than the token endpoint, of a request with this redirect URI.
+    pub fn refusal(
+        &self,
+        connection: &Connection<'_>,
+        redirect_uri: Option<&str>,
+        value: &serde_json::Value,
+    ) -> Refused {
+        let (reply, secrets) = (&self.reply, self.secrets());
+        let refusal = reply::refusal(value, &secrets);
+        let words = refusal_words(reply, &refusal, &secrets, "what it was asked for");
+        let sent = Sent {
+            what: None,
+            redirect_uri,
+        };
+        refused(connection, sent, self, (&refusal, &words))
+    }
 }
 
 /// Turns a refusal into the message that names profile, host, status, the server's words and the
 /// next command.
-pub(super) fn refused(
-    profile: &Profile,
-    endpoint: &Endpoint,
-    what: Option<TokenRequest<'_>>,
-    reply: &http::Reply,
-    refusal: &Refusal,
-    words: &str,
+fn refused(
+    connection: &Connection<'_>,
+    sent: Sent<'_>,
+    answer: &Answer,
+    (refusal, words): (&Refusal, &str),
 ) -> Refused {
-    let foreign = refusal.error.is_none() && is_foreign(reply, endpoint);
-    let cause = match meaning(profile, what, reply, refusal) {
+    let (profile, reply) = (connection.client.profile, &answer.reply);
+    let foreign = refusal.error.is_none() && is_foreign(reply, connection.endpoint);
+    let cause = match meaning(profile, sent.what, reply, refusal) {
         Cause::Permanent | Cause::Busy { .. } if foreign => Cause::NotOauth,
         cause => cause,
     };
-    let message = format!("{} answered {words}", endpoint.host());
+    let message = format!("{} answered {words}", connection.endpoint.host());
     let kind = match cause {
         Cause::GrantEnded { .. } | Cause::RequestRefused => Kind::LoginRequired,
         Cause::Permanent | Cause::Unreadable { .. } => Kind::Refused,
@@ -100,8 +122,8 @@ pub(super) fn refused(
         _ if foreign => Some(FOREIGN.to_owned()),
         Cause::RequestRefused => Some(hint::beyond(profile)),
         // What some servers say in its place (Gitea).
-        Cause::GrantEnded { .. } => hint::of(profile, what, None, "invalid_grant", reply.status),
-        _ => hint::of(profile, what, None, &refusal.code, reply.status),
+        Cause::GrantEnded { .. } => hint::of(profile, sent, "invalid_grant", reply.status),
+        _ => hint::of(profile, sent, &refusal.code, reply.status),
     };
     error.oauth_code.clone_from(&refusal.error);
     error.http_status = Some(reply.status);

@@ -81,9 +81,7 @@ pub struct Refusal {
 /// Reads a body as the profile says. `secrets` are what the request held: a server that echoes one must not get it
 /// printed.
 pub fn read(
-    status: u16,
-    content_type: &str,
-    body: &[u8],
+    (status, content_type, body): (u16, &str, &[u8]),
     profile: &Profile,
     secrets: &[&Secret],
 ) -> Reading {

@@ -1,20 +1,15 @@
 //! Revocation (RFC 7009): tells the server that a token is not needed any more.
 
 use super::form::Form;
-use super::{Credentials, refusal, reply, send};
+use super::{Connection, reply};
 use crate::error::Error;
-use crate::http::{Endpoint, Http};
-use crate::profile::Profile;
 use crate::secret::Secret;
 use serde_json::Value;
 use std::time::Duration;
 
 /// Revokes one token; `hint` is `refresh_token` or `access_token`.
 pub fn revoke(
-    http: &Http,
-    endpoint: &Endpoint,
-    profile: &Profile,
-    credentials: &Credentials,
+    connection: &Connection<'_>,
     token: &Secret,
     hint: &str,
     limit: Duration,
@@ -22,8 +17,9 @@ pub fn revoke(
     let mut form = Form::default();
     form.push_secret("token", token);
     form.push("token_type_hint", hint);
-    let answer =
-        send(http, endpoint, profile, credentials, form, limit).map_err(|refused| refused.error)?;
+    let answer = connection
+        .post(form, limit)
+        .map_err(|refused| refused.error)?;
     let value = reply::parse(&answer.reply.content_type, &answer.reply.body);
     // Section 2.2: also a token that the server does not know is answered with 200. Slack and others
     // say no with 200 too.
@@ -36,5 +32,5 @@ pub fn revoke(
     if (200..300).contains(&answer.reply.status) && !said_no {
         return Ok(());
     }
-    Err(refusal(profile, endpoint, None, &answer, &value).error)
+    Err(answer.refusal(connection, None, &value).error)
 }

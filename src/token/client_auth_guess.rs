@@ -6,7 +6,7 @@
 use crate::clock::{Deadline, Epoch};
 use crate::hash::hash;
 use crate::oauth::reply::Granted;
-use crate::oauth::{Credentials, Refused, TokenRequest};
+use crate::oauth::{Client, Credentials, Refused, TokenRequest};
 use crate::profile::{ClientAuth, EndpointKind, Profile};
 use crate::state::storage::Storage;
 use crate::token::request;
@@ -22,7 +22,8 @@ pub fn repeatable(
 ) -> Result<(Granted, Epoch), Refused> {
     let ask = |profile: &Profile| {
         let request = TokenRequest::repeatable(profile);
-        request::send(profile, credentials, request, deadline, Duration::ZERO)
+        let client = Client::new(profile, credentials);
+        request::send(client, request, deadline, Duration::ZERO)
     };
     let Some(place) = place(profile) else {
         return ask(profile);

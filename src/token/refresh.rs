@@ -4,7 +4,7 @@
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::reply::Granted;
-use crate::oauth::{Cause, Credentials, Refused, TokenRequest};
+use crate::oauth::{Cause, Client, Credentials, Refused, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::note::{Doubtful, Ended, Missed, fingerprint};
@@ -73,10 +73,11 @@ fn spend(job: &Job, storage: &mut Storage, record: &Record, deadline: Deadline) 
     // Everything that can fail without the server fails now, before the refresh token is spent.
     storage.store.ready(&profile.name)?;
     let spool = Spool::reserve(&storage.state, profile)?;
+    let client = Client::new(profile, credentials);
     let request = TokenRequest::RefreshToken(refresh);
     let mut tries = Tries::new(Stake::RefreshToken, storage.note.doubt_of(refresh));
     let limits = (deadline, PATIENCE);
-    let refused = match request::send_with(profile, credentials, request, limits, &mut tries) {
+    let refused = match request::send_with(client, request, limits, &mut tries) {
         Ok((granted, sent_at)) => {
             let (base, granted) =
                 settled(profile, storage, record, (credentials, granted, deadline));

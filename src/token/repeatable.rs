@@ -7,7 +7,7 @@ use super::request::{self, remember};
 use super::{client_auth_guess, refusal};
 use crate::clock;
 use crate::error::{Result, about};
-use crate::oauth::{Credentials, TokenRequest};
+use crate::oauth::{Client, Credentials, TokenRequest};
 use crate::profile::Profile;
 use crate::state::record::{Record, Token};
 use crate::state::storage::Storage;
@@ -70,13 +70,9 @@ fn keep_repeatable(
 /// The same where there is no place for any state (no home directory).
 pub fn ask_and_forget(ask: &Ask<'_>, credentials: &Credentials) -> Result<Token> {
     let profile = ask.profile;
-    let result = request::send(
-        profile,
-        credentials,
-        TokenRequest::repeatable(profile),
-        ask.deadline,
-        Duration::ZERO,
-    );
+    let client = Client::new(profile, credentials);
+    let request = TokenRequest::repeatable(profile);
+    let result = request::send(client, request, ask.deadline, Duration::ZERO);
     let (mut granted, sent_at) = result.map_err(|refused| refused.error)?;
     Judge::of_renewal(profile, credentials, None).settle(&mut granted, ask.deadline);
     Merged::renewed(profile, None, granted, sent_at).wanted(profile)

@@ -4,7 +4,7 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Kind, Result, about};
 use crate::oauth::reply::Granted;
-use crate::oauth::{self, Cause, Credentials, Refused, TokenRequest};
+use crate::oauth::{Cause, Client, Refused, TokenRequest};
 use crate::profile::{EndpointKind, Profile};
 use crate::state::note::Failure;
 use crate::state::remembered::Doubt;
@@ -19,8 +19,7 @@ const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
 
 /// One request, tried again while that can help, within the deadline.
 pub fn send(
-    profile: &Profile,
-    credentials: &Credentials,
+    client: Client<'_>,
     request: TokenRequest<'_>,
     deadline: Deadline,
     patience: Duration,
@@ -31,29 +30,23 @@ pub fn send(
         _ => Stake::Repeatable,
     };
     let mut tries = Tries::new(stake, Doubt::None);
-    send_with(
-        profile,
-        credentials,
-        request,
-        (deadline, patience),
-        &mut tries,
-    )
+    send_with(client, request, (deadline, patience), &mut tries)
 }
 
 /// The same with the tries as the caller knows them; `limits` are the time for all of it, and how long
 /// each answer is awaited at least.
 pub fn send_with(
-    profile: &Profile,
-    credentials: &Credentials,
+    client: Client<'_>,
     request: TokenRequest<'_>,
     limits: (Deadline, Duration),
     tries: &mut Tries,
 ) -> Result<(Granted, Epoch), Refused> {
     let (deadline, patience) = limits;
+    let profile = client.profile;
     let _waiting = ui::waiting(about(&profile.name, "asking for a token"));
     let mut looked = false;
     loop {
-        let refused = match attempt_once(profile, credentials, request, deadline, patience) {
+        let refused = match attempt_once(client, request, deadline, patience) {
             Ok(granted) => return Ok(granted),
             Err(refused) => refused,
         };
@@ -87,8 +80,7 @@ fn is_nobody_there(refused: &Refused) -> bool {
 }
 
 fn attempt_once(
-    profile: &Profile,
-    credentials: &Credentials,
+    client: Client<'_>,
     request: TokenRequest<'_>,
     deadline: Deadline,
     patience: Duration,
@@ -107,6 +99,7 @@ fn attempt_once(
             error,
         },
     };
+    let profile = client.profile;
     let server = server::for_token(profile, deadline).map_err(unsent)?;
     let elsewhere = profile.quirks.refresh_endpoint.as_ref();
     let endpoint = match (request, elsewhere) {
@@ -114,11 +107,12 @@ fn attempt_once(
         _ => server::endpoint(profile, &server, EndpointKind::Token).map_err(unsent)?,
     };
     let profile = &server.suited(profile);
-    let http = oauth::connect(&endpoint, profile, credentials).map_err(unsent)?;
+    let client = Client::new(profile, client.credentials);
+    let connection = client.connect(&endpoint).map_err(unsent)?;
     ui::step(&format!("asking {} for a token", endpoint.host()));
     // Now that discovery has had its share of the budget.
     let limit = deadline.left().max(patience).max(Duration::from_millis(1));
-    oauth::request(&http, &endpoint, profile, credentials, request, limit)
+    connection.ask(request, limit)
 }
 
 /// Between 0 and 1.

@@ -3,7 +3,7 @@
 use crate::clock::{self, Deadline};
 use crate::error::{Kind, Result};
 use crate::http::Http;
-use crate::oauth::{Credentials, TokenRequest};
+use crate::oauth::{Client, Credentials, TokenRequest};
 use crate::profile::{EndpointKind, Grant, LoginGrant, Profile};
 use crate::secret::Secret;
 use crate::state::server;
@@ -29,7 +29,8 @@ pub fn run(profile: &Profile, given: Option<&Secret>) -> Result<String> {
 fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Result<String> {
     let credentials = credentials(profile, given, deadline)?;
     let request = TokenRequest::repeatable(profile);
-    let result = request::send(profile, &credentials, request, deadline, Duration::ZERO);
+    let client = Client::new(profile, &credentials);
+    let result = request::send(client, request, deadline, Duration::ZERO);
     let (granted, sent_at) = result.map_err(|refused| refused.error)?;
     let merged = crate::token::merge::Merged::renewed(profile, None, granted, sent_at);
     let token = merged.wanted(profile)?;
