@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
 use crate::token::identity::{Judge, Origin};
-use crate::token::new_grant::{self, Stored};
+use crate::token::new_grant::{self, Come, Stored};
 use crate::ui;
 use std::time::Duration;
 
@@ -64,8 +64,12 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
         origin: Origin::Saved,
     };
     judge.look(&mut granted, Deadline::after(Duration::ZERO));
-    let sent_at = clock::now();
-    let stored = new_grant::store(&profile, &mut storage, granted, sent_at, account, deadline);
+    let come = Come {
+        granted,
+        sent_at: clock::now(),
+        account,
+    };
+    let stored = new_grant::store(&profile, &mut storage, come, deadline);
     let Stored { record, token } = stored.map_err(|error| match error.kind {
         // What stdin holds, and no server, is the cause.
         Kind::Refused => Error {

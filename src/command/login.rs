@@ -17,7 +17,7 @@ use crate::state::storage::{Storage, pending_login};
 use crate::store::Interaction;
 use crate::token::credentials;
 use crate::token::identity::{self, Judge, Origin};
-use crate::token::new_grant;
+use crate::token::new_grant::{self, Come};
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
@@ -130,7 +130,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         Way::Paste => paste(&login, &mut storage, args.paste)?,
     };
     let stored = account(&login, has_keys, &mut outcome)
-        .and_then(|account| keep(profile, &asking, storage, account, &mut outcome));
+        .and_then(|account| keep((profile, &asking), storage, account, &mut outcome));
     match &stored {
         Ok(account) => outcome.show(name, Ok(account.as_deref())),
         Err(error) => outcome.show(name, Err(error)),
@@ -140,8 +140,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
 
 /// Stores what came, and says so. The account, where it is known.
 fn keep(
-    profile: &Profile,
-    asking: &Profile,
+    (profile, asking): (&Profile, &Profile),
     mut storage: Storage,
     account: Option<String>,
     outcome: &mut Outcome,
@@ -170,14 +169,12 @@ fn keep(
     let empty = crate::oauth::reply::Granted::none();
     let granted = std::mem::replace(&mut outcome.granted, empty);
     let deadline = Deadline::after(BUDGET);
-    let stored = new_grant::store(
-        profile,
-        &mut storage,
+    let come = Come {
         granted,
-        outcome.sent_at,
-        account.clone(),
-        deadline,
-    )?;
+        sent_at: outcome.sent_at,
+        account: account.clone(),
+    };
+    let stored = new_grant::store(profile, &mut storage, come, deadline)?;
     let who = account
         .as_ref()
         .map_or_else(String::new, |account| format!(" as {account}"));

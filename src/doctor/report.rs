@@ -50,7 +50,12 @@ pub struct Report {
 impl Report {
     /// Something works.
     pub fn ok(&mut self, name: impl Into<String>, detail: impl Into<String>) {
-        self.add(name.into(), Status::Ok, &detail.into(), None);
+        self.add(Finding {
+            name: name.into(),
+            status: Status::Ok,
+            detail: detail.into(),
+            hint: None,
+        });
     }
 
     /// Something could be better.
@@ -60,18 +65,22 @@ impl Report {
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.add(
-            name.into(),
-            Status::Warning,
-            &detail.into(),
-            Some(hint.into()),
-        );
+        self.add(Finding {
+            name: name.into(),
+            status: Status::Warning,
+            detail: detail.into(),
+            hint: Some(hint.into()),
+        });
     }
 
     /// Something does not work.
     pub fn problem(&mut self, name: impl Into<String>, error: &Error) {
-        let status = Status::Problem(error.kind);
-        self.add(name.into(), status, &error.to_string(), error.hint.clone());
+        self.add(Finding {
+            name: name.into(),
+            status: Status::Problem(error.kind),
+            detail: error.to_string(),
+            hint: error.hint.clone(),
+        });
     }
 
     /// The value, or its error as a problem.
@@ -86,13 +95,9 @@ impl Report {
         }
     }
 
-    fn add(&mut self, name: String, status: Status, detail: &str, hint: Option<String>) {
-        self.findings.push(Finding {
-            name,
-            status,
-            detail: bare(detail).to_owned(),
-            hint,
-        });
+    fn add(&mut self, finding: Finding) {
+        let detail = bare(&finding.detail).to_owned();
+        self.findings.push(Finding { detail, ..finding });
     }
 
     /// The problem to mend first, if there is one: what others follow from comes before them.

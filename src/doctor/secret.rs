@@ -65,7 +65,7 @@ pub fn check_subject(report: &mut Report, profile: &Profile, config: &Config) {
 
 fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client.secret.as_ref();
-    let (secret, what) = read(report, profile, source, "client_secret", store)?;
+    let (secret, what) = read(report, profile, ("client_secret", source), store)?;
     match secret.copied_badly() {
         // What stands in the configuration is told with that.
         _ if matches!(source, Some(SecretSource::Literal(_))) => {}
@@ -81,7 +81,7 @@ fn check_secret(report: &mut Report, profile: &Profile, store: &mut Tried) -> Op
 
 fn check_key(report: &mut Report, profile: &Profile, store: &mut Tried) -> Option<Secret> {
     let source = profile.client.key.as_ref();
-    let (key, what) = read(report, profile, source, "client_key", store)?;
+    let (key, what) = read(report, profile, ("client_key", source), store)?;
     let credentials = Credentials {
         key: Some(key),
         ..Credentials::default()
@@ -102,8 +102,7 @@ fn check_certificate(report: &mut Report, profile: &Profile) -> Option<Secret> {
 fn read(
     report: &mut Report,
     profile: &Profile,
-    source: Option<&SecretSource>,
-    key: &str,
+    (key, source): (&str, Option<&SecretSource>),
     store: &mut Tried,
 ) -> Option<(Secret, String)> {
     let source = source?;
@@ -118,7 +117,7 @@ fn read(
             Err(credentials::missing(profile, what, place))
         }
         (source, Tried::Open(storage)) => {
-            credentials::one(profile, source, key, Some(storage), deadline)
+            credentials::one(profile, (key, source), Some(storage), deadline)
         }
         (source, _) => source.resolve(&profile.name, key, deadline),
     };

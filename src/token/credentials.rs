@@ -55,7 +55,7 @@ pub fn read(
     let mut read = |source: Option<&SecretSource>, key: &str| {
         let storage = storage.as_deref_mut();
         source.map_or(Ok(None), |source| {
-            one(profile, source, key, storage, deadline)
+            one(profile, (key, source), storage, deadline)
         })
     };
     Ok(Credentials {
@@ -87,8 +87,7 @@ pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
 /// One of them: what `key` of the profile names.
 pub fn one(
     profile: &Profile,
-    source: &SecretSource,
-    key: &str,
+    (key, source): (&str, &SecretSource),
     storage: Option<&mut Storage>,
     deadline: Deadline,
 ) -> Result<Option<Secret>> {

@@ -73,7 +73,7 @@ impl Merged {
         if let Some(base) = base.as_ref().filter(|_| !profile.is_repeatable()) {
             tell_narrowed(profile, base, granted.scope.as_deref());
         }
-        Self::on(base, profile, old, granted, sent_at)
+        Self::on(after(base, profile, old), profile, granted, sent_at)
     }
 
     /// Of a new grant, perhaps another person's: nothing of the old one stays but the count.
@@ -83,19 +83,11 @@ impl Merged {
         granted: Granted,
         sent_at: Epoch,
     ) -> Self {
-        Self::on(None, profile, old, granted, sent_at)
+        Self::on(after(None, profile, old), profile, granted, sent_at)
     }
 
-    fn on(
-        base: Option<Record>,
-        profile: &Profile,
-        old: Option<&Record>,
-        granted: Granted,
-        sent_at: Epoch,
-    ) -> Self {
+    fn on(mut record: Record, profile: &Profile, granted: Granted, sent_at: Epoch) -> Self {
         let now = clock::now();
-        let mut record = base.unwrap_or_else(|| Record::new(profile.binding(), new_spool_key()));
-        record.generation = old.map_or(0, |old| old.generation) + 1;
         match &granted.refresh {
             Some(refresh) if profile.is_repeatable() => record.keep_unused(refresh),
             Some(refresh) => record.refresh = Some(refresh.clone()),
@@ -249,7 +241,7 @@ fn access_token(
     }
     let text = granted.access?;
     Ok(Token {
-        expires: expires(profile, &granted.expiry, &text, sent_at, renewable),
+        expires: expires(profile, (&granted.expiry, &text), sent_at, renewable),
         text,
         token_type: granted.token_type,
         scope: granted.scope.or_else(asked),
@@ -276,12 +268,18 @@ fn say(profile: &Profile, what: &str) {
     }
 }
 
+/// The record that a reply is laid on: `base`, else a new one, counted on from the old one.
+fn after(base: Option<Record>, profile: &Profile, old: Option<&Record>) -> Record {
+    let mut record = base.unwrap_or_else(|| Record::new(profile.binding(), new_spool_key()));
+    record.generation = old.map_or(0, |old| old.generation) + 1;
+    record
+}
+
 /// When a token ends: what the server said, else what the profile assumes, else what the token itself
 /// says, else an hour if it can be renewed, else nobody knows.
 fn expires(
     profile: &Profile,
-    expiry: &Expiry,
-    token: &Secret,
+    (expiry, token): (&Expiry, &Secret),
     sent_at: Epoch,
     renewable: bool,
 ) -> Option<Epoch> {

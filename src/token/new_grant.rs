@@ -30,15 +30,27 @@ pub fn probe(profile: &Profile, storage: &mut Storage) -> Result<()> {
     }
 }
 
+/// A grant as it has come.
+pub struct Come {
+    pub granted: Granted,
+    /// The clock at the start of the request that brought it.
+    pub sent_at: Epoch,
+    /// Whose it is, where that is known.
+    pub account: Option<String>,
+}
+
 /// Stores the grant with the profile's lock held, and reads it back.
 pub fn store(
     profile: &Profile,
     storage: &mut Storage,
-    granted: Granted,
-    sent_at: Epoch,
-    account: Option<String>,
+    come: Come,
     deadline: Deadline,
 ) -> Result<Stored> {
+    let Come {
+        granted,
+        sent_at,
+        account,
+    } = come;
     let state = storage.state.clone();
     let taken = Lock::take(
         &state,

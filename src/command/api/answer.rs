@@ -3,6 +3,7 @@
 
 use super::challenge::Challenge;
 use super::target::Target;
+use crate::cli;
 use crate::clock;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::files;
@@ -48,10 +49,10 @@ pub fn write(
     profile: &Profile,
     incoming: &mut Incoming,
     start: &[u8],
-    head: bool,
-    to: Option<&Path>,
+    wanted: &cli::Api,
 ) -> Result<()> {
-    let mut place = Place::open(to)?;
+    let head = wanted.include;
+    let mut place = Place::open(wanted.output.as_deref())?;
     let mut buffer = vec![0; BUFFER];
     if head && !place.write(header(incoming).as_bytes())? {
         return Ok(());
@@ -156,15 +157,23 @@ pub fn temporary(profile: &Profile, failure: Failure) -> Error {
     }
 }
 
-/// A status that is no success, in words and an exit code; `start` is the first of the body.
-pub fn refusal(
-    profile: &Profile,
-    method: &str,
-    target: &Target,
-    incoming: &Incoming,
-    start: &[u8],
-    token: &Secret,
-) -> Error {
+/// An answer that is no success.
+pub struct Refusal<'a> {
+    pub method: &'a str,
+    pub target: &'a Target,
+    pub incoming: &'a Incoming,
+    /// The first of the body.
+    pub start: &'a [u8],
+}
+
+/// A status that is no success, in words and an exit code.
+pub fn refusal(profile: &Profile, refusal: &Refusal<'_>, token: &Secret) -> Error {
+    let Refusal {
+        method,
+        target,
+        incoming,
+        start,
+    } = *refusal;
     let status = incoming.status;
     let challenge = Challenge::of(incoming);
     let scope = missing_scope(incoming, &challenge, token);
@@ -190,20 +199,16 @@ pub fn refusal(
     error.oauth_code = challenge
         .error
         .map(|error| text::clean(&error, 100, &[token]));
-    match hint(profile, status, incoming, scope, may_log_in) {
+    match hint(profile, incoming, scope) {
         Some(hint) => error.hint(hint),
         None => error,
     }
 }
 
 /// What to do about a status.
-fn hint(
-    profile: &Profile,
-    status: u16,
-    incoming: &Incoming,
-    scope: Option<Vec<String>>,
-    may_log_in: bool,
-) -> Option<String> {
+fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> Option<String> {
+    let status = incoming.status;
+    let may_log_in = matches!(profile.grant, Grant::Login(_));
     let name = shell_word(&profile.name);
     match (status, scope) {
         (401 | 403 | 404, Some(scope)) if may_log_in => {

@@ -49,7 +49,7 @@ pub fn run(global: &Global, api: &cli::Api) -> Result<()> {
     let again = request.again();
     let token = call.token()?;
     let first = call.follow(request, target.clone(), &token)?;
-    let (mut answered, token) = call.again_where_refused(first, again, target, token)?;
+    let (mut answered, token) = call.again_where_refused(first, (again, target), token)?;
     finish(api, &call, &mut answered, &token)
 }
 
@@ -63,13 +63,7 @@ fn finish(api: &cli::Api, call: &Call<'_>, answered: &mut Answered, token: &Secr
         answer::start_of(call.profile, incoming)?
     };
     if good || !api.fail {
-        answer::write(
-            call.profile,
-            incoming,
-            &start,
-            api.include,
-            api.output.as_deref(),
-        )?;
+        answer::write(call.profile, incoming, &start, api)?;
     }
     if let Some(error) = answered.not_followed.take() {
         return Err(error);
@@ -80,14 +74,13 @@ fn finish(api: &cli::Api, call: &Call<'_>, answered: &mut Answered, token: &Secr
     if let Some(error) = answered.not_renewed.take() {
         return Err(error);
     }
-    Err(answer::refusal(
-        call.profile,
-        &answered.method,
-        &answered.target,
-        &answered.incoming,
-        &start,
-        token,
-    ))
+    let refusal = answer::Refusal {
+        method: &answered.method,
+        target: &answered.target,
+        incoming: &answered.incoming,
+        start: &start,
+    };
+    Err(answer::refusal(call.profile, &refusal, token))
 }
 
 /// What all requests of one call share.
@@ -106,6 +99,8 @@ struct Answered {
     not_followed: Option<Error>,
     /// Why the token that was refused could not be renewed.
     not_renewed: Option<Error>,
+    /// The redirects so far.
+    hops: u32,
 }
 
 impl Call<'_> {
@@ -133,8 +128,7 @@ impl Call<'_> {
     fn again_where_refused(
         &self,
         mut first: Answered,
-        again: Option<Request>,
-        target: Target,
+        (again, target): (Option<Request>, Target),
         token: Secret,
     ) -> Result<(Answered, Secret)> {
         let refused = first.incoming.status == 401
@@ -197,8 +191,9 @@ impl Call<'_> {
                 target,
                 not_followed: None,
                 not_renewed: None,
+                hops,
             };
-            match self.next(&mut request, &answered, hops, token) {
+            match self.next(&mut request, &answered, token) {
                 Ok(Some(next)) => {
                     ui::step(&format!("redirected to {}", next.endpoint.host()));
                     target = next;
@@ -242,7 +237,6 @@ impl Call<'_> {
         &self,
         request: &mut Request,
         answered: &Answered,
-        hops: u32,
         token: &Secret,
     ) -> Result<Option<Target>> {
         let incoming = &answered.incoming;
@@ -266,7 +260,7 @@ impl Call<'_> {
                 ..error
             }
         };
-        if hops >= MAX_REDIRECTS {
+        if answered.hops >= MAX_REDIRECTS {
             return Err(refuse("more than 10 times"));
         }
         let next = answered

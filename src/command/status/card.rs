@@ -27,30 +27,25 @@ pub fn of(row: &Row, look: Look) -> String {
             ("helper_failures", Value::Object(all)) => {
                 for (helper, failure) in all {
                     let words = ["at", "host", "message"].map(|part| plain(&failure[part]));
-                    push(
-                        &mut text,
-                        &format!("failed {helper}"),
-                        &words.join("  "),
-                        dim,
-                        look,
-                    );
+                    let key = format!("failed {helper}");
+                    text.push_str(&line(&key, &words.join("  "), dim, look));
                 }
                 continue;
             }
             (_, Value::Bool(flag)) => if *flag { "yes" } else { "no" }.to_owned(),
             _ => plain(value),
         };
-        push(&mut text, &key.replace('_', " "), &said, dim, look);
+        text.push_str(&line(&key.replace('_', " "), &said, dim, look));
     }
     text
 }
 
-fn push(text: &mut String, key: &str, said: &str, style: Style, look: Look) {
+fn line(key: &str, said: &str, style: Style, look: Look) -> String {
     let key = format!("{key:<15} ");
     if look.color {
-        text.push_str(&format!("{style}{key}{style:#}{said}\n"));
+        format!("{style}{key}{style:#}{said}\n")
     } else {
-        text.push_str(&format!("{key}{said}\n"));
+        format!("{key}{said}\n")
     }
 }
 

@@ -33,7 +33,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     edit(&copy, &words(&user, &wanted))?;
     if exec_of(&copy, &user)? != there {
         plan.changes
-            .extend(shown(&text, &copy, &user, there.as_ref(), Some(&wanted))?);
+            .extend(shown(&text, &copy, &user, (there.as_ref(), Some(&wanted)))?);
         plan.warnings.extend(comments(&text));
     }
     plan.advice.push(format!(
@@ -62,7 +62,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
     if parts.into_iter().flatten().all(Vec::is_empty) {
         copy.set("")?;
     }
-    let change = shown(&text, &copy, &user, Some(&there), None)?;
+    let change = shown(&text, &copy, &user, (Some(&there), None))?;
     plan.changes.extend(change);
     plan.warnings.extend(comments(&text));
     Ok(plan)
@@ -173,8 +173,7 @@ fn shown(
     text: &Text,
     copy: &Copy,
     user: &str,
-    before: Option<&Value>,
-    after: Option<&Value>,
+    (before, after): (Option<&Value>, Option<&Value>),
 ) -> Result<Option<Change>> {
     let line = |sign: char, exec: &Value| format!("{sign} exec: {exec}");
     let lines = [
