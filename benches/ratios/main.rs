@@ -3,6 +3,7 @@
 //! Every row's commands are run in turn, round after round, so that a busy machine slows all of them;
 //! each row gives the median and its ratio to the first command of the row.
 
+#![allow(clippy::too_many_arguments, reason = "the rows of a table are wide")]
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 
 #[path = "../../tests/support/mod.rs"]

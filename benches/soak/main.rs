@@ -3,6 +3,7 @@
 //! `--rounds N` kills in each of 20 cases (20), `--seconds N` of the crowd (10), `--seed N`; 50 rounds are
 //! 1,000 kills. The exit code is 1 when a login was lost, a record torn, or anything else is not as the
 //! model has it.
+#![allow(clippy::too_many_arguments, reason = "the rows of a table are wide")]
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 
 #[path = "../../tests/support/mod.rs"]

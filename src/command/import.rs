@@ -39,16 +39,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));
     }
-    let old = storage.record(&profile).ok().flatten();
-    let has_refresh =
-        old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
-    if granted.refresh.is_none() && has_refresh {
-        let what = "stdin has no refresh token, and would take the place of one";
-        let name = shell_word(&profile.name);
-        return Err(profile
-            .error(Kind::Usage, what)
-            .hint(format!("to give that one up, run: tokctl logout {name}")));
-    }
+    replaces_no_grant(&profile, &mut storage, &granted)?;
     let mut granted = granted;
     let account = match &granted.id_token {
         IdToken::Raw(text) => id_token::claims(text),
@@ -90,6 +81,21 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
         shell_word(&profile.name)
     ));
     Ok(())
+}
+
+/// An access token alone does not take the place of a refresh token.
+fn replaces_no_grant(profile: &Profile, storage: &mut Storage, granted: &Granted) -> Result<()> {
+    let old = storage.record(profile).ok().flatten();
+    let has_refresh =
+        old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
+    if granted.refresh.is_some() || !has_refresh {
+        return Ok(());
+    }
+    let what = "stdin has no refresh token, and would take the place of one";
+    let name = shell_word(&profile.name);
+    Err(profile
+        .error(Kind::Usage, what)
+        .hint(format!("to give that one up, run: tokctl logout {name}")))
 }
 
 fn read(profile: &Profile, text: &Secret) -> Result<Granted> {

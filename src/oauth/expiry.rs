@@ -364,6 +364,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn a_time_is_read_in_every_form() {
         let end = 1_795_696_137;
         for text in [

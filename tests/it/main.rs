@@ -1,4 +1,9 @@
 //! The tests of the program, as one binary: one module a subject, and `support` for all.
+#![allow(
+    clippy::too_many_arguments,
+    clippy::too_many_lines,
+    reason = "tables of tests are long, and their rows wide"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
