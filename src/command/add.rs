@@ -184,14 +184,7 @@ fn keep(global: &Global, profile: &Profile, draft: &Draft, replace: bool) -> Res
     let state = env::state_dir();
     let _turn = state.as_deref().map(|state| {
         let deadline = Deadline::after(TURN);
-        Lock::take(
-            state,
-            "",
-            Purpose::Configuration,
-            deadline,
-            || None::<()>,
-            || (),
-        )
+        Lock::take(state, "", Purpose::Configuration, deadline)
     });
     let config = Config::load_to_change(global.config.as_deref())?;
     let path = config.path().ok_or_else(|| {

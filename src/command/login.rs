@@ -10,7 +10,7 @@ use crate::oauth::id_token::{self, IdToken};
 use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Grant, LoginGrant, Profile, missing_scope, split_scope};
-use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::lock::{Lock, Purpose, Taken, Which};
 use crate::state::note::Note;
 use crate::state::server;
 use crate::state::storage::{Storage, pending_login};
@@ -68,15 +68,13 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
             profile.name
         ));
     };
-    let taken = Lock::take(
-        &state,
-        &profile.name,
-        Purpose::Login,
-        Deadline::after(TURN),
-        || None::<()>,
-        waiting,
-    )
-    .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
+    let which = Which {
+        state: &state,
+        profile: &profile.name,
+        purpose: Purpose::Login,
+    };
+    let taken = Lock::take_unless(which, Deadline::after(TURN), || None::<()>, waiting)
+        .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
     // Held until the login has ended.
     let turn = taken?;
     if matches!(turn, Taken::TimedOut) {

@@ -46,14 +46,7 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let state = env::state_dir()?;
     let deadline = Deadline::after(BUDGET);
     // A renewal in flight would write back what is erased here: its end is waited for.
-    let taken = Lock::take(
-        &state,
-        name,
-        Purpose::Renewal,
-        deadline,
-        || None::<()>,
-        || (),
-    );
+    let taken = Lock::take(&state, name, Purpose::Renewal, deadline);
     let taken = taken.map_err(|cause| {
         let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
         Error::about(name, Kind::StoreUnavailable, what)

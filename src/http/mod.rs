@@ -59,6 +59,14 @@ pub struct Reply {
     pub sent_at: Epoch,
 }
 
+/// What is posted.
+#[derive(Clone, Copy)]
+pub struct Posted<'a> {
+    pub headers: &'a [(String, Secret)],
+    pub content_type: &'a str,
+    pub body: &'a Secret,
+}
+
 /// A client's certificate with its key, both in PEM (RFC 8705).
 pub struct Identity<'a> {
     pub certificate: &'a Secret,
@@ -122,33 +130,35 @@ impl Http {
     pub fn post(
         &self,
         endpoint: &Endpoint,
-        headers: &[(String, Secret)],
-        content_type: &str,
-        body: &Secret,
+        posted: Posted<'_>,
         limit: Duration,
     ) -> Result<Reply, Failure> {
+        let Posted {
+            headers,
+            content_type,
+            body,
+        } = posted;
         let usual = [JSON_WANTED, ("content-type", content_type)];
         let body = Payload::Bytes(body.expose().as_bytes());
-        self.whole(endpoint, ("POST", &usual, headers), body, limit)
+        self.whole(endpoint, (("POST", &usual, headers), body), limit)
     }
 
     /// Reads a public document within `limit`.
     pub fn get(&self, endpoint: &Endpoint, limit: Duration) -> Result<Reply, Failure> {
         let asked = ("GET", &[JSON_WANTED][..], &[][..]);
-        self.whole(endpoint, asked, Payload::Nothing, limit)
+        self.whole(endpoint, (asked, Payload::Nothing), limit)
     }
 
     fn whole(
         &self,
         endpoint: &Endpoint,
-        asked: Asked<'_>,
-        payload: Payload<'_>,
+        request: (Asked<'_>, Payload<'_>),
         limit: Duration,
     ) -> Result<Reply, Failure> {
         let _waiting = ui::waiting(format!("waiting for {}", endpoint.host()));
         let sent_at = clock::now();
         let patience = Patience::until(Deadline::after(limit));
-        let (head, mut inbox) = self.ask(endpoint, asked, payload, patience)?;
+        let (head, mut inbox) = self.ask(endpoint, request, patience)?;
         let (body, coding) = whole::read(&head, &mut inbox, &self.way_to(endpoint))?;
         let text = |name: &str| head.header(name).map(str::to_owned);
         Ok(Reply {
@@ -167,8 +177,7 @@ impl Http {
     fn ask(
         &self,
         endpoint: &Endpoint,
-        asked: Asked<'_>,
-        payload: Payload<'_>,
+        (asked, payload): (Asked<'_>, Payload<'_>),
         patience: Patience,
     ) -> Result<(Head, Inbox), Failure> {
         let way = self.way_to(endpoint);

@@ -70,9 +70,7 @@ impl Http {
     pub fn send(
         &self,
         endpoint: &Endpoint,
-        method: &str,
-        headers: &[(String, Secret)],
-        payload: Payload<'_>,
+        (method, headers, payload): (&str, &[(String, Secret)], Payload<'_>),
         limit: Option<Duration>,
     ) -> Result<Incoming, Failure> {
         let patience = Patience {
@@ -80,7 +78,7 @@ impl Http {
             silence: limit.is_none().then_some(SILENCE),
         };
         let usual = [("accept", "*/*")];
-        let (head, inbox) = self.ask(endpoint, (method, &usual, headers), payload, patience)?;
+        let (head, inbox) = self.ask(endpoint, ((method, &usual, headers), payload), patience)?;
         let framing = Framing::of(&head, method.eq_ignore_ascii_case("HEAD"));
         let Head {
             status,

@@ -6,7 +6,7 @@ use super::reply::{self, Granted, Reading};
 use super::{Credentials, Refused, TokenRequest, ask_for, client_auth, jwt_bearer, token_exchange};
 use crate::clock::Epoch;
 use crate::error::{Kind, Result};
-use crate::http::{Endpoint, Http};
+use crate::http::{Endpoint, Http, Posted};
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
 use std::time::Duration;
@@ -123,9 +123,12 @@ impl Connection<'_> {
         } else {
             ("application/x-www-form-urlencoded", form.into_body())
         };
-        let answered = self
-            .http
-            .post(self.endpoint, &headers, content_type, &body, limit);
+        let posted = Posted {
+            headers: &headers,
+            content_type,
+            body: &body,
+        };
+        let answered = self.http.post(self.endpoint, posted, limit);
         answered
             .map(|reply| Answer { reply, sent })
             .map_err(|failure| no_answer(profile, failure))

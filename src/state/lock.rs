@@ -55,18 +55,38 @@ pub enum Taken<T> {
     Unsupported,
 }
 
+/// Which lock it is.
+#[derive(Clone, Copy)]
+pub struct Which<'a> {
+    pub state: &'a Path,
+    pub profile: &'a str,
+    pub purpose: Purpose,
+}
+
 impl Lock {
-    /// Waits for a profile's lock; `came` is asked between tries, `notice` called once after a
-    /// second.
-    pub fn take<T>(
+    /// Waits for a profile's lock.
+    pub fn take(
         state: &Path,
         profile: &str,
         purpose: Purpose,
         deadline: Deadline,
+    ) -> io::Result<Taken<()>> {
+        let which = Which {
+            state,
+            profile,
+            purpose,
+        };
+        Self::take_unless(which, deadline, || None, || ())
+    }
+
+    /// The same; `came` is asked between tries, `notice` called once after a second.
+    pub fn take_unless<T>(
+        which: Which<'_>,
+        deadline: Deadline,
         mut came: impl FnMut() -> Option<T>,
         notice: impl FnOnce(),
     ) -> io::Result<Taken<T>> {
-        let file = open(state, profile, purpose)?;
+        let file = open(which.state, which.profile, which.purpose)?;
         let started = Instant::now();
         let mut notice = Some(notice);
         let mut pause = FIRST_PAUSE;
@@ -81,7 +101,7 @@ impl Lock {
                 };
             }
             if let Some(taken) = &here {
-                match leased(state, profile, purpose, &file, taken) {
+                match leased(which, &file, taken) {
                     Ok(Some(lease)) => return Ok(taken_with(file, here, lease)),
                     Ok(None) => pause = pause.max(BETWEEN_LEASES),
                     Err(cause) => return Err(cause),
@@ -152,13 +172,12 @@ impl Here {
     clippy::option_option,
     reason = "two reasons for nothing, told apart above"
 )]
-fn leased(
-    state: &Path,
-    profile: &str,
-    purpose: Purpose,
-    file: &File,
-    here: &Here,
-) -> io::Result<Option<Option<Lease>>> {
+fn leased(which: Which<'_>, file: &File, here: &Here) -> io::Result<Option<Option<Lease>>> {
+    let Which {
+        state,
+        profile,
+        purpose,
+    } = which;
     let may_be_shared = matches!(here, Here::Socket(_)) || lease::is_remote(file);
     if !matches!(purpose, Purpose::Renewal) || !may_be_shared {
         return Ok(Some(None));

@@ -49,7 +49,7 @@ fn drop_if(
     let state = env::state_dir()?;
     let name = &profile.name;
     let purpose = Purpose::Renewal;
-    let taken = Lock::take(&state, name, purpose, deadline, || None::<()>, || ());
+    let taken = Lock::take(&state, name, purpose, deadline);
     let cache = Cache::of(profile, &state, &Note::load(&state, name));
     let mut found = cache.get().is_some_and(|token| is_meant(&token));
     if found {

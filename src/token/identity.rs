@@ -120,7 +120,7 @@ impl<'a> Judge<'a> {
             Err(Form::Other) => return IdToken::LeftOut("it is no JWT".to_owned()),
         };
         let identity = Identity::of(&jws.claims);
-        match self.check(&jws, &identity, deadline, effort) {
+        match self.check(&jws, &identity, (deadline, effort)) {
             Ok(()) => IdToken::Good(text, identity),
             Err(Bad::Refused(why)) => self.bad(why),
             Err(Bad::NoKeys(why)) => IdToken::Waiting { text, why },
@@ -144,8 +144,7 @@ impl<'a> Judge<'a> {
         &self,
         jws: &Jws<'_>,
         identity: &Identity,
-        deadline: Deadline,
-        effort: Effort,
+        (deadline, effort): (Deadline, Effort),
     ) -> Result<(), Bad> {
         let measure = Measure {
             issuer: self.profile.server.issuer(),

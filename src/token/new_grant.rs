@@ -52,14 +52,7 @@ pub fn store(
         account,
     } = come;
     let state = storage.state.clone();
-    let taken = Lock::take(
-        &state,
-        &profile.name,
-        Purpose::Renewal,
-        deadline,
-        || None::<()>,
-        || (),
-    );
+    let taken = Lock::take(&state, &profile.name, Purpose::Renewal, deadline);
     let taken = taken.map_err(|cause| {
         let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
         profile.error(Kind::StoreUnavailable, what)

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
-use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::lock::{Lock, Purpose, Taken, Which};
 use crate::state::record::Token;
 use crate::state::storage::Cache;
 use crate::ui;
@@ -25,7 +25,12 @@ pub fn wait(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
         name,
         "waiting for another tokctl that renews the token",
     ));
-    let cause = match Lock::take(state, name, Purpose::Renewal, ask.deadline, come, || ()) {
+    let which = Which {
+        state,
+        profile: name,
+        purpose: Purpose::Renewal,
+    };
+    let cause = match Lock::take_unless(which, ask.deadline, come, || ()) {
         Ok(Taken::Lock(lock)) => return Ok(Turn::Ours(Some(lock))),
         Ok(Taken::HereOnly(lock)) => {
             ui::warn(&format!(

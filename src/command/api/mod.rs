@@ -228,7 +228,7 @@ impl Call<'_> {
         ui::step(&format!("{} {}", request.method, endpoint.host()));
         let http = Http::new(endpoint, self.profile.server.ca_file.as_deref())?;
         let method = request.method.clone();
-        let sent = http.send(endpoint, &method, &headers, request.payload()?, limit);
+        let sent = http.send(endpoint, (&method, &headers, request.payload()?), limit);
         sent.map_err(|failure| answer::temporary(self.profile, failure))
     }
 

@@ -147,7 +147,7 @@ impl Session {
     pub fn search(&mut self, account: &str) -> Result<Matches, KeyringError> {
         let step = "searching the keyring";
         let opening = self.start_session()?;
-        let search = self.call(step, SERVICE, "SearchItems", "a{ss}", |w| {
+        let search = self.call(step, call(SERVICE, "SearchItems", "a{ss}"), |w| {
             w.dict(&attributes(account));
         })?;
         self.finish_session(opening)?;
@@ -175,8 +175,12 @@ impl Session {
             w.signature("s");
             w.string("");
         };
-        self.call("opening a session", SERVICE, "OpenSession", "sv", plain)
-            .map(Some)
+        self.call(
+            "opening a session",
+            call(SERVICE, "OpenSession", "sv"),
+            plain,
+        )
+        .map(Some)
     }
 
     fn finish_session(&mut self, opening: Option<Serial>) -> Result<(), KeyringError> {
@@ -196,17 +200,18 @@ impl Session {
     /// One property of each object, `None` where it cannot be had.
     fn properties<T>(
         &mut self,
-        step: &'static str,
-        objects: &[&String],
+        (step, objects): (&'static str, &[&String]),
         (interface, name): (&str, &str),
         value: impl Fn(&mut Reader) -> Result<T, Malformed>,
     ) -> Result<Vec<Option<T>>, KeyringError> {
         let mut serials = Vec::new();
         for object in objects {
-            serials.push(self.call(step, (object, PROPERTIES), "Get", "ss", |w| {
-                w.string(interface);
-                w.string(name);
-            })?);
+            serials.push(
+                self.call(step, call((object, PROPERTIES), "Get", "ss"), |w| {
+                    w.string(interface);
+                    w.string(name);
+                })?,
+            );
         }
         let mut values = Vec::new();
         for serial in serials {
@@ -222,25 +227,20 @@ impl Session {
     fn ask(
         &mut self,
         step: &'static str,
-        target: (&str, &str),
-        member: &str,
-        signature: &str,
+        call: Call<'_>,
         body: impl FnOnce(&mut Writer),
     ) -> Result<Message, KeyringError> {
-        let serial = self.call(step, target, member, signature, body)?;
+        let serial = self.call(step, call, body)?;
         self.reply(step, serial)
     }
 
-    /// Queues a call to the daemon; `target` is the object's path and the interface.
+    /// Queues a call to the daemon.
     fn call(
         &mut self,
         step: &'static str,
-        target: (&str, &str),
-        member: &str,
-        signature: &str,
+        call: Call<'_>,
         body: impl FnOnce(&mut Writer),
     ) -> Result<Serial, KeyringError> {
-        let call = call(target, member, signature);
         self.bus
             .call(&call, body)
             .map_err(|fault| failure(step, fault))
@@ -253,6 +253,7 @@ impl Session {
     }
 }
 
+/// A method of the daemon's; `target` is the object's path and the interface.
 fn call<'a>(target: (&'a str, &'a str), member: &'a str, signature: &'a str) -> Call<'a> {
     Call {
         destination: NAME,

@@ -2,14 +2,17 @@
 
 use super::prompt::{COMPLETION, CONFIRMATION};
 use super::{
-    COLLECTION, ITEM, Interaction, KeyringError, NONE, PROPERTIES, SERVICE, Session, flag, read,
+    COLLECTION, ITEM, Interaction, KeyringError, NONE, PROPERTIES, SERVICE, Session, call, flag,
+    read,
 };
 
 impl Session {
     /// The collection into which new items go, whether locked or not.
     pub fn default_collection(&mut self) -> Result<String, KeyringError> {
         let step = "looking for the default collection";
-        let reply = self.ask(step, SERVICE, "ReadAlias", "s", |w| w.string("default"))?;
+        let reply = self.ask(step, call(SERVICE, "ReadAlias", "s"), |w| {
+            w.string("default");
+        })?;
         let path = read(step, &reply, "o", |r| r.path().map(str::to_owned))?;
         if path == NONE {
             Err(KeyringError::NoCollection)
@@ -21,7 +24,7 @@ impl Session {
     /// All the collections there are.
     pub fn collections(&mut self) -> Result<Vec<String>, KeyringError> {
         let step = "looking for collections";
-        let reply = self.ask(step, (SERVICE.0, PROPERTIES), "Get", "ss", |w| {
+        let reply = self.ask(step, call((SERVICE.0, PROPERTIES), "Get", "ss"), |w| {
             w.string(SERVICE.1);
             w.string("Collections");
         })?;
@@ -78,7 +81,7 @@ impl Session {
 
     fn unlock(&mut self, objects: &[String], interface: &str) -> Result<(), KeyringError> {
         let step = "unlocking the keyring";
-        let reply = self.ask(step, SERVICE, "Unlock", "ao", |w| w.paths(objects))?;
+        let reply = self.ask(step, call(SERVICE, "Unlock", "ao"), |w| w.paths(objects))?;
         let (unlocked, prompt) = read(step, &reply, "aoo", |r| {
             Ok((r.paths()?, r.path()?.to_owned()))
         })?;
@@ -113,7 +116,7 @@ impl Session {
         objects: &[&String],
         interface: &str,
     ) -> Result<Vec<bool>, KeyringError> {
-        let locked = self.properties(step, objects, (interface, "Locked"), flag)?;
+        let locked = self.properties((step, objects), (interface, "Locked"), flag)?;
         Ok(locked
             .into_iter()
             .map(|locked| locked != Some(false))

@@ -4,14 +4,14 @@ use super::super::failure::{CREATING, WRITING, failure, is_gone};
 use super::collections::collection_of;
 use super::{
     COLLECTION, Fault, ITEM, KeyringError, Malformed, Message, NONE, Serial, Session, Writer,
-    attributes, read,
+    attributes, call, read,
 };
 
 impl Session {
     /// When each item was last changed, in seconds; 0 where that cannot be said.
     pub fn modified(&mut self, items: &[String]) -> Result<Vec<u64>, KeyringError> {
         let items: Vec<_> = items.iter().collect();
-        let times = self.properties("comparing items", &items, (ITEM, "Modified"), |r| {
+        let times = self.properties(("comparing items", &items), (ITEM, "Modified"), |r| {
             r.variant("t").and_then(|()| r.u64())
         })?;
         Ok(times.into_iter().map(Option::unwrap_or_default).collect())
@@ -21,7 +21,9 @@ impl Session {
     pub fn secret(&mut self, item: &str) -> Result<Option<Vec<u8>>, KeyringError> {
         let step = "reading the secret";
         let session = self.path.clone();
-        let serial = self.call(step, (item, ITEM), "GetSecret", "o", |w| w.string(&session))?;
+        let serial = self.call(step, call((item, ITEM), "GetSecret", "o"), |w| {
+            w.string(&session);
+        })?;
         let Some(reply) = self.reply_unless_gone(step, serial)? else {
             return Ok(None);
         };
@@ -54,7 +56,7 @@ impl Session {
         }
         let step = WRITING;
         let session = self.path.clone();
-        let serial = self.call(step, (item, ITEM), "SetSecret", "(oayays)", |w| {
+        let serial = self.call(step, call((item, ITEM), "SetSecret", "(oayays)"), |w| {
             write_secret(w, &session, secret);
         })?;
         if self.reply_unless_gone(step, serial)?.is_none() {
@@ -76,9 +78,7 @@ impl Session {
         let session = self.path.clone();
         let serial = self.call(
             step,
-            (collection, COLLECTION),
-            "CreateItem",
-            "a{sv}(oayays)b",
+            call((collection, COLLECTION), "CreateItem", "a{sv}(oayays)b"),
             |w| {
                 w.array(8, |properties| {
                     properties.align(8);
@@ -111,7 +111,7 @@ impl Session {
     pub fn delete(&mut self, item: &str) -> Result<bool, KeyringError> {
         let step = "deleting the item";
         self.subscribe(step)?;
-        let serial = self.call(step, (item, ITEM), "Delete", "", |_| {})?;
+        let serial = self.call(step, call((item, ITEM), "Delete", ""), |_| {})?;
         let Some(reply) = self.reply_unless_gone(step, serial)? else {
             return Ok(false);
         };

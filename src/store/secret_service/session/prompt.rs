@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    AFTERWARDS, Fault, Interaction, KeyringError, NAME, PROMPT, Reader, Session, failure, read,
+    AFTERWARDS, Fault, Interaction, KeyringError, NAME, PROMPT, Reader, Session, call, failure,
+    read,
 };
 
 /// `KeePassXC` makes and deletes items in prompts of its own, which take it 6 ms without a window.
@@ -46,7 +47,7 @@ impl Session {
         let step = "waiting for an answer to the keyring's prompt";
         self.subscribe(step)?;
         let target = (prompt, PROMPT);
-        let prompting = self.call(step, target, "Prompt", "s", |w| w.string(""))?;
+        let prompting = self.call(step, call(target, "Prompt", "s"), |w| w.string(""))?;
         match self
             .bus
             .signal_after(prompting, (prompt, "Completed"), until)
@@ -54,7 +55,7 @@ impl Session {
             Ok(signal) if read(step, &signal, "bv", Reader::bool)? => Err(KeyringError::Dismissed),
             Ok(_) => Ok(()),
             Err(Fault::Late) => {
-                let dismissing = self.call(step, target, "Dismiss", "", |_| {})?;
+                let dismissing = self.call(step, call(target, "Dismiss", ""), |_| {})?;
                 drop(self.bus.reply(dismissing, Instant::now() + AFTERWARDS));
                 Err(KeyringError::Unanswered)
             }

@@ -1,7 +1,7 @@
 //! What only `KWallet` has to be asked or told, over the interface of its own.
 
 use super::collections::collection_of;
-use super::{COLLECTION, Fault, KeyringError, Session, Writer, failure};
+use super::{COLLECTION, Fault, KeyringError, Session, Writer, call, failure};
 
 /// Where it is found: the newest, then those before it.
 const OBJECTS: [&str; 3] = ["/ksecretd", "/modules/kwalletd6", "/modules/kwalletd5"];
@@ -33,7 +33,7 @@ impl Session {
     /// The wallet, if it is one, and open.
     pub fn open_wallet(&mut self, collection: &str) -> Result<Option<Wallet>, KeyringError> {
         let collection = collection.to_owned();
-        let names = self.properties(STEP, &[&collection], (COLLECTION, "Label"), |r| {
+        let names = self.properties((STEP, &[&collection]), (COLLECTION, "Label"), |r| {
             r.variant("s")?;
             r.string().map(str::to_owned)
         })?;
@@ -43,7 +43,7 @@ impl Session {
         let mut serials = Vec::new();
         for object in OBJECTS {
             let target = (object, INTERFACE);
-            let asked = self.call(STEP, target, "isOpen", "s", |w| w.string(&name))?;
+            let asked = self.call(STEP, call(target, "isOpen", "s"), |w| w.string(&name))?;
             serials.push((object, asked));
         }
         let mut wallet = None;
@@ -73,7 +73,7 @@ impl Session {
             return Ok(());
         };
         let target = (object, INTERFACE);
-        let opening = self.call(STEP, target, "open", "sxs", |w| {
+        let opening = self.call(STEP, call(target, "open", "sxs"), |w| {
             w.string(&name);
             w.i64(0);
             w.string(APPLICATION);
@@ -90,8 +90,8 @@ impl Session {
             w.string(APPLICATION);
         };
         // It answers nothing to this; that it has come there, the next answer tells.
-        let _ = self.call(STEP, target, "sync", "is", ours)?;
-        let closing = self.call(STEP, target, "close", "ibs", |w| {
+        let _ = self.call(STEP, call(target, "sync", "is"), ours)?;
+        let closing = self.call(STEP, call(target, "close", "ibs"), |w| {
             w.u32(handle);
             w.bool(false);
             w.string(APPLICATION);
