@@ -22,8 +22,8 @@ const NOTICE: Duration = Duration::from_secs(1);
 
 /// The lock as it is held. The operating system frees it with the last copy of the open file, so
 /// nobody's death leaves it behind, and it can be handed to a child.
+#[cfg_attr(not(unix), expect(dead_code, reason = "held, never read"))]
 pub struct Lock {
-    #[cfg_attr(not(unix), expect(dead_code, reason = "held, never read"))]
     file: File,
     /// What keeps other machines out, where the file system is another one's.
     lease: Option<Lease>,
