@@ -34,10 +34,12 @@ impl Cache {
     fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
         let kept = profile.storage.kernel_cache && profile.storage.choice != StoreChoice::None;
         // The user keyring is the whole account's: the name binds a token to everything that it
-        // depends on, so that another configuration never finds it.
-        let epoch = note.epoch.to_string();
+        // depends on, so that another configuration never finds it; and to the writing that it is of, so
+        // that one which could not be replaced (in a user namespace, under a seccomp filter, over quota)
+        // is not found after that.
+        let epoch = format!("{} {}", note.epoch, note.generation);
         let parts = [
-            "cache-2",
+            "cache-3",
             &state.to_string_lossy(),
             &profile.name,
             profile.storage.choice.identity(),
@@ -63,11 +65,9 @@ impl Cache {
         kernel::put(name, &zeroize::Zeroizing::new(text), life)
     }
 
-    /// Forgets the token.
-    pub fn forget(&self) {
-        if let Some(name) = &self.name {
-            kernel::forget(name);
-        }
+    /// Forgets the token. Whether it was there.
+    pub fn forget(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| kernel::forget(name))
     }
 }
 
@@ -137,6 +137,23 @@ impl Storage {
             own: profile.own_variant.clone(),
             unreadable: false,
         })
+    }
+
+    /// The profile's place in the kernel's cache after the writing of a record.
+    pub fn cache_after(&self, profile: &Profile, record: &Record) -> Cache {
+        let note = Note {
+            epoch: self.note.epoch,
+            generation: record.generation,
+            ..Note::default()
+        };
+        Cache::of(profile, &self.state, &note)
+    }
+
+    /// Sees to it that no copy of a token in the kernel's cache is found any more.
+    pub fn outdate(&mut self, profile: &Profile) {
+        self.cache(profile).forget();
+        self.note.generation += 1;
+        self.save_note();
     }
 
     /// The profile's place in the kernel's cache.
@@ -260,8 +277,13 @@ impl Storage {
         Ok(())
     }
 
-    /// Notes what was written; a note is a convenience, so that failing is only a warning.
-    pub fn note_written(&mut self, record: &Record, token: Option<&Token>) {
+    /// Notes what was written; a note is a convenience, so that failing is only a warning. With that no
+    /// copy of an older token is found in the kernel's cache any more.
+    pub fn note_written(&mut self, profile: &Profile, record: &Record, token: Option<&Token>) {
+        if self.note.generation != record.generation {
+            self.cache(profile).forget();
+            self.forget(profile, record.tokens.keys());
+        }
         let backend = self.store.backend();
         if matches!(backend, Backend::Keyring | Backend::EncryptedFile) {
             self.note.store = Some(backend);

@@ -47,22 +47,24 @@ mod platform {
         if bytes.len() > MAX_PAYLOAD {
             return None;
         }
-        let key = ring()?.add_key(name, bytes).ok()?;
-        // SETATTR for the user: a later process without possession renews the timeout.
+        let ring = ring()?;
+        // Where it ends with this process. A key that is added straight to the user keyring by a process
+        // whose session keyring has no link to that (su, runuser, a systemd unit, tmux after the logout)
+        // can neither be given an end nor be taken away, and stays until the machine restarts.
+        let process = KeyRing::from_special_id(KeyRingIdentifier::Process, true).ok()?;
+        let key = process.add_key(name, bytes).ok()?;
         let permissions = KeyPermissionsBuilder::builder()
             .posessor(Permission::ALL)
             .user(Permission::ALL)
             .build();
-        if key
+        // Takes the place of one of the same name.
+        let linked = key
             .set_perms(permissions)
             .and_then(|()| key.set_timeout(seconds))
-            .is_err()
-        {
-            // A key that cannot be given an end must not stay.
-            key.invalidate().ok()?;
-            return None;
-        }
-        Some(())
+            .and_then(|()| ring.link_key(key));
+        // A process that stays (a helper's, a test's) does not hold it back when it is to go.
+        let _ = process.unlink_key(key);
+        linked.ok()
     }
 
     pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {

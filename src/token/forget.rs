@@ -52,9 +52,7 @@ fn drop_if(
     let taken = Lock::take(&state, name, purpose, deadline);
     let cache = Cache::of(profile, &state, &Note::load(&state, name));
     let mut found = cache.get().is_some_and(|token| is_meant(&token));
-    if found {
-        cache.forget();
-    }
+    let stays = found && !cache.forget();
     if !matches!(
         taken,
         Ok(Taken::Lock(_) | Taken::HereOnly(_) | Taken::Unsupported)
@@ -62,15 +60,18 @@ fn drop_if(
         return Ok(found);
     }
     let mut storage = Storage::open(profile, deadline, Interaction::Never)?;
+    if stays {
+        storage.outdate(profile);
+    }
     let Some(mut record) = storage.record_locked(profile)? else {
         return Ok(found);
     };
     let variant = profile.variant();
     if record.tokens.get(&variant).is_some_and(is_meant) {
         record.tokens.remove(&variant);
-        record.generation += 1;
+        record.generation = storage.note.generation.max(record.generation) + 1;
         storage.save(profile, &record)?;
-        storage.note_written(&record, None);
+        storage.note_written(profile, &record, None);
         found = true;
     }
     Ok(found)

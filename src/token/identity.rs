@@ -329,7 +329,7 @@ pub fn settle_stored(
         record.put(&variant, token, clock::now());
     }
     storage.save(profile, &record)?;
-    storage.note_written(&record, record.tokens.get(&variant));
+    storage.note_written(profile, &record, record.tokens.get(&variant));
     if let Some(token) = record.tokens.get(&variant) {
         storage.cache(profile).put(token, clock::now());
     }

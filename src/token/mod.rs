@@ -78,7 +78,7 @@ fn find(ask: &Ask<'_>) -> Result<Token> {
         return Ok(token.clone());
     }
     let mut alive = cached;
-    match stored_or_renewed(ask, &state, &cache, &mut alive) {
+    match stored_or_renewed(ask, &state, &mut alive) {
         // What the server has not refused for good leaves a token with time left as good as it was.
         // Who wants it renewed all the same has to know that the store is locked.
         Err(error) if error.kind == Kind::Temporary => stale_or(alive, error, ask),
@@ -92,12 +92,7 @@ fn find(ask: &Ask<'_>) -> Result<Token> {
 }
 
 /// From the store, else renewed in turn; `alive` becomes the token that the store has.
-fn stored_or_renewed(
-    ask: &Ask<'_>,
-    state: &Path,
-    cache: &Cache,
-    alive: &mut Option<Token>,
-) -> Result<Token> {
+fn stored_or_renewed(ask: &Ask<'_>, state: &Path, alive: &mut Option<Token>) -> Result<Token> {
     let profile = ask.profile;
     let mut storage = Storage::open(profile, ask.deadline, Interaction::Never)?;
     let before = storage.record(profile)?;
@@ -108,12 +103,12 @@ fn stored_or_renewed(
             storage.store.describe()
         ));
         // Not over a newer one that a renewal has put there meanwhile.
-        let written = Note::load(state, &profile.name).generation;
+        let note = Note::load(state, &profile.name);
         if before
             .as_ref()
-            .is_some_and(|record| record.generation >= written)
+            .is_some_and(|record| record.generation >= note.generation)
         {
-            cache.put(token, clock::now());
+            Cache::of(profile, state, &note).put(token, clock::now());
         }
         let refresh = before.as_ref().and_then(|record| record.refresh.as_ref());
         if let Some(said) = refresh.and_then(|refresh| storage.note.end_of(refresh)) {
@@ -132,9 +127,9 @@ fn stored_or_renewed(
     if let Some(error) = ask.not_now(state) {
         return Err(error);
     }
-    match turn::wait(ask, state, cache)? {
+    match turn::wait(ask, state)? {
         Turn::Come(token) => Ok(token),
-        Turn::Ours(lock) => match cache.get().filter(|token| ask.is_news(token)) {
+        Turn::Ours(lock) => match turn::cached(ask, state).filter(|token| ask.is_news(token)) {
             Some(token) => Ok(token),
             None => renew_locked(ask, &mut storage, before.as_ref(), lock),
         },

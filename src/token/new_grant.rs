@@ -85,7 +85,7 @@ pub fn store(
     forget(profile, storage, old.as_ref());
     storage.note.begin_epoch();
     storage.note.account = account;
-    storage.note_written(&merged.record, token.as_ref());
+    storage.note_written(profile, &merged.record, token.as_ref());
     if let Some(token) = &token {
         storage.cache(profile).put(token, clock::now());
     }

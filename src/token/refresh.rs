@@ -195,10 +195,10 @@ fn keep_renewed(
     storage.forget(profile, &merged.evicted);
     let token = merged.record.tokens.get(&profile.variant());
     // The note first: a reader that has still seen the old record looks there before it caches that.
-    storage.note_written(&merged.record, token);
+    storage.note_written(profile, &merged.record, token);
     match token {
         Some(token) => drop(storage.cache(profile).put(token, clock::now())),
-        None => storage.cache(profile).forget(),
+        None => drop(storage.cache(profile).forget()),
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use super::{client_auth_guess, refusal};
 use crate::clock;
 use crate::error::{Result, about};
 use crate::oauth::{Client, Credentials, TokenRequest};
-use crate::profile::Profile;
 use crate::state::record::{Record, Token};
 use crate::state::storage::Storage;
 use crate::store::Backend;
@@ -28,28 +27,32 @@ pub fn ask_anew(
     let judge = Judge::of_renewal(profile, credentials, None);
     judge.settle(&mut granted, ask.deadline);
     judge.tell(&granted);
-    let merged = Merged::renewed(profile, old, granted, sent_at);
+    let mut merged = Merged::renewed(profile, old, granted, sent_at);
+    // Of a store that keeps no records, or has lost its own, the note knows how far it was.
+    let next = storage.note.generation + 1;
+    merged.record.generation = merged.record.generation.max(next);
     if merged.kept {
         storage.forget(profile, &merged.evicted);
         let token = merged.wanted(profile).ok();
-        keep_repeatable(profile, storage, &merged.record, token.as_ref());
+        keep_repeatable(ask, storage, &merged.record, token.as_ref());
     }
     refusal::wanted(profile, storage, &merged)
 }
 
 /// Stores a token that could be asked for again: it is never withheld because it cannot be kept.
-fn keep_repeatable(
-    profile: &Profile,
-    storage: &mut Storage,
-    record: &Record,
-    token: Option<&Token>,
-) {
+fn keep_repeatable(ask: &Ask<'_>, storage: &mut Storage, record: &Record, token: Option<&Token>) {
+    let profile = ask.profile;
     let backend = storage.store.backend();
     if backend == Backend::None {
         return;
     }
     let now = clock::now();
-    let cached = token.is_some_and(|token| storage.cache(profile).put(token, now));
+    let cache = storage.cache_after(profile, record);
+    let cached = token.is_some_and(|token| cache.put(token, now));
+    // Who asks for another token by force does not get the one before from a copy that stays.
+    if ask.force && !cached {
+        storage.outdate(profile);
+    }
     match storage.save(profile, record) {
         Ok(())
             if backend == Backend::Kernel
@@ -62,8 +65,14 @@ fn keep_repeatable(
                  store = \"encrypted-file\" in the configuration changes that",
             ));
         }
-        Ok(()) => storage.note_written(record, token),
-        Err(error) => ui::warn(&format!("the token is not stored: {error}")),
+        Ok(()) => storage.note_written(profile, record, token),
+        Err(error) => {
+            // The cache has it, where it is looked for.
+            if let Some(token) = token {
+                storage.cache(profile).put(token, now);
+            }
+            ui::warn(&format!("the token is not stored: {error}"));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::ask::Ask;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
 use crate::state::lock::{Lock, Purpose, Taken, Which};
+use crate::state::note::Note;
 use crate::state::record::Token;
 use crate::state::storage::Cache;
 use crate::ui;
@@ -17,10 +18,16 @@ pub enum Turn {
     Come(Token),
 }
 
+/// What the kernel's cache has after what others may have written meanwhile.
+pub fn cached(ask: &Ask<'_>, state: &Path) -> Option<Token> {
+    let note = Note::load(state, &ask.profile.name);
+    Cache::of(ask.profile, state, &note).get()
+}
+
 /// Waits for the profile's lock, or for the token of whoever has it.
-pub fn wait(ask: &Ask<'_>, state: &Path, cache: &Cache) -> Result<Turn> {
+pub fn wait(ask: &Ask<'_>, state: &Path) -> Result<Turn> {
     let name = &ask.profile.name;
-    let come = || cache.get().filter(|token| ask.is_good(token));
+    let come = || cached(ask, state).filter(|token| ask.is_good(token));
     let _waiting = ui::waiting(about(
         name,
         "waiting for another tokctl that renews the token",

@@ -57,6 +57,7 @@ mod helper_refused;
 mod import;
 mod injected;
 mod jwt_headers;
+mod kernel_keys;
 mod keyring;
 mod keyring_programs;
 mod keyring_trouble;
