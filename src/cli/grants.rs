@@ -90,9 +90,14 @@ pub enum Secret {
     },
 }
 
-/// Open the encrypted file for a while: asks for its passphrase and keeps the key in the kernel keyring
+/// Open the encrypted file for a while, or the keyring that a profile's tokens are in
+///
+/// Asks for the encrypted file's passphrase and keeps the key in the kernel keyring. With a profile whose
+/// tokens are in the desktop's keyring, has that ask for its own password.
 #[derive(Debug, Args)]
 pub struct Unlock {
+    /// Whose store is to be opened; without it the encrypted file
+    pub profile: Option<String>,
     /// How long the key is kept
     #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = duration)]
     pub for_: Duration,

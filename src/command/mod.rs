@@ -44,7 +44,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(import) => import::run(&global, &import),
         Command::Logout(logout) => logout::run(&global, &logout),
         Command::Secret(secret) => secret::run(&global, &secret),
-        Command::Unlock(unlock) => unlock::run(&unlock),
+        Command::Unlock(unlock) => unlock::run(&global, &unlock),
         Command::Completions(completions) => completions::run(&completions),
         Command::Complete(complete) => complete::run(&complete),
         // main hands the others over before: their answers are their programs', not ours.

@@ -13,10 +13,10 @@ use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
 use crate::state::note::{self, Failure, Note};
 use crate::state::remembered::Remembered;
-use crate::state::storage::{Found, Storage};
+use crate::state::storage::{Cache, Found, Storage};
 use crate::store::Backend;
 use crate::text::clean;
-use crate::token::standing::{self, Facts, Standing, Why};
+use crate::token::standing::{self, Facts, Life, Standing, Why};
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -155,10 +155,16 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         .unwrap_or_default();
     let now = clock::now();
     let overridden = env::token_override(&profile.name).is_some();
-    let facts = Facts {
+    let (store, path) = store(profile, &note, state);
+    let mut facts = Facts {
         overridden,
         ..Facts::noted(profile, &note, now)
     };
+    // What only the kernel keeps goes with the machine's restart, and with its room.
+    let only_there = store == Backend::Kernel.name() && facts.token != Life::Absent;
+    if only_there && !state.is_some_and(|state| Cache::of(profile, state, &note).has_token()) {
+        facts.token = Life::Over;
+    }
     let standing = standing::judge(&facts, now);
     let why = match standing {
         Standing::Login(Why::Ended) => facts.ended.map(|said| said.error.message.clone()),
@@ -168,7 +174,6 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
     let has_last = standing == Standing::Last || facts.ended.is_some();
     let last = note.expires.filter(|end| has_last && *end > now);
     let ended = facts.ended.and_then(Remembered::since);
-    let (store, path) = store(profile, &note, state);
     let facts = json!({
         "profile": profile.name,
         "state": standing.words(),
@@ -234,9 +239,8 @@ fn store(profile: &Profile, note: &Note, state: Option<&Path>) -> (String, Optio
         StoreChoice::EncryptedFile => Backend::EncryptedFile,
         StoreChoice::Plaintext => Backend::Plaintext,
         StoreChoice::None => Backend::None,
-        StoreChoice::Auto => match note.store {
+        StoreChoice::Auto => match note.settled() {
             Some(backend) => backend,
-            None if note.generation > 0 => Backend::Kernel,
             None => return ("auto".to_owned(), None),
         },
     };

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// More variants than a record has room for: those that it has dropped are remembered for a while.
+const MAX_COPIES: usize = 32;
+
 /// One profile's note, written by whoever holds the profile's lock.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,6 +29,10 @@ pub struct Note {
     pub store: Option<Backend>,
     /// The record's generation at the last write.
     pub generation: u64,
+    /// The writing that each variant's copy in the kernel's cache is of: one that could not be replaced then
+    /// (in a user namespace, under a seccomp filter, over quota) is not found after it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub copies: BTreeMap<String, u64>,
     /// Who logged in, where the server said it.
     pub account: Option<String>,
     /// The scope of the profile's own token, as it was stored last.
@@ -144,6 +151,31 @@ impl Note {
     pub fn save(&self, state: &Path) -> io::Result<()> {
         let bytes = serde_json::to_vec(self).expect("strings and numbers always serialize");
         files::write_unsynced(&path(state, &self.profile), &bytes)
+    }
+
+    /// What `auto` was resolved to. Nothing is remembered but by its traces of the kernel alone, which
+    /// gives way to a keyring that comes.
+    pub fn settled(&self) -> Option<Backend> {
+        self.store
+            .or((self.generation > 0).then_some(Backend::Kernel))
+    }
+
+    /// The number of a variant's next copy, at the writing of this generation.
+    pub fn next_copy(&self, variant: &str, generation: u64) -> u64 {
+        let last = self.copies.get(variant).copied().unwrap_or_default();
+        generation.max(last + 1)
+    }
+
+    /// Notes the number of a variant's copy, so that an older one is not found any more.
+    pub fn number_copy(&mut self, variant: &str, number: u64) {
+        self.copies.insert(variant.to_owned(), number);
+        while self.copies.len() > MAX_COPIES {
+            let oldest = self.copies.iter().min_by_key(|(_, number)| **number);
+            let Some(oldest) = oldest.map(|(variant, _)| variant.clone()) else {
+                break;
+            };
+            self.copies.remove(&oldest);
+        }
     }
 
     /// Makes everything that was cached before unknown.

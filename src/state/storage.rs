@@ -6,7 +6,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
-use crate::profile::{Grant, LoginGrant, Profile, StoreChoice};
+use crate::profile::{Grant, LoginGrant, Profile, StoreChoice, TokenKind};
 use crate::secret::Secret;
 use crate::state::lock;
 use crate::state::note::Note;
@@ -34,10 +34,9 @@ impl Cache {
     fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
         let kept = profile.storage.kernel_cache && profile.storage.choice != StoreChoice::None;
         // The user keyring is the whole account's: the name binds a token to everything that it
-        // depends on, so that another configuration never finds it; and to the writing that it is of, so
-        // that one which could not be replaced (in a user namespace, under a seccomp filter, over quota)
-        // is not found after that.
-        let epoch = format!("{} {}", note.epoch, note.generation);
+        // depends on, so that another configuration never finds it; and to the writing that it is of.
+        let number = note.copies.get(variant).copied().unwrap_or_default();
+        let epoch = format!("{} {number}", note.epoch);
         let parts = [
             "cache-3",
             &state.to_string_lossy(),
@@ -55,6 +54,11 @@ impl Cache {
     /// The cached token.
     pub fn get(&self) -> Option<Token> {
         serde_json::from_slice(&kernel::get(self.name.as_ref()?)?).ok()
+    }
+
+    /// Whether it has a token.
+    pub fn has_token(&self) -> bool {
+        self.name.as_deref().is_some_and(kernel::has)
     }
 
     /// Keeps a token until it ends. Whether the kernel took it.
@@ -129,7 +133,7 @@ impl Storage {
             deadline,
             interaction,
         };
-        let store = open(&opening, note.store)?;
+        let store = open(&opening, note.settled())?;
         Ok(Self {
             state,
             note,
@@ -141,18 +145,22 @@ impl Storage {
 
     /// The profile's place in the kernel's cache after the writing of a record.
     pub fn cache_after(&self, profile: &Profile, record: &Record) -> Cache {
+        let variant = profile.variant();
+        let number = self.note.next_copy(&variant, record.generation);
         let note = Note {
             epoch: self.note.epoch,
-            generation: record.generation,
+            copies: [(variant, number)].into(),
             ..Note::default()
         };
         Cache::of(profile, &self.state, &note)
     }
 
-    /// Sees to it that no copy of a token in the kernel's cache is found any more.
+    /// Sees to it that the copy of the token in the kernel's cache is not found any more.
     pub fn outdate(&mut self, profile: &Profile) {
         self.cache(profile).forget();
-        self.note.generation += 1;
+        let variant = profile.variant();
+        let number = self.note.next_copy(&variant, 0);
+        self.note.number_copy(&variant, number);
         self.save_note();
     }
 
@@ -277,12 +285,17 @@ impl Storage {
         Ok(())
     }
 
-    /// Notes what was written; a note is a convenience, so that failing is only a warning. With that no
-    /// copy of an older token is found in the kernel's cache any more.
+    /// Notes what was written; a note is a convenience, so that failing is only a warning. With that an
+    /// older copy of the token is not found in the kernel's cache any more.
     pub fn note_written(&mut self, profile: &Profile, record: &Record, token: Option<&Token>) {
-        if self.note.generation != record.generation {
-            self.cache(profile).forget();
-            self.forget(profile, record.tokens.keys());
+        // A grant brings both kinds at once.
+        for kind in [TokenKind::Access, TokenKind::Id] {
+            let variant = profile.variant_of(kind);
+            Cache::named(profile, &self.state, &self.note, &variant).forget();
+            if kind == profile.request.kind || record.tokens.contains_key(&variant) {
+                let number = self.note.next_copy(&variant, record.generation);
+                self.note.number_copy(&variant, number);
+            }
         }
         let backend = self.store.backend();
         if matches!(backend, Backend::Keyring | Backend::EncryptedFile) {

@@ -13,6 +13,11 @@ pub fn put(name: &str, bytes: &[u8], seconds: Epoch) -> bool {
     platform::put(name, bytes, seconds).is_some()
 }
 
+/// Whether anything is kept under a name.
+pub fn has(name: &str) -> bool {
+    platform::has(name).is_some()
+}
+
 /// What is kept under a name.
 pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
     platform::get(name)
@@ -67,6 +72,10 @@ mod platform {
         linked.ok()
     }
 
+    pub fn has(name: &str) -> Option<()> {
+        ring()?.search(name).ok().map(drop)
+    }
+
     pub fn get(name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let key = ring()?.search(name).ok()?;
         for room in [USUAL_PAYLOAD, MAX_PAYLOAD] {
@@ -91,6 +100,10 @@ mod platform {
     use super::{Epoch, Zeroizing};
 
     pub fn put(_: &str, _: &[u8], _: Epoch) -> Option<()> {
+        None
+    }
+
+    pub fn has(_: &str) -> Option<()> {
         None
     }
 

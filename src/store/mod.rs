@@ -60,9 +60,16 @@ pub struct Store {
 
 enum Opened {
     Keyring(Box<Keyring>),
-    EncryptedFile { key: Key, place: String },
+    EncryptedFile {
+        key: Key,
+        place: String,
+    },
     Plaintext,
-    Nothing(Backend),
+    Nothing {
+        backend: Backend,
+        /// Why nothing better.
+        why: Option<String>,
+    },
 }
 
 impl Opened {
@@ -91,7 +98,7 @@ impl Store {
             Opened::Keyring(_) => Backend::Keyring,
             Opened::EncryptedFile { .. } => Backend::EncryptedFile,
             Opened::Plaintext => Backend::Plaintext,
-            Opened::Nothing(backend) => *backend,
+            Opened::Nothing { backend, .. } => *backend,
         }
     }
 
@@ -105,10 +112,19 @@ impl Store {
             Opened::Plaintext => {
                 format!("{}, in clear text", self.state.join("plaintext").display())
             }
-            Opened::Nothing(Backend::Kernel) => {
-                "kernel keyring, until the machine restarts".to_owned()
-            }
-            Opened::Nothing(_) => "nothing is kept".to_owned(),
+            Opened::Nothing {
+                backend: Backend::Kernel,
+                ..
+            } => "kernel keyring, until the machine restarts".to_owned(),
+            Opened::Nothing { .. } => "nothing is kept".to_owned(),
+        }
+    }
+
+    /// Why it is none that keeps records.
+    pub fn why_nothing(&self) -> Option<&str> {
+        match &self.opened {
+            Opened::Nothing { why, .. } => why.as_deref(),
+            _ => None,
         }
     }
 
@@ -143,7 +159,7 @@ impl Store {
                 Some(plain)
             }
             Opened::Plaintext => read(&file(&self.state, "plaintext", account))?,
-            Opened::Nothing(_) => None,
+            Opened::Nothing { .. } => None,
         };
         Ok(plain.map_or(Held::Nothing, Held::Plain))
     }
@@ -189,7 +205,7 @@ impl Store {
         let folder = match &self.opened {
             Opened::EncryptedFile { .. } => "records",
             Opened::Plaintext => "plaintext",
-            Opened::Keyring(_) | Opened::Nothing(_) => return None,
+            Opened::Keyring(_) | Opened::Nothing { .. } => return None,
         };
         Some(file(&self.state, folder, account))
     }
@@ -205,7 +221,7 @@ impl Store {
                 write(&file(&self.state, "records", account), &sealed)
             }
             Opened::Plaintext => write(&file(&self.state, "plaintext", account), record),
-            Opened::Nothing(_) => Ok(()),
+            Opened::Nothing { .. } => Ok(()),
         }
     }
 
@@ -273,7 +289,7 @@ impl Store {
                 .map_err(|trouble| keyring_error(account, &trouble)),
             Opened::EncryptedFile { .. } => folder_ready(&self.state.join("records")),
             Opened::Plaintext => folder_ready(&self.state.join("plaintext")),
-            Opened::Nothing(_) => Ok(()),
+            Opened::Nothing { .. } => Ok(()),
         }
     }
 }
@@ -384,7 +400,26 @@ fn unavailable(what: impl Into<String>) -> Error {
 
 /// A keyring's trouble with the remedy for it.
 fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
-    let hint = match trouble {
+    let kind = if trouble.is_locked() {
+        Kind::StoreLocked
+    } else {
+        Kind::StoreUnavailable
+    };
+    let profile = profile_of(account);
+    let what = format!("the keyring cannot be used: {trouble}");
+    Error::about(profile, kind, what).hint(remedy(profile, trouble))
+}
+
+fn remedy(profile: &str, trouble: &KeyringError) -> String {
+    let what = match trouble {
+        KeyringError::Locked | KeyringError::Dismissed | KeyringError::Unanswered
+            if cfg!(target_os = "linux") && env::has_display() =>
+        {
+            let profile = shell_word(profile);
+            return format!(
+                "unlock the keyring: run: tokctl unlock {profile}; or choose store = \"encrypted-file\""
+            );
+        }
         KeyringError::Locked | KeyringError::Dismissed | KeyringError::Unanswered => {
             "unlock the keyring (on a desktop: log in or open its password manager), or choose \
              store = \"encrypted-file\""
@@ -415,17 +450,7 @@ fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
             "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration"
         }
     };
-    let kind = if trouble.is_locked() {
-        Kind::StoreLocked
-    } else {
-        Kind::StoreUnavailable
-    };
-    Error::about(
-        profile_of(account),
-        kind,
-        format!("the keyring cannot be used: {trouble}"),
-    )
-    .hint(hint)
+    what.to_owned()
 }
 
 /// The client secret's account is the profile's with a prefix.

@@ -5,7 +5,7 @@ use super::keyring::{Keyring, KeyringError};
 use super::{Backend, Interaction, Opened, Store, cipher, keyring_error};
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::profile::{Profile, StoreChoice};
 use crate::ui;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl Opening<'_> {
         match self.settled(remembered) {
             Some(backend) => self.open_backend(backend),
             None => self
-                .resolve()?
+                .resolve(remembered)?
                 .map_err(|trouble| keyring_error(&self.profile.name, &trouble)),
         }
     }
@@ -43,10 +43,8 @@ impl Opening<'_> {
                     Opened::sealing,
                 )))
             }
-            None => match self.resolve()? {
-                Err(trouble) if trouble.is_absence() => {
-                    Ok(self.store(Opened::Nothing(Backend::None)))
-                }
+            None => match self.resolve(remembered)? {
+                Err(trouble) if trouble.is_absence() => Ok(self.nothing(Backend::None, None)),
                 resolved => resolved.map_err(|trouble| keyring_error(&self.profile.name, &trouble)),
             },
             _ => self.open(remembered),
@@ -68,21 +66,25 @@ impl Opening<'_> {
     }
 
     /// Finds out what `auto` means here: the keyring if it works, else an encrypted file if a key is
-    /// at hand, else, for grants that need no person to repeat, the kernel's cache.
-    fn resolve(&self) -> Result<Result<Store, KeyringError>> {
+    /// at hand, else, for grants that need no person to repeat, the kernel's cache. With that it stays, also
+    /// where somebody has set a passphrase since.
+    fn resolve(&self, remembered: Option<Backend>) -> Result<Result<Store, KeyringError>> {
         let mut keyring = self.keyring();
         let trouble = match keyring.ready_to_write() {
             Ok(()) => return Ok(Ok(self.store(Opened::Keyring(Box::new(keyring))))),
             Err(trouble) => trouble,
         };
-        let source = KeySource::new(self.profile, self.state);
-        if let Some(found) = source.find(self.deadline)? {
-            return Ok(Ok(self.store(Opened::sealing(found))));
+        let without = || Ok(Ok(self.nothing(Backend::Kernel, Some(trouble.to_string()))));
+        if remembered == Some(Backend::Kernel) && self.can_do_without() {
+            return without();
         }
-        if self.can_do_without() {
-            return Ok(Ok(self.store(Opened::Nothing(Backend::Kernel))));
+        match KeySource::new(self.profile, self.state).find(self.deadline) {
+            Ok(Some(found)) => Ok(Ok(self.store(Opened::sealing(found)))),
+            Err(error) if error.kind != Kind::StoreLocked => Err(error),
+            _ if self.can_do_without() => without(),
+            Ok(None) => Ok(Err(trouble)),
+            Err(error) => Err(error),
         }
-        Ok(Err(trouble))
     }
 
     /// Whether the profile gets its token anew from what is elsewhere.
@@ -90,26 +92,37 @@ impl Opening<'_> {
         self.profile.is_repeatable() && !self.profile.client.has_stored_secret()
     }
 
+    fn is_auto_without(&self) -> bool {
+        self.profile.storage.choice == StoreChoice::Auto
+            && self.can_do_without()
+            && self.interaction == Interaction::Never
+    }
+
     fn open_backend(&self, backend: Backend) -> Result<Store> {
         Ok(self.store(match backend {
             Backend::Keyring => Opened::Keyring(Box::new(self.keyring())),
             Backend::EncryptedFile => return self.open_encrypted_file(),
             Backend::Plaintext => Opened::Plaintext,
-            Backend::Kernel | Backend::None => Opened::Nothing(backend),
+            Backend::Kernel | Backend::None => return Ok(self.nothing(backend, None)),
         }))
     }
 
     fn open_encrypted_file(&self) -> Result<Store> {
         let source = KeySource::new(self.profile, self.state);
-        let found = match source.find(self.deadline)? {
-            Some(found) => found,
-            None => match source.create() {
+        let found = match source.find(self.deadline) {
+            Ok(Some(found)) => found,
+            // What `auto` has chosen costs a request while it is locked, and no refusal.
+            Err(error) if error.kind == Kind::StoreLocked && self.is_auto_without() => {
+                return Ok(self.nothing(Backend::Kernel, Some(error.message)));
+            }
+            Err(error) => return Err(error),
+            Ok(None) => match source.create() {
                 Ok(found) => found,
                 // A token is not withheld because there is nowhere to write the first key; who brings a
                 // secret to be kept has to know.
                 Err(error) if self.can_do_without() && self.interaction == Interaction::Never => {
                     ui::warn(&format!("the token is not stored: {error}"));
-                    return Ok(self.store(Opened::Nothing(Backend::None)));
+                    return Ok(self.nothing(Backend::None, None));
                 }
                 Err(error) => return Err(error),
             },
@@ -123,6 +136,10 @@ impl Opening<'_> {
             self.deadline.instant(),
             self.interaction,
         )
+    }
+
+    fn nothing(&self, backend: Backend, why: Option<String>) -> Store {
+        self.store(Opened::Nothing { backend, why })
     }
 
     fn store(&self, opened: Opened) -> Store {

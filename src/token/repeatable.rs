@@ -8,6 +8,7 @@ use super::{client_auth_guess, refusal};
 use crate::clock;
 use crate::error::{Result, about};
 use crate::oauth::{Client, Credentials, TokenRequest};
+use crate::profile::Profile;
 use crate::state::record::{Record, Token};
 use crate::state::storage::Storage;
 use crate::store::Backend;
@@ -59,11 +60,7 @@ fn keep_repeatable(ask: &Ask<'_>, storage: &mut Storage, record: &Record, token:
                 && !cached
                 && token.is_some_and(|token| token.is_alive(now)) =>
         {
-            ui::warn(&about(
-                &profile.name,
-                "there is nowhere to keep the token (no keyring, no kernel keyring), so every call is a request; \
-                 store = \"encrypted-file\" in the configuration changes that",
-            ));
+            ui::warn(&about(&profile.name, &nowhere(profile, storage)));
         }
         Ok(()) => storage.note_written(profile, record, token),
         Err(error) => {
@@ -74,6 +71,20 @@ fn keep_repeatable(ask: &Ask<'_>, storage: &mut Storage, record: &Record, token:
             ui::warn(&format!("the token is not stored: {error}"));
         }
     }
+}
+
+/// Why each call is a request.
+fn nowhere(profile: &Profile, storage: &Storage) -> String {
+    let store = storage.store.why_nothing().unwrap_or("no store");
+    let cache = if profile.storage.kernel_cache {
+        "the kernel keyring takes nothing here"
+    } else {
+        "access_cache is \"none\""
+    };
+    format!(
+        "there is nowhere to keep the token ({store}; {cache}), so every call is a request; store = \"encrypted-file\" \
+         in the configuration changes that"
+    )
 }
 
 /// The same where there is no place for any state (no home directory).

@@ -9,9 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use support::grants::renewable;
+use support::issuer::behave;
+use support::login::{arrive, profile, redirect};
 use support::run::send;
 use support::sandbox::files;
-use support::{Kind, Run, Seat, Server, Tokens};
+use support::{Kind, Login, Reply, Run, Seat, Server, Tokens};
 
 const NO_CACHE: &str = "access_cache = \"none\"";
 const SOON: Duration = Duration::from_secs(5);
@@ -260,4 +262,34 @@ fn keepassxc_dying_during_the_request_costs_no_login() {
 #[ignore = "needs oo7-daemon and secret-tool: tests/run installs them"]
 fn oo7_dying_during_the_request_costs_no_login() {
     ended_during_the_request(Kind::Oo7);
+}
+
+/// A person logs in, and out again with the server told.
+fn login_and_logout(kind: Kind) {
+    let server = Server::start(|request| behave(request).unwrap_or(Reply::json(404, "{}")));
+    let config = profile(&server.url(""), "c", NO_CACHE);
+    let seat = Seat::open(kind, &config);
+    for _ in 0..2 {
+        let mut login = Login::start(&seat.sandbox, &[]);
+        arrive(&redirect(&login.address(), ""));
+        login.wait().ok_with("", "logged in to p");
+        seat.sandbox.run(["get", "p"]).ok("access-1\n");
+    }
+    let logout = seat.sandbox.run(["logout", "p"]);
+    logout.ok_with("", "revoked at the server, and erased here");
+    seat.sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+    assert_eq!(secret_of(&seat, "p"), None);
+}
+
+#[test]
+#[ignore = "needs gnome-keyring, kwalletd5, keepassxc and oo7-daemon: tests/run installs them"]
+fn a_login_and_its_logout_leave_nothing_in_any_of_them() {
+    for kind in [
+        Kind::GnomeKeyring,
+        Kind::KWallet,
+        Kind::KeePassXC,
+        Kind::Oo7,
+    ] {
+        login_and_logout(kind);
+    }
 }

@@ -171,7 +171,12 @@ impl Seat {
     /// Waits until `KeePassXC` has written what it was given after `since`, which it does a moment after it
     /// has answered; the others have by then.
     pub fn settle(&self, since: SystemTime) {
-        let [(file, _), ..] = &self.databases[..] else {
+        self.settle_in(0, since);
+    }
+
+    /// The same in one of several databases.
+    pub fn settle_in(&self, database: usize, since: SystemTime) {
+        let Some((file, _)) = self.databases.get(database) else {
             return;
         };
         let is_written = || {
@@ -375,7 +380,7 @@ impl Seat {
         self.bus.secrets(&call).contains("true")
     }
 
-    fn collections(&self) -> Vec<String> {
+    pub fn collections(&self) -> Vec<String> {
         let service = [
             "/org/freedesktop/secrets",
             "org.freedesktop.DBus.Properties.Get",

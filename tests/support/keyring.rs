@@ -32,9 +32,15 @@ impl SessionBus {
     /// `XDG_RUNTIME_DIR`.
     #[track_caller]
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, "")
+    }
+
+    /// The same with these lines in its configuration, which win over those that everybody has.
+    #[track_caller]
+    pub fn start_with(directory: &Path, more: &str) -> Self {
         let address = format!("unix:path={}/bus", directory.display());
         let config = directory.join("bus.conf");
-        fs::write(&config, bus_config(&address)).expect("the bus directory can be written");
+        fs::write(&config, bus_config(&address, more)).expect("the bus directory can be written");
         let mut child = bound_to_this_thread("dbus-daemon")
             .args(["--nofork", "--nopidfile", "--nosyslog", "--print-address"])
             .arg(format!("--config-file={}", config.display()))
@@ -97,10 +103,15 @@ impl SessionBus {
 
     /// Whether somebody owns org.freedesktop.secrets.
     pub fn has_secrets(&self) -> bool {
+        self.has(SECRETS)
+    }
+
+    /// Whether somebody owns a name.
+    pub fn has(&self, name: &str) -> bool {
         let call = [
             "/",
             "org.freedesktop.DBus.NameHasOwner",
-            &format!("string:{SECRETS}"),
+            &format!("string:{name}"),
         ];
         self.call("org.freedesktop.DBus", &call).contains("true")
     }
@@ -137,7 +148,7 @@ impl Drop for SessionBus {
 }
 
 /// No service directories: nothing can be activated.
-fn bus_config(address: &str) -> String {
+fn bus_config(address: &str, more: &str) -> String {
     format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -150,6 +161,7 @@ fn bus_config(address: &str) -> String {
     <allow eavesdrop="true"/>
     <allow own="*"/>
   </policy>
+  {more}
 </busconfig>
 "#
     )
