@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::ROUNDS;
-use super::support::{Sandbox, SessionBus};
+use super::support::grants::credentials;
+use super::support::{Kind, Sandbox, Seat, SessionBus};
 use super::table::{Make, compare, heading};
 
 /// In bytes. A key of the kernel's keyring has room for 32 KB.
@@ -27,6 +28,35 @@ pub fn stores(sandbox: &Sandbox, empty: &Path) {
             ("Secret Service alone", &|| {
                 sandbox.command(["get", "keyring"])
             }),
+        ],
+    );
+}
+
+/// The same token in each program that keeps secrets, against gnome-keyring.
+pub fn keyrings(token: &str) {
+    let keys = "client_secret = \"cc-post-secret\"\nclient_auth = \"client_secret_post\"\nclient_id = \"cc-post\"";
+    let more = format!("{keys}\nstore = \"keyring\"\naccess_cache = \"none\"");
+    let config = credentials(token, &more);
+    let [gnome, kwallet, keepassxc, oo7] = [
+        Kind::GnomeKeyring,
+        Kind::KWallet,
+        Kind::KeePassXC,
+        Kind::Oo7,
+    ]
+    .map(|kind| {
+        let seat = Seat::open(kind, &config);
+        seat.sandbox.run(["get", "p"]);
+        seat
+    });
+    let get = |seat: &Seat| seat.sandbox.command(["get", "p"]);
+    heading("a token from the Secret Service alone, against gnome-keyring");
+    compare(
+        ROUNDS,
+        &[
+            ("gnome-keyring", &|| get(&gnome)),
+            ("KWallet", &|| get(&kwallet)),
+            ("KeePassXC", &|| get(&keepassxc)),
+            ("oo7", &|| get(&oo7)),
         ],
     );
 }

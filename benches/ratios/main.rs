@@ -48,6 +48,7 @@ fn main() {
     let with_profiles = |n| home(&config(&token, &tls_token, n));
     let (one, many) = (with_profiles(1), with_profiles(SEVEN + 1000));
     cached::stores(&sandbox, &empty);
+    cached::keyrings(&token);
     cached::others(&sandbox, &bus, &token);
     cached::helpers(&sandbox);
     let rows = [

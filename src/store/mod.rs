@@ -410,17 +410,22 @@ fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
     Error::about(profile, kind, what).hint(remedy(profile, trouble))
 }
 
+const BARRED: &str = "allow org.freedesktop.secrets (for a flatpak: --talk-name=org.freedesktop.secrets), or \
+                      choose store = \"encrypted-file\"";
+
 fn remedy(profile: &str, trouble: &KeyringError) -> String {
     let what = match trouble {
-        KeyringError::Locked | KeyringError::Dismissed | KeyringError::Unanswered
-            if cfg!(target_os = "linux") && env::has_display() =>
-        {
+        KeyringError::Dismissed | KeyringError::Unanswered => {
+            "unlock the keyring: run the same again and answer what the keyring asks, or open the \
+             desktop's password manager; or choose store = \"encrypted-file\""
+        }
+        KeyringError::Locked if cfg!(target_os = "linux") && env::has_display() => {
             let profile = shell_word(profile);
             return format!(
                 "unlock the keyring: run: tokctl unlock {profile}; or choose store = \"encrypted-file\""
             );
         }
-        KeyringError::Locked | KeyringError::Dismissed | KeyringError::Unanswered => {
+        KeyringError::Locked => {
             "unlock the keyring (on a desktop: log in or open its password manager), or choose \
              store = \"encrypted-file\""
         }
@@ -439,10 +444,9 @@ fn remedy(profile: &str, trouble: &KeyringError) -> String {
         KeyringError::Starting => {
             "run the same again in a moment; if it never answers, choose store = \"encrypted-file\""
         }
-        KeyringError::Barred(_) => {
-            "allow org.freedesktop.secrets (for a flatpak: --talk-name=org.freedesktop.secrets), or \
-             choose store = \"encrypted-file\""
-        }
+        // A flatpak's proxy hides what it does not let through.
+        KeyringError::NoProvider(_) if Path::new("/.flatpak-info").exists() => BARRED,
+        KeyringError::Barred(_) => BARRED,
         KeyringError::NoBus(_)
         | KeyringError::NoProvider(_)
         | KeyringError::TooLarge { .. }

@@ -129,7 +129,11 @@ fn a_locked_database_asks_who_unlocks_it_and_never_who_gets_a_token() {
     }
     // Somebody says no, and then yes.
     for (keys, code, words) in [
-        (&["Escape"][..], 7, "the keyring's prompt was dismissed"),
+        (
+            &["Escape"][..],
+            7,
+            "hint: unlock the keyring: run the same again and answer what the keyring asks",
+        ),
         (&PASSWORD, 0, "p: the keyring is unlocked (Secret Service)"),
     ] {
         let unlock = Login::of(seat.sandbox.command(["unlock", "p"]));
@@ -138,6 +142,11 @@ fn a_locked_database_asks_who_unlocks_it_and_never_who_gets_a_token() {
     }
     seat.sandbox.run(["get", "p"]).ok("at-1\n");
     assert_eq!(server.hits(), 1);
+    // Who brings a secret is asked before it is typed; here nothing is.
+    seat.lock();
+    let set = Login::of(seat.sandbox.command(["secret", "set", "p"]));
+    screen.answer(&seat.sandbox, title, &PASSWORD);
+    set.wait().ends(2, "", "the client secret is empty");
 }
 
 #[test]

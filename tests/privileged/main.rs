@@ -11,5 +11,6 @@ mod support;
 
 mod barred;
 mod filesystems;
+mod foreign_session;
 mod networks;
 mod two_users;

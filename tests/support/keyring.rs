@@ -148,7 +148,7 @@ impl Drop for SessionBus {
 }
 
 /// No service directories: nothing can be activated.
-fn bus_config(address: &str, more: &str) -> String {
+pub fn bus_config(address: &str, more: &str) -> String {
     format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
