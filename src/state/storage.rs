@@ -235,6 +235,10 @@ impl Storage {
         };
         self.unreadable = false;
         let record = self.spooled(profile, &record).unwrap_or(record);
+        // An older refresh token, used again, could end the login.
+        if record.generation < self.note.generation {
+            self.store.refuse_outdated(&profile.name)?;
+        }
         Ok(Found::Record(Box::new(record)))
     }
 

@@ -56,7 +56,7 @@ pub enum KeyringError {
     Timeout(&'static str),
     /// Locked, and nobody may be asked; or macOS would need a session with a screen.
     Locked,
-    /// Nothing in what is open, and something else is locked.
+    /// Nothing, or nothing new, in what is open, and something else is locked.
     Hidden,
     /// No default collection: a keyring that was never set up, or a password manager without an
     /// open database.
@@ -134,6 +134,11 @@ impl Keyring {
     /// Whether the account last read was not found, and may be in a part that stays locked.
     pub fn hides(&self) -> bool {
         self.platform.hides()
+    }
+
+    /// Whether a part of it stays locked, whatever was found in the rest.
+    pub fn is_partly_locked(&mut self) -> Result<bool, KeyringError> {
+        self.platform.is_partly_locked()
     }
 
     /// Whether the account last erased has left an empty entry, which only a person could remove.
@@ -231,7 +236,9 @@ impl fmt::Display for KeyringError {
             }
             Self::Timeout(step) => write!(f, "the keyring did not answer in time ({step})"),
             Self::Locked => f.write_str("the keyring is locked"),
-            Self::Hidden => f.write_str("a part of it is locked, and the rest has no such entry"),
+            Self::Hidden => f.write_str(
+                "a part of it is locked, and the rest has no such entry, or only an older one",
+            ),
             Self::NoCollection => f.write_str("the keyring has no default collection"),
             Self::TooLarge { limit } => write!(
                 f,

@@ -137,6 +137,19 @@ impl Store {
         }
     }
 
+    /// Refuses what was found for an account if it is not the newest, and that may be in a part of the store
+    /// that is locked.
+    pub fn refuse_outdated(&mut self, account: &str) -> Result<()> {
+        let Opened::Keyring(keyring) = &mut self.opened else {
+            return Ok(());
+        };
+        let failed = |trouble: KeyringError| keyring_error(account, &trouble);
+        if keyring.is_partly_locked().map_err(failed)? {
+            return Err(failed(KeyringError::Hidden));
+        }
+        Ok(())
+    }
+
     fn find(&mut self, account: &str) -> Result<Held> {
         let plain = match &mut self.opened {
             Opened::Keyring(keyring) => {

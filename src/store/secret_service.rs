@@ -81,6 +81,16 @@ impl SecretService {
         self.link().hides
     }
 
+    /// Whether a collection stays locked.
+    pub fn is_partly_locked(&self) -> Result<bool, KeyringError> {
+        self.link().run(|link| {
+            let session = link.session()?;
+            let all = session.collections()?;
+            let locked = session.locked_collections(&all.iter().collect::<Vec<_>>())?;
+            Ok(locked.contains(&true))
+        })
+    }
+
     /// The same for a connection of its own, to which nobody has consented to anything.
     pub fn stranger(&self) -> Self {
         let link = self.link();

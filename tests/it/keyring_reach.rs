@@ -203,7 +203,13 @@ fn a_record_in_a_locked_database_beside_an_open_one_is_locked_and_not_missing() 
     let since = SystemTime::now();
     seat.sandbox.run(["get", "p"]).ok("at-2\n");
     seat.settle_in(1, since);
+    // With that in the locked one, the older one in the open one does not count.
     seat.databases[0].1 = support::desk::PASSWORD.to_owned();
+    seat.databases[1].1 = "not the password".to_owned();
+    seat.unlock();
+    let run = seat.sandbox.run(["get", "p", "--force"]);
+    refuses_soon(&run, words, "unlock all of the keyring");
+    seat.databases[1].1 = support::desk::PASSWORD.to_owned();
     seat.unlock();
     let run = seat.sandbox.run(["get", "p"]);
     run.ok_with("at-2\n", "several entries");

@@ -217,17 +217,20 @@ impl Seat {
         };
         self.daemon = Some(daemon);
         self.wait_until("owns its name", |seat| seat.bus.has_secrets());
-        // KeePassXC has its name before it has opened its databases.
-        if self.kind == Kind::KeePassXC && is_open {
-            let exposes = self
-                .databases
-                .iter()
-                .any(|(_, password)| password == PASSWORD);
-            if exposes && self.is_exposed() {
-                self.wait_until("has an open database", |seat| {
-                    seat.collections().iter().any(|one| !seat.is_locked(one))
-                });
-            }
+        // KeePassXC has its name before it has opened its databases, one after the other.
+        if self.kind == Kind::KeePassXC && self.is_exposed() {
+            let is_right = |(_, password): &&(PathBuf, String)| is_open && password == PASSWORD;
+            let (all, open) = (
+                self.databases.len(),
+                self.databases.iter().filter(is_right).count(),
+            );
+            self.wait_until("has its databases", |seat| {
+                let asked = Instant::now();
+                let shown = seat.collections();
+                let at_once = asked.elapsed() < Duration::from_millis(500);
+                let locked = shown.iter().filter(|one| seat.is_locked(one)).count();
+                at_once && shown.len() == all && all - locked == open
+            });
         }
         match self.kind {
             Kind::Oo7 => {

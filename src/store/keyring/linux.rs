@@ -35,6 +35,10 @@ impl Platform {
         self.0.place()
     }
 
+    pub fn is_partly_locked(&self) -> Result<bool, KeyringError> {
+        self.0.is_partly_locked()
+    }
+
     pub fn leaves_empty(&self) -> bool {
         self.0.leaves_empty()
     }

@@ -49,6 +49,16 @@ impl Platform {
         false
     }
 
+    /// Never, for the same reason.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as the other platforms have it"
+    )]
+    pub fn is_partly_locked(&self) -> Result<bool, KeyringError> {
+        Ok(false)
+    }
+
     /// Never: nobody is asked about single entries.
     #[expect(clippy::unused_self, reason = "the same face on every platform")]
     pub fn leaves_empty(&self) -> bool {
