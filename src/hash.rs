@@ -2,21 +2,23 @@
 
 use ring::digest::{Context, SHA256};
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// The first 16 bytes of SHA-256 over length-prefixed parts, in hexadecimal.
 pub fn hash(parts: &[&str]) -> String {
-    use std::fmt::Write;
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
     let digest = context.finish();
-    digest.as_ref()[..16]
-        .iter()
-        .fold(String::with_capacity(32), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    let mut text = String::with_capacity(32);
+    for byte in &digest.as_ref()[..16] {
+        // A formatter would cost a cached answer more than the hash itself.
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// A name in quotes, as it has always stood in what is hashed.

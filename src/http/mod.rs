@@ -1,4 +1,8 @@
 //! The one door to the network: bounded in time and size, https unless loopback, no redirects.
+//!
+//! HTTP/1.1 is spoken here and not by a library, for what a login depends on: ureq looks names up in a thread, which there
+//! may be none for, and tries addresses one after the other; it takes no head that curl takes and a strict parser does not,
+//! so that the refresh token in such an answer is lost; and it shows no answer that comes before the request has ended.
 
 mod body;
 mod channel;

@@ -76,8 +76,13 @@ fn variables(table: &DeTable<'_>) -> BTreeMap<String, Pattern> {
 
 /// The preset that a second name is for, else the name itself.
 pub fn resolved(name: &str) -> &str {
-    let alias = text(name).and_then(|text| text.lines().nth(1)?.strip_prefix("alias = \""));
-    alias.map_or(name, |alias| alias.trim_end_matches('"'))
+    text(name).and_then(alias).unwrap_or(name)
+}
+
+/// Which preset a second name is for.
+fn alias(text: &str) -> Option<&str> {
+    let alias = text.lines().nth(1)?.strip_prefix("alias = \"")?;
+    Some(alias.trim_end_matches('"'))
 }
 
 /// A preset's tables as they stand in the file. All else is not even looked at: a profile without a
@@ -93,10 +98,12 @@ fn text(name: &str) -> Option<&'static str> {
 
 /// What `take` finds in a preset's table.
 fn read<T>(name: &str, take: impl FnOnce(&mut DeTable<'_>) -> Option<T>) -> Option<T> {
-    let name = resolved(name);
-    let mut presets = DeTable::parse(text(name)?)
-        .expect("the presets parse")
-        .into_inner();
+    let own = text(name)?;
+    let (name, own) = match alias(own) {
+        Some(other) => (other, text(other)?),
+        None => (name, own),
+    };
+    let mut presets = DeTable::parse(own).expect("the presets parse").into_inner();
     let mut table = presets.remove("preset")?.into_inner();
     let DeValue::Table(all) = &mut table else {
         return None;
