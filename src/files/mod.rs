@@ -8,4 +8,6 @@ mod replace;
 
 pub use private::*;
 pub use remedy::remedy;
-pub use replace::{create, remove, remove_all, replace, sweep, sync_dir, write, write_unsynced};
+pub use replace::{
+    create, remove, remove_all, replace, sweep, sync_dir, try_write, write, write_unsynced,
+};

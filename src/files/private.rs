@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 /// How long is waited between two looks for a pipe's reader.
@@ -26,11 +25,6 @@ pub fn inspect_dir(dir: &Path) -> io::Result<bool> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(cause) => Err(cause),
     }
-}
-
-/// A file in a directory that is gone again when it is dropped: shows whether it can be written.
-pub fn try_write(dir: &Path) -> io::Result<NamedTempFile> {
-    super::replace::temporary(dir, Path::new("doctor"), b"tokctl doctor")
 }
 
 /// Creates a directory for the user alone, with its parents, and refuses one that is a symbolic

@@ -9,6 +9,11 @@ use tempfile::NamedTempFile;
 /// Leftovers of writers that were killed begin with this.
 const TEMPORARY: &str = ".tmp-";
 
+/// A file in a directory that is gone again when it is dropped: shows whether it can be written.
+pub fn try_write(dir: &Path) -> io::Result<NamedTempFile> {
+    temporary(dir, Path::new("doctor"), b"tokctl doctor")
+}
+
 /// Replaces a file in one step: a reader sees the old or the new whole, also after a power cut.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     ensure_dir(own_dir(path)?)?;
@@ -74,7 +79,7 @@ fn own_dir(path: &Path) -> io::Result<&Path> {
 
 /// A file that is not yet known by its name, but tells for which it is: tempfile creates with `O_EXCL` and
 /// 0600, and removes what is not persisted.
-pub(super) fn temporary(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+fn temporary(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut temporary = tempfile::Builder::new()
         .prefix(&temporary_for(path))
         .tempfile_in(dir)?;

@@ -1,24 +1,25 @@
 //! Bytes to the server and back, in clear or in TLS.
 
 use super::connection::Socket;
-use super::tls::Tls;
+use super::tls::{Below, Tls};
 use std::io::{self, Read, Write};
 
 /// A connection on which a request can be made.
 pub enum Channel {
     Plain(Socket),
-    Tls(Box<Tls>),
+    Tls(Box<Tls<Channel>>),
 }
 
-impl Channel {
-    /// Whether a read would not have to wait.
-    pub fn has_input(&mut self) -> bool {
+impl Below for Channel {
+    fn has_input(&mut self) -> bool {
         match self {
             Self::Plain(socket) => socket.has_input(),
             Self::Tls(tls) => tls.has_input(),
         }
     }
+}
 
+impl Channel {
     /// What all of it goes through.
     pub fn socket(&mut self) -> &mut Socket {
         match self {

@@ -4,7 +4,9 @@
 use super::channel::Channel;
 use super::connection::is_early;
 use super::head::{self, Head, MAX_HEAD};
-use super::transfer::Payload;
+use super::payload::{self, Payload};
+use super::tls::Below;
+use super::trouble::Trouble;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use zeroize::Zeroizing;
 
@@ -13,19 +15,6 @@ const PART: usize = 16 * 1024;
 
 /// Interim answers say nothing that is needed; a server that sends more of them says nothing at all.
 const MOST_INTERIM: usize = 32;
-
-/// Why there is no head of an answer.
-#[derive(Debug)]
-pub enum Trouble {
-    /// The request was not sent whole: the server cannot have acted on it.
-    Unsent(io::Error),
-    /// Its body cannot be read here.
-    Body(io::Error),
-    /// The answer was lost on the way.
-    Lost(io::Error),
-    /// What came cannot be read, in these words.
-    Unreadable(&'static str),
-}
 
 /// Sends a request and reads the head of its answer; the body comes from the inbox.
 pub fn exchange(
@@ -107,7 +96,7 @@ impl<'a> Outbox<'a> {
                 Rest::Nothing
             }
             Payload::Bytes(bytes) => Rest::Known(Box::new(bytes), bytes.len() as u64),
-            Payload::File(file) => match super::transfer::length_of(&file)? {
+            Payload::File(file) => match payload::length_of(&file)? {
                 Some(length) => Rest::Known(Box::new(file), length),
                 None => Rest::Unknown(Box::new(file)),
             },

@@ -1,8 +1,8 @@
 //! Why there is no answer, in the words of this program.
 
 use super::connection::{Proxy, Refused, Unknown};
-use super::exchange::Trouble;
 use super::tls;
+use super::trouble::Trouble;
 use crate::error::io_cause;
 use crate::files;
 use std::io;

@@ -14,9 +14,11 @@ mod failure;
 mod head;
 mod idn;
 mod origin;
+mod payload;
 mod request_head;
 mod tls;
 mod transfer;
+mod trouble;
 mod whole;
 
 use crate::clock::{self, Deadline, Epoch};
@@ -33,12 +35,13 @@ use failure::Way;
 pub use failure::{Failure, Verdict};
 use head::Head;
 pub use origin::Origin;
+pub use payload::Payload;
 pub use request_head::is_own_header;
 use request_head::{Asked, JSON_WANTED, request_head};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
-pub use transfer::{Incoming, Payload};
+pub use transfer::Incoming;
 pub use whole::bare;
 use zeroize::Zeroizing;
 
@@ -209,9 +212,9 @@ impl Http {
         let mut channel = Channel::Plain(Socket::new(stream, Patience::until(deadline)));
         if let Some(proxy) = &self.proxy {
             if let Some(tls) = &self.proxy_tls {
-                channel = tls
-                    .start(channel, &proxy.host)
-                    .map_err(|cause| way.insecure(&cause))?;
+                let inside = tls.start(channel, &proxy.host);
+                let inside = inside.map_err(|cause| way.insecure(&cause))?;
+                channel = Channel::Tls(Box::new(inside));
             }
             let address = if proxy.looks_up() || host.parse::<IpAddr>().is_ok() {
                 SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)
@@ -225,9 +228,11 @@ impl Http {
                 .map_err(|refused| way.no_tunnel(&refused))?;
         }
         match &self.tls {
-            Some(tls) => tls
-                .start(channel, host)
-                .map_err(|cause| way.insecure(&cause)),
+            Some(tls) => {
+                let inside = tls.start(channel, host);
+                let inside = inside.map_err(|cause| way.insecure(&cause))?;
+                Ok(Channel::Tls(Box::new(inside)))
+            }
             None => Ok(channel),
         }
     }

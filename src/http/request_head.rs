@@ -1,7 +1,7 @@
 //! The head of a request: what is asked, and how its body ends (RFC 9112).
 
 use super::Endpoint;
-use super::transfer::{self, Payload};
+use super::payload::{self, Payload};
 use crate::secret::Secret;
 use ::http::{HeaderName, HeaderValue};
 use zeroize::Zeroizing;
@@ -61,7 +61,7 @@ fn framing(method: &str, payload: &Payload<'_>) -> Option<String> {
         Payload::Nothing if ["POST", "PUT", "PATCH"].contains(&method) => Some(0),
         Payload::Nothing => return Some(String::new()),
         Payload::Bytes(bytes) => Some(bytes.len() as u64),
-        Payload::File(file) => transfer::length_of(file).ok()?,
+        Payload::File(file) => payload::length_of(file).ok()?,
         Payload::Stream(_) => None,
     };
     Some(match length {

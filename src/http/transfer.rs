@@ -6,32 +6,15 @@ use super::connection::Patience;
 use super::exchange::Inbox;
 use super::failure::Way;
 use super::head::Head;
+use super::payload::Payload;
 use super::{Endpoint, Failure, Http};
 use crate::clock::Deadline;
 use crate::secret::Secret;
-use std::fs::File;
-use std::io::{self, Read};
 use std::time::Duration;
 
 /// Without a time limit for the whole, a connection on which nothing moves for this long has died: a
 /// minute is what proxies and load balancers allow, too.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// What is sent.
-pub enum Payload<'a> {
-    Nothing,
-    Bytes(&'a [u8]),
-    /// A file from its beginning, whose length the server is told where it has one.
-    File(File),
-    /// Of unknown length.
-    Stream(Box<dyn Read>),
-}
-
-/// The length of what has one: a device's or a pipe's is not known.
-pub(super) fn length_of(file: &File) -> io::Result<Option<u64>> {
-    let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some(metadata.len()))
-}
 
 /// What comes back: the header, and the body as it arrives.
 pub struct Incoming {

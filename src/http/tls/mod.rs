@@ -4,8 +4,8 @@ mod handshake;
 mod roots;
 mod stream;
 mod system;
+mod verifier;
 
-use super::channel::Channel;
 use super::{Identity, bad_setting};
 use crate::error::Result;
 use handshake::Handshake;
@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, ConfigBuilder};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-pub use stream::Tls;
+pub use stream::{Below, Tls};
 use zeroize::Zeroizing;
 
 /// What puts connections into TLS.
@@ -50,7 +50,7 @@ impl Client {
 
     /// Makes a connection inside TLS to the host; an error that is no [`Handshake`] is that it was not
     /// made in time.
-    pub fn start(&self, below: Channel, host: &str) -> io::Result<Channel> {
+    pub fn start<B: Below>(&self, below: B, host: &str) -> io::Result<Tls<B>> {
         let lasting = |what: &str| io::Error::other(Handshake::lasting(what));
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| lasting("the host's name is not valid in a certificate"))?;
@@ -58,7 +58,7 @@ impl Client {
             .map_err(|cause| lasting(&format!("TLS cannot be set up: {cause}")))?;
         let mut tls = Tls { session, below };
         match tls.session.complete_io(&mut tls.below) {
-            Ok(_) => Ok(Channel::Tls(Box::new(tls))),
+            Ok(_) => Ok(tls),
             Err(cause) if cause.kind() == ErrorKind::TimedOut => Err(cause),
             Err(cause) => {
                 let handshake = Handshake::new(&cause, || {

@@ -1,17 +1,22 @@
 //! What goes through TLS.
 
 use super::super::connection::is_early;
-use crate::http::channel::Channel;
 use rustls::{ClientConnection, Stream};
 use std::io::{self, Read, Write};
 
-/// A connection inside TLS.
-pub struct Tls {
-    pub(super) session: ClientConnection,
-    pub below: Channel,
+/// What TLS goes through.
+pub trait Below: Read + Write {
+    /// Whether a read would not have to wait.
+    fn has_input(&mut self) -> bool;
 }
 
-impl Tls {
+/// A connection inside TLS.
+pub struct Tls<B> {
+    pub(super) session: ClientConnection,
+    pub below: B,
+}
+
+impl<B: Below> Tls<B> {
     /// Whether a read would not have to wait: what has come may be a session's ticket and no answer.
     pub fn has_input(&mut self) -> bool {
         self.has_plaintext() || self.below.has_input() && self.take_in().unwrap_or(true)
@@ -47,13 +52,13 @@ impl Tls {
     }
 }
 
-impl Read for Tls {
+impl<B: Below> Read for Tls<B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Stream::new(&mut self.session, &mut self.below).read(buffer)
     }
 }
 
-impl Write for Tls {
+impl<B: Below> Write for Tls<B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.push()?;
         let taken = self.session.writer().write(bytes)?;

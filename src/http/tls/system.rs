@@ -1,6 +1,6 @@
 //! The certificate authorities that the system trusts, and those that the environment adds (as curl has it).
 
-use super::roots::Verifier;
+use super::verifier::Verifier;
 use crate::ui;
 pub use platform::verifier;
 use rustls::crypto::CryptoProvider;
@@ -23,7 +23,7 @@ mod platform {
     use super::{CryptoProvider, Path, Verifier, tell};
     use crate::env;
     use crate::error::io_cause;
-    use crate::http::tls::roots::trust;
+    use crate::http::tls::verifier::trust;
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
     use rustls_native_certs::load_certs_from_paths as load;
@@ -106,7 +106,7 @@ mod platform {
 mod platform {
     use super::{CryptoProvider, Verifier, tell};
     use crate::env;
-    use crate::http::tls::roots::trust_file;
+    use crate::http::tls::verifier::trust_file;
     use std::sync::Arc;
 
     pub fn verifier(which: usize, provider: &Arc<CryptoProvider>) -> Option<Verifier> {
