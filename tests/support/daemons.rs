@@ -51,9 +51,13 @@ impl Daemon {
         let Self::Other(child) = &mut self else {
             return;
         };
-        let until = Instant::now() + START;
+        let (patient, until) = (Instant::now() + START / 3, Instant::now() + START);
         while matches!(child.try_wait(), Ok(None)) {
             assert!(Instant::now() < until, "{signal} does not end it");
+            // KeePassXC with a question on its screen does not heed SIGTERM.
+            if Instant::now() > patient {
+                let _ = child.kill();
+            }
             thread::sleep(Duration::from_millis(10));
         }
     }
