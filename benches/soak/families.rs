@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::support::profiles::just_come;
 use super::support::{Reply, Request};
 
 /// Families of refresh tokens, counted from 0. In each the last one is good; one that comes a second time
@@ -46,7 +47,7 @@ impl Families {
         let mut state = self.state();
         state.families.push(Family::default());
         let family = state.families.len() - 1;
-        (family, state.grant(family, self.lives))
+        (family, just_come(&state.grant(family, self.lives)))
     }
 
     /// A token endpoint, and at `/revoke` a revocation endpoint.
