@@ -80,7 +80,7 @@ fn open_own(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     Ok(Some((file, metadata)))
 }
 
-/// Closes a directory of the user's to others, if it is open to them (R66).
+/// Closes a directory of the user's to others, if it is open to them.
 #[cfg(unix)]
 pub fn close_dir(dir: &Path) {
     use std::os::unix::fs::MetadataExt;

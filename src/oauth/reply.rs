@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a server's words may be in a message (R19).
+/// How long a server's words may be in a message.
 const MAX_WORDS: usize = 300;
 
 /// A kept member is an address or a name, not a document.
@@ -176,7 +176,7 @@ fn granted(
         ),
         Err(kind) => Err(format!("the access_token is {kind}")),
     };
-    // Missing, null or empty: the old one stays (R14).
+    // Missing, null or empty: the old one stays.
     let refresh = optional("refresh_token", take("refresh_token"), &mut left_out);
     let id_token = optional("id_token", take("id_token"), &mut left_out);
     let refresh = refresh.filter(|token| {

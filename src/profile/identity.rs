@@ -33,7 +33,7 @@ impl Profile {
     }
 
     /// A hash of what is asked for: tokens of one profile for other scopes, audiences or resources
-    /// are kept apart (R28).
+    /// are kept apart.
     pub fn variant(&self) -> String {
         self.variant_of(self.request.kind)
     }

@@ -30,7 +30,7 @@ pub struct Quirks {
     pub refresh_endpoint: Option<Endpoint>,
     /// Whether a refresh names the redirect URI.
     pub redirect_uri_on_refresh: bool,
-    /// Whether a refresh names the scope: only when asked for, since servers differ (R40).
+    /// Whether a refresh names the scope: only when asked for, since servers differ.
     pub scope_on_refresh: bool,
     /// What says of a refresh token the same as `invalid_grant`: codes, codes with words, or a status.
     pub grant_ended_errors: Vec<String>,

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// The clock may go back this far before a token counts as from the future, in seconds.
 pub const CLOCK_STEP: Epoch = 60;
 
-/// A token is renewed ahead of its end by at most this, in seconds (CONTRACT: 5 minutes).
+/// A token is renewed ahead of its end by at most this, in seconds (5 minutes).
 const MIN_TTL: Epoch = 300;
 
 /// A program is told a token's end this much earlier, and gets none with less to go.
@@ -179,7 +179,7 @@ impl Record {
     }
 
     /// As one line of JSON: an inner newline makes a passwordless gnome keyring unreadable
-    /// after its restart (STORAGE.md).
+    /// after its restart.
     pub fn to_line(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(serde_json::to_vec(self).expect("strings and numbers always serialize"))
     }

@@ -178,7 +178,7 @@ impl Storage {
 
     /// The profile's record, the spooled one if it is newer. Also one that other keys of the profile
     /// brought: its tokens are not to be used, but its generation counts on. One that cannot be read is
-    /// none for a profile that gets its tokens anew (R23).
+    /// none for a profile that gets its tokens anew.
     pub fn record(&mut self, profile: &Profile) -> Result<Option<Record>> {
         let was_known = self.unreadable;
         match self.find(profile)? {

@@ -1,7 +1,7 @@
 //! The Linux kernel's keyring as a cache of access tokens: one system call instead of a daemon.
 //!
 //! Keys live in the user keyring `@u` under its special id and are given to the uid, so that they
-//! are found without possession too: cron, at and sudo have no session keyring (STORAGE.md). They
+//! are found without possession too: cron, at and sudo have no session keyring. They
 //! are never on disk and the kernel forgets them by itself. Where there is no such keyring (a
 //! container's seccomp filter, another system) or no quota (20,000 bytes a user), nothing is kept.
 

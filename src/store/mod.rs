@@ -351,7 +351,7 @@ fn file(state: &Path, folder: &str, account: &str) -> PathBuf {
         .join(format!("{}.{ending}", hash(&["account-1", account])))
 }
 
-/// Where a file that could not be read is kept (R23).
+/// Where a file that could not be read is kept.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".corrupt");

@@ -13,7 +13,7 @@ use crate::state::storage::new_spool_key;
 use crate::token::identity::withheld;
 use crate::ui;
 
-/// A token of which nobody says when it ends is renewed after this, where it can be (R15).
+/// A token of which nobody says when it ends is renewed after this, where it can be.
 const USUAL_LIFE: Epoch = 3600;
 
 /// What a grant brought, merged with what was there.

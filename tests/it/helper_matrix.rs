@@ -13,7 +13,7 @@ use support::{Reply, Run, Running, Sandbox, Server};
 const HOST: &str = "git.corp.example";
 const HOSTS: &str = "store = \"plaintext\"\nhosts = [\"https://git.corp.example\"]";
 
-/// What CONTRACT.md says of a mode in one case; `*` in stdout stands for the words to the person.
+/// What a mode answers in one case; `*` in stdout stands for the words to the person.
 type Answer = (&'static str, usize, i32);
 
 const NOT_FOUND: &str = "credentials not found in native keychain\n";

@@ -1,7 +1,7 @@
 //! git: a reset and a helper for each host, in the user's configuration, written by git itself.
 //!
 //! The empty line before ours takes the helpers away that were named so far: git hands a password
-//! that worked to all of them, and `store` writes it down (R34).
+//! that worked to all of them, and `store` writes it down.
 
 use super::change::Change;
 use super::hosts::Host;
