@@ -19,11 +19,20 @@ use crate::ui;
 use cipher::Key;
 use key_source::Found;
 pub use keyring::Interaction;
-use keyring::{Keyring, KeyringError};
+use keyring::failure::{KeyringError, keyring_error, profile_of};
+use keyring::{Erased, Found as InKeyring, Keyring};
 pub use opening::Opening;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// The keyring of this platform.
+#[cfg(target_os = "linux")]
+type System = secret_service::SecretService;
+#[cfg(target_os = "macos")]
+type System = keyring::native::Native<keyring::macos::Keychain>;
+#[cfg(windows)]
+type System = keyring::native::Native<keyring::windows::CredentialManager>;
 
 /// What `store` comes down to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +68,7 @@ pub struct Store {
 }
 
 enum Opened {
-    Keyring(Box<Keyring>),
+    Keyring(Box<System>),
     EncryptedFile {
         key: Key,
         place: String,
@@ -105,7 +114,7 @@ impl Store {
     /// What it is in words, with its path.
     pub fn describe(&self) -> String {
         match &self.opened {
-            Opened::Keyring(keyring) => keyring.describe().to_owned(),
+            Opened::Keyring(_) => System::NAME.to_owned(),
             Opened::EncryptedFile { place, .. } => {
                 format!("{}, key from {place}", self.state.join("records").display())
             }
@@ -153,13 +162,9 @@ impl Store {
     fn find(&mut self, account: &str) -> Result<Held> {
         let plain = match &mut self.opened {
             Opened::Keyring(keyring) => {
-                let read = keyring
-                    .read(account)
-                    .map_err(|trouble| keyring_error(account, &trouble))?;
-                if read.is_none() && keyring.hides() {
-                    return Ok(Held::Hidden(keyring_error(account, &KeyringError::Hidden)));
-                }
-                read
+                let found = keyring.read(account);
+                let found = found.map_err(|trouble| keyring_error(account, &trouble))?;
+                return Ok(held(account, found));
             }
             Opened::EncryptedFile { key, .. } => {
                 let path = file(&self.state, "records", account);
@@ -180,12 +185,13 @@ impl Store {
     /// The same where `rank` tells which of several entries is the newest: a copy that a backup or a
     /// password manager brought back must not win over what was written after it.
     pub fn load_newest(&mut self, account: &str, rank: impl Fn(&[u8]) -> u64) -> Result<Held> {
-        let first = self.find(account)?;
         let Opened::Keyring(keyring) = &mut self.opened else {
-            return Ok(first);
+            return self.find(account);
         };
-        if !keyring.duplicates() {
-            return Ok(first);
+        let failed = |trouble: KeyringError| keyring_error(account, &trouble);
+        let found = keyring.read(account).map_err(failed)?;
+        if !found.several {
+            return Ok(held(account, found));
         }
         if !std::mem::replace(&mut self.warned, true) {
             ui::warn(&about(
@@ -193,11 +199,9 @@ impl Store {
                 "the keyring has several entries, of which the newest is used; tokctl logout removes them all",
             ));
         }
-        let all = keyring
-            .read_all(account)
-            .map_err(|trouble| keyring_error(account, &trouble))?;
+        let all = keyring.all(account).map_err(failed)?;
         let newest = all.into_iter().max_by_key(|record| rank(record));
-        Ok(newest.map_or(first, Held::Plain))
+        Ok(newest.map_or_else(|| held(account, found), Held::Plain))
     }
 
     /// Copies an account's file to one beside it, before it is replaced by what knows nothing of it. The
@@ -240,22 +244,24 @@ impl Store {
 
     /// Removes what is kept for an account; whether there was anything.
     pub fn erase(&mut self, account: &str) -> Result<bool> {
-        let erased = self.erase_seen(account)?;
-        match &self.opened {
-            Opened::Keyring(keyring) if !erased && keyring.hides() => {
-                Err(keyring_error(account, &KeyringError::Hidden))
-            }
-            _ => Ok(erased),
+        match self.erase_entry(account)? {
+            Erased::Hidden => Err(keyring_error(account, &KeyringError::Hidden)),
+            erased => Ok(erased != Erased::Nothing),
         }
     }
 
     /// The same for what may well not be there: of what is locked and hides its entries nothing is said.
     pub fn erase_seen(&mut self, account: &str) -> Result<bool> {
+        let erased = self.erase_entry(account)?;
+        Ok(matches!(erased, Erased::All | Erased::Emptied))
+    }
+
+    fn erase_entry(&mut self, account: &str) -> Result<Erased> {
         if let Opened::Keyring(keyring) = &mut self.opened {
             let erased = keyring
                 .erase(account)
                 .map_err(|trouble| keyring_error(account, &trouble))?;
-            if keyring.leaves_empty() {
+            if erased == Erased::Emptied {
                 ui::warn(&format!(
                     "profile {:?}: an empty entry stays in the keyring, which asks a person before it removes one",
                     profile_of(account)
@@ -264,11 +270,18 @@ impl Store {
             return Ok(erased);
         }
         let Some(path) = self.path(account) else {
-            return Ok(false);
+            return Ok(Erased::Nothing);
         };
-        let erased =
-            files::remove(&beside(&path)).and_then(|aside| Ok(files::remove_all(&path)? || aside));
-        erased.map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
+        let aside = files::remove(&beside(&path));
+        match aside.and_then(|aside| Ok(files::remove_all(&path)? || aside)) {
+            Ok(true) => Ok(Erased::All),
+            Ok(false) => Ok(Erased::Nothing),
+            Err(cause) => Err(unavailable(format!(
+                "{}: {}",
+                path.display(),
+                io_cause(&cause)
+            ))),
+        }
     }
 
     /// Writes an entry beside a profile's own, reads it back and erases it; whether it came back.
@@ -286,10 +299,11 @@ impl Store {
     /// same connection.
     fn load_as_stranger(&mut self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
         match &self.opened {
-            Opened::Keyring(keyring) => keyring
-                .stranger()
-                .read(account)
-                .map_err(|trouble| keyring_error(account, &trouble)),
+            Opened::Keyring(keyring) => {
+                let found = keyring.stranger().read(account);
+                let found = found.map_err(|trouble| keyring_error(account, &trouble))?;
+                Ok(found.secret)
+            }
             _ => self.load(account),
         }
     }
@@ -298,7 +312,7 @@ impl Store {
     pub fn ready(&mut self, account: &str) -> Result<()> {
         match &mut self.opened {
             Opened::Keyring(keyring) => keyring
-                .ready_to_write()
+                .ready()
                 .map_err(|trouble| keyring_error(account, &trouble)),
             Opened::EncryptedFile { .. } => folder_ready(&self.state.join("records")),
             Opened::Plaintext => folder_ready(&self.state.join("plaintext")),
@@ -311,8 +325,8 @@ impl Store {
 /// found.
 pub fn try_keyring(deadline: Deadline) -> Result<String> {
     let interaction = Interaction::Never;
-    let keyring = Keyring::new(env::session_bus(), deadline.instant(), interaction);
-    let name = keyring.describe();
+    let keyring = System::new(env::session_bus(), deadline.instant(), interaction);
+    let name = System::NAME;
     let mut store = Store {
         opened: Opened::Keyring(Box::new(keyring)),
         state: PathBuf::new(),
@@ -332,6 +346,15 @@ pub fn try_keyring(deadline: Deadline) -> Result<String> {
     }
     let what = format!("the keyring ({name}) does not give back what it was given");
     Err(unavailable(what).hint("choose another store: store = \"encrypted-file\""))
+}
+
+/// What a keyring has, and what it may have besides.
+fn held(account: &str, found: InKeyring) -> Held {
+    match found.secret {
+        Some(plain) => Held::Plain(plain),
+        None if found.hidden => Held::Hidden(keyring_error(account, &KeyringError::Hidden)),
+        None => Held::Nothing,
+    }
 }
 
 /// The account with which a store is tried for a profile; a profile's name has no slash.
@@ -409,68 +432,4 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn unavailable(what: impl Into<String>) -> Error {
     Error::new(Kind::StoreUnavailable, what)
-}
-
-/// A keyring's trouble with the remedy for it.
-fn keyring_error(account: &str, trouble: &KeyringError) -> Error {
-    let kind = if trouble.is_locked() {
-        Kind::StoreLocked
-    } else {
-        Kind::StoreUnavailable
-    };
-    let profile = profile_of(account);
-    let what = format!("the keyring cannot be used: {trouble}");
-    Error::about(profile, kind, what).hint(remedy(profile, trouble))
-}
-
-const BARRED: &str = "allow org.freedesktop.secrets (for a flatpak: --talk-name=org.freedesktop.secrets), or \
-                      choose store = \"encrypted-file\"";
-
-fn remedy(profile: &str, trouble: &KeyringError) -> String {
-    let what = match trouble {
-        KeyringError::Dismissed | KeyringError::Unanswered => {
-            "unlock the keyring: run the same again and answer what the keyring asks, or open the \
-             desktop's password manager; or choose store = \"encrypted-file\""
-        }
-        KeyringError::Locked if cfg!(target_os = "linux") && env::has_display() => {
-            let profile = shell_word(profile);
-            return format!(
-                "unlock the keyring: run: tokctl unlock {profile}; or choose store = \"encrypted-file\""
-            );
-        }
-        KeyringError::Locked => {
-            "unlock the keyring (on a desktop: log in or open its password manager), or choose \
-             store = \"encrypted-file\""
-        }
-        KeyringError::Hidden => "unlock all of the keyring (in KeePassXC: the other database too)",
-        KeyringError::Consent => {
-            "have it give out entries unasked (in KeePassXC: Settings, Secret Service Integration, \
-             no \"Confirm when passwords are retrieved by clients\"), or choose store = \"encrypted-file\""
-        }
-        KeyringError::NoCollection => {
-            "create a default keyring in the password manager (in KeePassXC: open a database that \
-             exposes entries under a group), or choose store = \"encrypted-file\""
-        }
-        KeyringError::Timeout(_) => {
-            "the keyring's service hangs: restart it, or choose store = \"encrypted-file\""
-        }
-        KeyringError::Starting => {
-            "run the same again in a moment; if it never answers, choose store = \"encrypted-file\""
-        }
-        // A flatpak's proxy hides what it does not let through.
-        KeyringError::NoProvider(_) if Path::new("/.flatpak-info").exists() => BARRED,
-        KeyringError::Barred(_) => BARRED,
-        KeyringError::NoBus(_)
-        | KeyringError::NoProvider(_)
-        | KeyringError::TooLarge { .. }
-        | KeyringError::Failed(_) => {
-            "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration"
-        }
-    };
-    what.to_owned()
-}
-
-/// The client secret's account is the profile's with a prefix.
-fn profile_of(account: &str) -> &str {
-    account.rsplit('/').next().unwrap_or(account)
 }

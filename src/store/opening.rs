@@ -1,8 +1,9 @@
 //! Which store a profile's tokens are in, and its opening.
 
 use super::key_source::KeySource;
-use super::keyring::{Keyring, KeyringError};
-use super::{Backend, Interaction, Opened, Store, cipher, keyring_error};
+use super::keyring::Keyring;
+use super::keyring::failure::{KeyringError, keyring_error};
+use super::{Backend, Interaction, Opened, Store, System, cipher};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Kind, Result};
@@ -70,7 +71,7 @@ impl Opening<'_> {
     /// where somebody has set a passphrase since.
     fn resolve(&self, remembered: Option<Backend>) -> Result<Result<Store, KeyringError>> {
         let mut keyring = self.keyring();
-        let trouble = match keyring.ready_to_write() {
+        let trouble = match keyring.ready() {
             Ok(()) => return Ok(Ok(self.store(Opened::Keyring(Box::new(keyring))))),
             Err(trouble) => trouble,
         };
@@ -130,8 +131,8 @@ impl Opening<'_> {
         Ok(self.store(Opened::sealing(found)))
     }
 
-    fn keyring(&self) -> Keyring {
-        Keyring::new(
+    fn keyring(&self) -> System {
+        System::new(
             env::session_bus(),
             self.deadline.instant(),
             self.interaction,

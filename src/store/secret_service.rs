@@ -1,56 +1,46 @@
-//! The Secret Service of Linux desktops (GNOME, KDE, `KeePassXC`) as a `keyring-core` store.
+//! The Secret Service of Linux desktops (GNOME, KDE, `KeePassXC`, oo7).
 //!
-//! `keyring`'s own stores for it hang without limit on a locked keyring or a stopped daemon, and
+//! The `keyring` family's stores for it hang without limit on a locked keyring or a stopped daemon, and
 //! prompt while reading; this one knows a deadline and asks a person only where that is allowed.
 
 mod failure;
 mod session;
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
-
-use keyring_core::api::{Credential, CredentialApi, CredentialStoreApi};
-use keyring_core::{Entry, Error};
-
 use super::dbus::MAX_MESSAGE;
-use super::keyring::{Interaction, KeyringError};
+use super::keyring::failure::KeyringError;
+use super::keyring::{Erased, Found, Interaction, Keyring};
 use crate::env;
 use session::{Limits, Matches, Session};
+use std::time::Instant;
+use zeroize::Zeroizing;
 
-const SERVICE_NAME: &str = "tokctl";
 /// What a message holds besides its secret: a header, paths, and an account's name twice.
 const LARGEST_SECRET: usize = MAX_MESSAGE - 4096;
 /// An item that vanishes between search and use is looked for again; each time means that another
 /// program replaced it.
 const ATTEMPTS: usize = 3;
 
-/// The store; its entries share one connection.
-#[derive(Clone)]
-pub struct SecretService(Arc<Mutex<Link>>);
-
-struct Link {
+/// The service, over one connection.
+pub struct SecretService {
     addresses: Vec<String>,
     limits: Limits,
     open: Option<Session>,
     /// The item last found, so that a write can be prepared for the collection it is in.
     known: Option<String>,
-    duplicates: bool,
-    hides: bool,
-    leaves_empty: bool,
 }
 
-/// One item, present or not; `account` is keyring-core's "user".
-struct Item {
-    service: SecretService,
-    account: String,
+/// The unlocked items of an account, newest first.
+struct Items {
+    paths: Vec<String>,
+    /// As in [`Found`].
+    several: bool,
+    hidden: bool,
 }
 
-impl SecretService {
-    /// Connects when first used. `addresses` and the rest as in
-    /// [`Keyring::new`](super::keyring::Keyring::new).
-    pub fn new(addresses: Vec<String>, deadline: Instant, interaction: Interaction) -> Self {
+impl Keyring for SecretService {
+    const NAME: &'static str = "Secret Service";
+
+    fn new(addresses: Vec<String>, deadline: Instant, interaction: Interaction) -> Self {
         let limits = Limits {
             deadline,
             // Nobody sees a window that the daemon opens on another's screen.
@@ -60,165 +50,58 @@ impl SecretService {
                 Interaction::Never
             },
         };
-        Self(Arc::new(Mutex::new(Link {
+        Self {
             addresses,
             limits,
             open: None,
             known: None,
-            duplicates: false,
-            hides: false,
-            leaves_empty: false,
-        })))
+        }
     }
 
-    /// Whether the last account looked for had more than one item.
-    pub fn duplicates(&self) -> bool {
-        self.link().duplicates
+    fn read(&mut self, account: &str) -> Result<Found, KeyringError> {
+        self.run(|service| service.read_item(account))
     }
 
-    /// Whether the last account looked for was not found, and may be in a collection that stays locked.
-    pub fn hides(&self) -> bool {
-        self.link().hides
+    fn write(&mut self, account: &str, secret: &[u8]) -> Result<(), KeyringError> {
+        if secret.len() > LARGEST_SECRET {
+            return Err(KeyringError::TooLarge {
+                limit: LARGEST_SECRET,
+            });
+        }
+        self.run(|service| service.write_item(account, secret))
     }
 
-    /// Whether a collection stays locked.
-    pub fn is_partly_locked(&self) -> Result<bool, KeyringError> {
-        self.link().run(|link| {
-            let session = link.session()?;
+    fn erase(&mut self, account: &str) -> Result<Erased, KeyringError> {
+        self.run(|service| service.erase_items(account))
+    }
+
+    fn ready(&mut self) -> Result<(), KeyringError> {
+        self.run(Self::prepare)
+    }
+
+    fn all(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyringError> {
+        self.run(|service| service.read_items(account))
+    }
+
+    fn is_partly_locked(&mut self) -> Result<bool, KeyringError> {
+        self.run(|service| {
+            let session = service.session()?;
             let all = session.collections()?;
             let locked = session.locked_collections(&all.iter().collect::<Vec<_>>())?;
             Ok(locked.contains(&true))
         })
     }
 
-    /// The same for a connection of its own, to which nobody has consented to anything.
-    pub fn stranger(&self) -> Self {
-        let link = self.link();
+    fn place(&self) -> Option<String> {
+        Some(self.open.as_ref()?.place())
+    }
+
+    fn stranger(&self) -> Self {
         Self::new(
-            link.addresses.clone(),
-            link.limits.deadline,
+            self.addresses.clone(),
+            self.limits.deadline,
             Interaction::Never,
         )
-    }
-
-    /// The bus in use.
-    pub fn place(&self) -> Option<String> {
-        Some(self.link().open.as_ref()?.place())
-    }
-
-    /// Whether the account last erased has left an empty item behind, which a person would have had to
-    /// let go.
-    pub fn leaves_empty(&self) -> bool {
-        self.link().leaves_empty
-    }
-
-    /// The secrets of every item of an account: of several, their content tells which counts.
-    pub fn all(&self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
-        self.link().run(|link| link.all(account))
-    }
-
-    /// Makes sure that a write would find an unlocked place.
-    pub fn ready(&self) -> Result<(), KeyringError> {
-        self.link().run(Link::ready)
-    }
-
-    fn link(&self) -> MutexGuard<'_, Link> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CredentialStoreApi for SecretService {
-    fn vendor(&self) -> String {
-        "tokctl, Secret Service".into()
-    }
-
-    fn id(&self) -> String {
-        env!("CARGO_PKG_VERSION").into()
-    }
-
-    fn build(
-        &self,
-        service: &str,
-        user: &str,
-        modifiers: Option<&HashMap<&str, &str>>,
-    ) -> keyring_core::Result<Entry> {
-        let invalid = |what: &str, reason: &str| Err(Error::Invalid(what.into(), reason.into()));
-        if service != SERVICE_NAME {
-            return invalid("service", "this store keeps the items of one program");
-        }
-        if modifiers.is_some_and(|m| !m.is_empty()) {
-            return invalid("modifiers", "there are none");
-        }
-        // An empty attribute matches differently from store to store, and the bus hangs up on a
-        // NUL.
-        if user.is_empty() || user.contains('\0') || user.len() > 1024 {
-            return invalid("user", "is empty, too long or has a NUL");
-        }
-        Ok(Entry::new_with_credential(Arc::new(Item {
-            service: self.clone(),
-            account: user.into(),
-        })))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl CredentialApi for Item {
-    fn get_secret(&self) -> keyring_core::Result<Vec<u8>> {
-        self.service
-            .link()
-            .run(|link| link.read(&self.account))?
-            .ok_or(Error::NoEntry)
-    }
-
-    fn set_secret(&self, secret: &[u8]) -> keyring_core::Result<()> {
-        if secret.len() > LARGEST_SECRET {
-            return Err(KeyringError::TooLarge {
-                limit: LARGEST_SECRET,
-            }
-            .into());
-        }
-        Ok(self
-            .service
-            .link()
-            .run(|link| link.write(&self.account, secret))?)
-    }
-
-    /// Deletes all that match, so that nothing comes to light again.
-    fn delete_credential(&self) -> keyring_core::Result<()> {
-        let deleted = self.service.link().run(|link| link.erase(&self.account))?;
-        if deleted { Ok(()) } else { Err(Error::NoEntry) }
-    }
-
-    fn get_credential(&self) -> keyring_core::Result<Option<Arc<Credential>>> {
-        let found = self
-            .service
-            .link()
-            .run(|link| link.find(&self.account, Locked::Pass))?;
-        if found.is_empty() {
-            Err(Error::NoEntry)
-        } else {
-            Ok(None)
-        }
-    }
-
-    fn get_specifiers(&self) -> Option<(String, String)> {
-        Some((SERVICE_NAME.into(), self.account.clone()))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl From<KeyringError> for Error {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            error if error.is_locked() => Self::NoStorageAccess(Box::new(error)),
-            error => Self::PlatformFailure(Box::new(error)),
-        }
     }
 }
 
@@ -229,7 +112,7 @@ enum Locked {
     Refuse,
 }
 
-impl Link {
+impl SecretService {
     /// After a failure the connection is dropped: an answer may be under way on it that nobody
     /// waits for.
     fn run<T>(
@@ -251,13 +134,23 @@ impl Link {
         Ok(self.open.insert(session))
     }
 
-    fn read(&mut self, account: &str) -> Result<Option<Vec<u8>>, KeyringError> {
+    fn read_item(&mut self, account: &str) -> Result<Found, KeyringError> {
         for _ in 0..ATTEMPTS {
-            let Some(item) = self.find(account, Locked::Pass)?.into_iter().next() else {
-                return Ok(None);
+            let Items {
+                paths,
+                several,
+                hidden,
+            } = self.find(account, Locked::Pass)?;
+            let secret = match paths.first() {
+                Some(item) => self.session()?.secret(item)?,
+                None => Some(Zeroizing::default()),
             };
-            if let Some(secret) = self.session()?.secret(&item)? {
-                return Ok(Some(secret).filter(|secret| !secret.is_empty()));
+            if let Some(secret) = secret {
+                return Ok(Found {
+                    secret: Some(secret).filter(|secret| !secret.is_empty()),
+                    several,
+                    hidden,
+                });
             }
             // The item may be new, but it may also be the daemon that is: then the session went
             // with the old one.
@@ -266,23 +159,24 @@ impl Link {
         Err(restless())
     }
 
-    fn all(&mut self, account: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
+    fn read_items(&mut self, account: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, KeyringError> {
         let mut secrets = Vec::new();
-        for item in self.find(account, Locked::Pass)? {
+        for item in self.find(account, Locked::Pass)?.paths {
             let secret = self.session()?.secret(&item)?;
             secrets.extend(secret.filter(|secret| !secret.is_empty()));
         }
         Ok(secrets)
     }
 
-    fn write(&mut self, account: &str, secret: &[u8]) -> Result<(), KeyringError> {
+    fn write_item(&mut self, account: &str, secret: &[u8]) -> Result<(), KeyringError> {
         for _ in 0..ATTEMPTS {
-            let Some(item) = self.find(account, Locked::Pass)?.into_iter().next() else {
+            let found = self.find(account, Locked::Pass)?;
+            let Some(item) = found.paths.first() else {
                 let session = self.session()?;
                 let collection = session.default_collection()?;
                 return session.create(&collection, account, secret);
             };
-            if self.session()?.replace(&item, account, secret)? {
+            if self.session()?.replace(item, account, secret)? {
                 return Ok(());
             }
             self.open = None;
@@ -290,26 +184,32 @@ impl Link {
         Err(restless())
     }
 
-    fn erase(&mut self, account: &str) -> Result<bool, KeyringError> {
+    fn erase_items(&mut self, account: &str) -> Result<Erased, KeyringError> {
         let items = self.find(account, Locked::Refuse)?;
-        let mut deleted = false;
-        self.leaves_empty = false;
-        for item in &items {
+        let mut erased = if items.hidden {
+            Erased::Hidden
+        } else {
+            Erased::Nothing
+        };
+        for item in &items.paths {
             let session = self.session()?;
-            deleted |= match session.delete(item) {
+            match session.delete(item) {
                 // An empty item is none, to us: what was to go is gone.
                 Err(trouble) if trouble.is_locked() && session.replace(item, account, b"")? => {
-                    self.leaves_empty = true;
-                    true
+                    erased = Erased::Emptied;
                 }
-                result => result?,
-            };
+                deleted => {
+                    if deleted? && erased != Erased::Emptied {
+                        erased = Erased::All;
+                    }
+                }
+            }
         }
-        (self.known, self.duplicates) = (None, false);
-        Ok(deleted)
+        self.known = None;
+        Ok(erased)
     }
 
-    fn ready(&mut self) -> Result<(), KeyringError> {
+    fn prepare(&mut self) -> Result<(), KeyringError> {
         let known = self.known.clone();
         let session = self.session()?;
         session.begin()?;
@@ -320,12 +220,19 @@ impl Link {
         session.unlock_collection(collection)
     }
 
-    /// The items of this account, unlocked, newest first.
+    /// The items of this account.
     ///
-    /// Empty only if the default collection is open; others may stay locked and hide what they hold
+    /// None only if the default collection is open; others may stay locked and hide what they hold
     /// (`KeePassXC`).
-    fn find(&mut self, account: &str, stay_locked: Locked) -> Result<Vec<String>, KeyringError> {
-        (self.known, self.hides) = (None, false);
+    fn find(&mut self, account: &str, stay_locked: Locked) -> Result<Items, KeyringError> {
+        // An empty attribute matches differently from store to store, and the bus hangs up on a
+        // NUL.
+        if account.is_empty() || account.contains('\0') || account.len() > 1024 {
+            let what = "the account's name is empty, too long or has a NUL";
+            return Err(KeyringError::Failed(what.into()));
+        }
+        self.known = None;
+        let mut hidden = false;
         let session = self.session()?;
         let shut = if session.asks_before_search() {
             open_some(session)?
@@ -338,19 +245,28 @@ impl Link {
                 return Err(trouble);
             }
             let others = open_others(session)?;
-            self.hides = others.hide;
+            hidden = others.hide;
             if others.opened {
-                found = self.session()?.search(account)?;
+                found = session.search(account)?;
             }
         }
-        self.take(found, stay_locked)
+        let items = Items {
+            several: found.unlocked.len() + found.locked.len() > 1,
+            hidden,
+            paths: self.open_found(found, stay_locked)?,
+        };
+        self.known = items.paths.first().cloned();
+        Ok(items)
     }
 
-    /// Unlocks what was found, as far as that goes without a window, and sorts it.
-    fn take(&mut self, found: Matches, stay_locked: Locked) -> Result<Vec<String>, KeyringError> {
+    /// Unlocks what was found, as far as that goes without a window, and sorts it, the newest first.
+    fn open_found(
+        &mut self,
+        found: Matches,
+        stay_locked: Locked,
+    ) -> Result<Vec<String>, KeyringError> {
         let session = self.session()?;
         let mut items = found.unlocked;
-        let duplicates = items.len() + found.locked.len() > 1;
         if !found.locked.is_empty() {
             match session.unlock_items(&found.locked) {
                 Ok(()) => items.extend(found.locked),
@@ -362,8 +278,6 @@ impl Link {
         if items.len() > 1 {
             items = newest_first(items.iter().zip(session.modified(&items)?));
         }
-        self.duplicates = duplicates;
-        self.known = items.first().cloned();
         Ok(items)
     }
 }
@@ -438,15 +352,21 @@ mod tests {
         );
     }
 
+    /// Before anything is connected to.
     #[test]
     fn an_account_needs_a_usable_name() {
-        let store = SecretService::new(Vec::new(), Instant::now(), Interaction::Never);
+        let mut service = SecretService::new(Vec::new(), Instant::now(), Interaction::Never);
         for name in ["", "a\0b"] {
+            let refused = service.read(name).map(drop);
             assert!(
-                matches!(store.build("tokctl", name, None), Err(Error::Invalid(..))),
-                "{name:?}"
+                matches!(&refused, Err(KeyringError::Failed(why)) if why.contains("name")),
+                "{name:?}: {refused:?}"
             );
         }
-        assert!(store.build("tokctl", "corp", None).is_ok());
+        let refused = service.read("corp").map(drop);
+        assert!(
+            matches!(refused, Err(KeyringError::Timeout(_))),
+            "{refused:?}"
+        );
     }
 }

@@ -1,16 +1,16 @@
-//! macOS: the login keychain, over the store of the `keyring` family.
+//! macOS: the login keychain.
 
+use super::SERVICE;
+use super::failure::KeyringError;
+use super::native::Platform;
 use apple_native_keyring_store::keychain::Store;
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::error::PlatformError;
+use keyring_core::{Entry, Error};
 use security_framework::base::Error as SecurityError;
 use security_framework::os::macos::keychain::{
     KeychainUserInteractionLock, SecKeychain, SecPreferencesDomain,
 };
-
-use super::{Entry, Error, Instant, Interaction, KeyringError, SERVICE};
-
-pub const NAME: &str = "macOS Keychain";
 
 /// Apple's `SecBase.h`, where the store does not tell them apart.
 mod code {
@@ -26,88 +26,48 @@ mod code {
 }
 
 /// Keeps the system from showing windows as long as it lives, where nobody may be asked.
-pub struct Platform {
+pub struct Keychain {
     _quiet: Option<KeychainUserInteractionLock>,
 }
 
-impl Platform {
-    pub fn new(_addresses: Vec<String>, _deadline: Instant, interaction: Interaction) -> Self {
-        let never = interaction != Interaction::Allowed;
+impl Platform for Keychain {
+    const NAME: &'static str = "macOS Keychain";
+
+    fn new(is_quiet: bool) -> Self {
         Self {
-            _quiet: never
+            _quiet: is_quiet
                 .then(SecKeychain::disable_user_interaction)
                 .and_then(Result::ok),
         }
     }
 
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn entry(&self, account: &str) -> Result<Entry, Error> {
+    fn entry(&self, account: &str) -> Result<Entry, Error> {
         Store::new()?.build(SERVICE, account, None)
     }
 
     /// Does nothing to an unlocked keychain; with a locked one, asks for its password or says at
     /// once that it may not.
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn ready(&self) -> Result<(), KeyringError> {
+    fn ready(&self) -> Result<(), KeyringError> {
         SecKeychain::default_for_domain(SecPreferencesDomain::User)
             .and_then(|mut keychain| keychain.unlock(None))
             .map_err(|error| meaning(error.code(), &error.to_string()))
     }
 
-    /// Never: service and account are the key.
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn duplicates(&self) -> bool {
-        false
+    fn explain(cause: &PlatformError) -> KeyringError {
+        let code = cause
+            .downcast_ref::<SecurityError>()
+            .map_or(0, |error| error.code());
+        meaning(code, &cause.to_string())
     }
 
-    /// Never: it is unlocked as a whole.
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn hides(&self) -> bool {
-        false
+    fn is_duplicate(error: &Error) -> bool {
+        let Error::PlatformFailure(cause) = error else {
+            return false;
+        };
+        cause
+            .downcast_ref::<SecurityError>()
+            .is_some_and(|error| error.code() == code::DUPLICATE_ITEM)
     }
-
-    /// Never, for the same reason.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "as the other platforms have it"
-    )]
-    pub fn is_partly_locked(&self) -> Result<bool, KeyringError> {
-        Ok(false)
-    }
-
-    /// Never: nobody is asked about single entries.
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn leaves_empty(&self) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn place(&self) -> Option<String> {
-        None
-    }
-
-    #[expect(clippy::unused_self, reason = "the same face on every platform")]
-    pub fn stranger(&self) -> Self {
-        Self { _quiet: None }
-    }
-
-    /// Entries are unique here, so that this is never asked.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "as the other platforms have it"
-    )]
-    pub fn all(&self, _: &str) -> Result<Vec<Vec<u8>>, KeyringError> {
-        Ok(Vec::new())
-    }
-}
-
-pub fn explain(cause: &PlatformError) -> KeyringError {
-    let code = cause
-        .downcast_ref::<SecurityError>()
-        .map_or(0, |error| error.code());
-    meaning(code, &cause.to_string())
 }
 
 fn meaning(code: i32, text: &str) -> KeyringError {
@@ -130,13 +90,4 @@ fn meaning(code: i32, text: &str) -> KeyringError {
             text.trim_end_matches('.')
         )),
     }
-}
-
-pub fn is_duplicate(error: &Error) -> bool {
-    let Error::PlatformFailure(cause) = error else {
-        return false;
-    };
-    cause
-        .downcast_ref::<SecurityError>()
-        .is_some_and(|error| error.code() == code::DUPLICATE_ITEM)
 }

@@ -1,7 +1,7 @@
 //! What a failed call means: D-Bus error names, as the daemons use them, to ours.
 
 use super::super::dbus::Fault;
-use super::super::keyring::KeyringError;
+use super::super::keyring::failure::KeyringError;
 
 // The steps which carry a secret.
 pub const WRITING: &str = "writing the secret";

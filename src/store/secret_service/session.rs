@@ -11,7 +11,8 @@ mod wallet;
 use std::time::{Duration, Instant};
 
 use super::super::dbus::{Call, Connection, Fault, Malformed, Message, Reader, Serial, Writer};
-use super::super::keyring::{Interaction, KeyringError};
+use super::super::keyring::failure::KeyringError;
+use super::super::keyring::{Interaction, SERVICE as OUR_SERVICE};
 use super::failure::{failure, is_answer};
 
 const NAME: &str = "org.freedesktop.secrets";
@@ -269,7 +270,7 @@ fn flag(r: &mut Reader) -> Result<bool, Malformed> {
 }
 
 fn attributes(account: &str) -> [(&str, &str); 2] {
-    [("service", super::SERVICE_NAME), ("account", account)]
+    [("service", OUR_SERVICE), ("account", account)]
 }
 
 fn read<'m, T>(

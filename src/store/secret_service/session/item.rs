@@ -6,6 +6,7 @@ use super::{
     COLLECTION, Fault, ITEM, KeyringError, Malformed, Message, NONE, Serial, Session, Writer,
     attributes, call, read,
 };
+use zeroize::Zeroizing;
 
 impl Session {
     /// When each item was last changed, in seconds; 0 where that cannot be said.
@@ -18,7 +19,7 @@ impl Session {
     }
 
     /// An item's secret, or `None` if the item has gone meanwhile.
-    pub fn secret(&mut self, item: &str) -> Result<Option<Vec<u8>>, KeyringError> {
+    pub fn secret(&mut self, item: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         let step = "reading the secret";
         let session = self.path.clone();
         let serial = self.call(step, call((item, ITEM), "GetSecret", "o"), |w| {
@@ -33,7 +34,7 @@ impl Session {
             // A plain session has no parameters; with some, the value would be encrypted for
             // another.
             if r.bytes()?.is_empty() {
-                r.bytes().map(<[u8]>::to_vec)
+                r.bytes().map(|secret| Zeroizing::new(secret.to_vec()))
             } else {
                 Err(Malformed)
             }
