@@ -331,6 +331,12 @@ pub fn secret_variables(named: &[String]) -> Vec<OsString> {
     all.filter(is_secret).collect()
 }
 
+/// The person's editor, a command line: by git's order of variables without its own.
+pub fn editor() -> String {
+    let named = var("VISUAL").or_else(|| var("EDITOR"));
+    named.unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.to_owned())
+}
+
 /// The command line as the program got it, its own name included.
 pub fn args() -> Vec<OsString> {
     std::env::args_os().collect()

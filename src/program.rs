@@ -6,6 +6,7 @@ use crate::error::io_cause;
 #[cfg(unix)]
 use std::io::ErrorKind;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use zeroize::Zeroizing;
 
@@ -37,6 +38,30 @@ pub fn quiet_output(
     }
     command.stderr(Stdio::null());
     output_of(command, limit, deadline)
+}
+
+/// A person's editor, a command line of its own, is run on a file until it ends; it gets none of the variables that
+/// hold a secret.
+pub fn edit(editor: &str, file: &Path) -> Result<(), String> {
+    let mut command = if cfg!(windows) {
+        let words: Vec<String> = editor.split_whitespace().map(str::to_owned).collect();
+        command(&words)?
+    } else {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{editor} \"$@\""), editor]);
+        shell
+    };
+    for variable in env::secret_variables(&[]) {
+        command.env_remove(variable);
+    }
+    let ended = command
+        .arg(file)
+        .status()
+        .map_err(|cause| io_cause(&cause))?;
+    if ended.success() {
+        return Ok(());
+    }
+    Err(ended.to_string())
 }
 
 fn command(words: &[String]) -> Result<Command, String> {

@@ -6,12 +6,16 @@
 
 mod add;
 mod answers;
+mod config;
 mod grants;
 mod programs;
 
 pub use add::Add;
 pub use answers::{Api, Exec, Format, Get, Kind, Wanted};
 use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+pub use config::{
+    Check as ConfigCheck, Config, Key as ConfigKey, Set as ConfigSet, What as ConfigWhat,
+};
 pub use grants::{Import, Login, Logout, Refresh, Renewal, Secret, Status, Unlock};
 pub use programs::{Complete, Completions, Helper, Install, Program, Setup, Shell};
 use std::ffi::OsString;
@@ -80,6 +84,7 @@ pub const COMMANDS: &[&str] = &[
     "secret",
     "unlock",
     "providers",
+    "config",
     "doctor",
     "completions",
 ];
@@ -99,6 +104,7 @@ pub enum Command {
     Secret(Secret),
     Unlock(Unlock),
     Providers(Providers),
+    Config(Config),
     Doctor(Doctor),
     Helper(Helper),
     Completions(Completions),
@@ -211,7 +217,24 @@ impl Cli {
             Command::Get(get) => get.json || get.format == Format::Json,
             Command::Status(status) => status.json,
             Command::Doctor(doctor) => doctor.json,
-            _ => false,
+            Command::Providers(providers) => providers.json,
+            Command::Config(config) => {
+                matches!(&config.what, ConfigWhat::Check(check) if check.json)
+            }
+            // Their answers are not JSON, or another program's.
+            Command::Add(_)
+            | Command::Api(_)
+            | Command::Exec(_)
+            | Command::Login(_)
+            | Command::Refresh(_)
+            | Command::Import(_)
+            | Command::Logout(_)
+            | Command::Secret(_)
+            | Command::Unlock(_)
+            | Command::Helper(_)
+            | Command::Completions(_)
+            | Command::Complete(_)
+            | Command::Renewal(_) => false,
         }
     }
 }

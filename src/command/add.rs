@@ -9,16 +9,14 @@ mod service;
 mod trial;
 
 use super::login;
+use super::turn::Turn;
 use crate::cli::{Add, Global, Login};
 use crate::clock::Deadline;
-use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
-use crate::files::in_place;
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit::{self, Refused};
 use crate::secret::Secret;
-use crate::state::lock::{Lock, Purpose};
 use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
 use crate::token::credentials;
@@ -29,9 +27,6 @@ use std::time::Duration;
 
 /// A person may have to unlock the keyring.
 const BUDGET: Duration = Duration::from_secs(120);
-
-/// Two that write the configuration at once wait for each other this long.
-const TURN: Duration = Duration::from_secs(10);
 
 /// Adds the profile.
 pub fn run(global: &Global, add: &Add) -> Result<()> {
@@ -180,30 +175,16 @@ fn try_out(profile: &Profile, draft: &Draft, asking: bool) -> Result<()> {
 
 /// Stores the secret and writes the file: both or neither. The file's path.
 fn keep(global: &Global, profile: &Profile, draft: &Draft, replace: bool) -> Result<String> {
-    // Two of these at once must not undo one another; without locks it is as with an editor.
-    let state = env::state_dir();
-    let _turn = state.as_deref().map(|state| {
-        let deadline = Deadline::after(TURN);
-        Lock::take(state, "", Purpose::Configuration, deadline)
-    });
-    let config = Config::load_to_change(global.config.as_deref())?;
-    let path = config.path().ok_or_else(|| {
-        Error::new(Kind::Io, "there is no home directory for the configuration")
-            .hint("set HOME or TOKCTL_CONFIG")
-    })?;
+    let turn = Turn::take(global)?;
+    let config = &turn.config;
     let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace)
-        .map_err(|refused| not_put(draft, &config, refused))?;
-    let write = || {
-        in_place::replace(path, &text).map_err(|cause| {
-            let what = format!("{}: {}; nothing is added", path.display(), io_cause(&cause));
-            Error::new(Kind::Io, what)
-        })
-    };
+        .map_err(|refused| not_put(draft, config, refused))?;
+    let write = || turn.write(&text, "nothing is added");
     match &draft.secret {
         Origin::Given(secret) => with_secret(profile, secret, write)?,
         _ => write()?,
     }
-    Ok(path.display().to_string())
+    Ok(turn.path().display().to_string())
 }
 
 /// Stores the secret, and takes it back where the profile cannot be written.

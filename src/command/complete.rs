@@ -8,7 +8,7 @@ use crate::cli::{Cli, Complete};
 use crate::env;
 use crate::error::Result;
 use crate::profile::config::{self, Config};
-use crate::profile::{choices, preset};
+use crate::profile::{KEYS, choices, help, preset};
 use crate::secret::Secret;
 use crate::ui;
 use clap::{Arg, ArgAction, Command, CommandFactory};
@@ -222,6 +222,7 @@ impl<'c> Place<'c> {
             "FILE" => End::Files,
             "PROFILE" => End::Words(beginning(current, self.profiles().into_iter().map(plain))),
             "PRESET" => End::Words(beginning(current, presets())),
+            "KEY" => End::Words(beginning(current, keys())),
             _ if self.command.get_name() == "add" && id == "name" => {
                 End::Words(beginning(current, presets()))
             }
@@ -254,6 +255,11 @@ fn presets() -> impl Iterator<Item = (String, String)> {
         let title = preset::fact(name, "title").unwrap_or_default();
         (name.to_owned(), title)
     })
+}
+
+fn keys() -> impl Iterator<Item = (String, String)> {
+    KEYS.iter()
+        .map(|key| (key.name.to_owned(), help(key.name).to_owned()))
 }
 
 /// How a flag can be written.

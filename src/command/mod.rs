@@ -4,6 +4,7 @@ mod add;
 pub mod api;
 mod complete;
 mod completions;
+mod config;
 mod doctor;
 mod exec;
 mod get;
@@ -15,6 +16,7 @@ mod providers;
 mod refresh;
 mod secret;
 mod status;
+mod turn;
 mod unlock;
 
 use crate::cli::{self, Cli, Command, Global, Kind, Setup};
@@ -39,6 +41,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Login(login) => login::run(&global, &login),
         Command::Refresh(refresh) => refresh::run(&global, &refresh),
         Command::Providers(providers) => providers::run(&providers),
+        Command::Config(config) => config::run(&global, &config),
         Command::Doctor(doctor) => doctor::run(&global, &doctor),
         Command::Status(status) => status::run(&global, &status),
         Command::Import(import) => import::run(&global, &import),

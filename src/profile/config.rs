@@ -233,27 +233,32 @@ impl Config {
     }
 
     /// The keys of `[defaults]`.
-    fn defaults(&self, parsed: &DeTable<'_>) -> Result<Values, Located> {
+    pub(super) fn defaults(&self, parsed: &DeTable<'_>) -> Result<Values, Located> {
         let Some((key, value)) = parsed.get_key_value("defaults") else {
             return Ok(Values::new());
         };
         table(value)
+            .and_then(without_preset)
             .and_then(keys::check)
             .and_then(|values| self.check_trust(key, values))
             .map_err(|fault| Located::of("[defaults]", fault))
     }
 
     /// The keys of one profile.
-    fn own(&self, name: &Name<'_>, value: &Spanned<DeValue<'_>>) -> Result<Values, Located> {
+    pub(super) fn own(
+        &self,
+        name: &Name<'_>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Values, Located> {
         check_name(name)
             .and_then(|()| table(value))
             .and_then(keys::check)
             .and_then(|values| self.check_trust(name, values))
-            .map_err(|fault| Located::of(&format!("profile {:?}", name.get_ref()), fault))
+            .map_err(|fault| Located::of(&named(name), fault))
     }
 
     /// Refuses a program named in a file that others could have written, and names files in full.
-    fn check_trust(&self, at: &Name<'_>, values: Values) -> Result<Values, Fault> {
+    pub(super) fn check_trust(&self, at: &Name<'_>, values: Values) -> Result<Values, Fault> {
         let runs = |value: &Value| match value {
             Value::Secret(source) => source.runs_a_program(),
             Value::Token(source) => source.runs_a_program(),
@@ -280,14 +285,16 @@ impl Config {
 
     /// The file's text.
     pub fn whole(&self) -> Result<&str> {
-        std::str::from_utf8(&self.text).map_err(|cause| {
-            let what = "the file is not UTF-8 text".to_owned();
-            self.error(&Located {
-                at: cause.valid_up_to()..0,
-                what,
-                hint: None,
-                profile: None,
-            })
+        self.utf8().map_err(|located| self.error(&located))
+    }
+
+    /// The same with the place where it is none.
+    pub(super) fn utf8(&self) -> Result<&str, Located> {
+        std::str::from_utf8(&self.text).map_err(|cause| Located {
+            at: cause.valid_up_to()..cause.valid_up_to(),
+            what: "the file is not UTF-8 text".to_owned(),
+            hint: None,
+            profile: None,
         })
     }
 
@@ -318,8 +325,13 @@ impl Config {
     }
 }
 
+/// A profile, for messages.
+pub(super) fn named(name: &Name<'_>) -> String {
+    format!("profile {:?}", name.get_ref())
+}
+
 /// A table's name, with its place in the text.
-type Name<'t> = Spanned<Cow<'t, str>>;
+pub(super) type Name<'t> = Spanned<Cow<'t, str>>;
 
 /// A text's tables, of which each is one that is known.
 fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Located> {
@@ -346,15 +358,15 @@ fn in_order<'p, 't>(
 }
 
 /// A fault with the table it is in.
-struct Located {
-    at: std::ops::Range<usize>,
-    what: String,
-    hint: Option<String>,
-    profile: Option<String>,
+pub(super) struct Located {
+    pub at: std::ops::Range<usize>,
+    pub what: String,
+    pub hint: Option<String>,
+    pub profile: Option<String>,
 }
 
 impl Located {
-    fn of(table: &str, fault: Fault) -> Self {
+    pub fn of(table: &str, fault: Fault) -> Self {
         Self {
             at: fault.at,
             what: fault.what,
@@ -365,7 +377,7 @@ impl Located {
 }
 
 /// A text that is no TOML.
-fn unparsed(cause: &toml::de::Error) -> Located {
+pub(super) fn unparsed(cause: &toml::de::Error) -> Located {
     Located {
         at: cause.span().unwrap_or(0..0),
         // The message alone: the parser's long form quotes the line, which may hold a secret.
@@ -378,11 +390,11 @@ fn unparsed(cause: &toml::de::Error) -> Located {
 /// What a configuration is made of.
 const TABLES: [&str; 2] = ["defaults", "profile"];
 
-fn is_table(key: &Name<'_>) -> bool {
+pub(super) fn is_table(key: &Name<'_>) -> bool {
     TABLES.contains(&key.get_ref().as_ref())
 }
 
-fn unknown_table(key: &Name<'_>) -> Located {
+pub(super) fn unknown_table(key: &Name<'_>) -> Located {
     let fault = unknown(key, TABLES.into_iter());
     Located {
         at: fault.at,
@@ -392,7 +404,7 @@ fn unknown_table(key: &Name<'_>) -> Located {
     }
 }
 
-fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fault> {
+pub(super) fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fault> {
     value.get_ref().as_table().ok_or_else(|| {
         Fault::new(
             value.span(),
@@ -401,8 +413,16 @@ fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fau
     })
 }
 
+/// What all profiles have in common is no service.
+pub(super) fn without_preset<'v, 'i>(defaults: &'v DeTable<'i>) -> Result<&'v DeTable<'i>, Fault> {
+    match defaults.get_key_value("preset") {
+        Some((key, _)) => Err(Fault::new(key.span(), "preset belongs into a profile")),
+        None => Ok(defaults),
+    }
+}
+
 /// A profile's name becomes part of file names, messages and command lines.
-fn check_name(name: &Name<'_>) -> Result<(), Fault> {
+pub(super) fn check_name(name: &Name<'_>) -> Result<(), Fault> {
     if is_name(name.get_ref()) {
         return Ok(());
     }

@@ -28,9 +28,8 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Resul
         return Err(Refused::Exists);
     }
     if !there {
-        let appended = appended(text, name, keys);
         // A table that was written inline cannot be added to at the end of the text.
-        if appended.parse::<DocumentMut>().is_ok() {
+        if let Ok(appended) = appended_if_valid(text, name, table(keys)) {
             return Ok(appended);
         }
     }
@@ -40,16 +39,105 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Resul
     Ok(with_line_ends_of(text, document.to_string()))
 }
 
+/// The table of a name: a profile, or what all profiles start with.
+fn table_of<'d>(document: &'d DocumentMut, name: &str) -> Option<&'d dyn TableLike> {
+    let item = match name {
+        DEFAULTS => document.get(DEFAULTS)?,
+        name => document.get("profile")?.as_table_like()?.get(name)?,
+    };
+    item.as_table_like()
+}
+
+/// What the text sets for a key, whose parts are the key and what is below it.
+pub fn value_of(text: &str, name: &str, key: &[&str]) -> Result<Option<Item>, Refused> {
+    let document = parse(text)?;
+    let Some((last, path)) = key.split_last() else {
+        return Ok(None);
+    };
+    let mut table = table_of(&document, name);
+    for part in path {
+        table = table
+            .and_then(|table| table.get(part))
+            .and_then(Item::as_table_like);
+    }
+    Ok(table.and_then(|table| table.get(last)).cloned())
+}
+
+/// The text with a key set in a table, or taken out of it; the table is made where it is not there.
+pub fn with_value(
+    text: &str,
+    name: &str,
+    key: &[&str],
+    value: Option<Value>,
+) -> Result<String, Refused> {
+    let mut document = parse(text)?;
+    if table_of(&document, name).is_none() {
+        let Some(value) = value else {
+            return Ok(text.to_owned());
+        };
+        let mut table = Table::new();
+        set(&mut table, key, Some(value));
+        return if name == DEFAULTS {
+            let mut before = DocumentMut::new();
+            before.insert(DEFAULTS, Item::Table(table));
+            let gap = if text.is_empty() { "" } else { "\n" };
+            Ok(with_line_ends_of(text, format!("{before}{gap}{text}")))
+        } else {
+            appended_if_valid(text, name, table)
+        };
+    }
+    let tables: &mut dyn TableLike = match name {
+        DEFAULTS => document.as_table_mut(),
+        _ => document["profile"]
+            .as_table_like_mut()
+            .ok_or_else(|| Refused::Unreadable("profile is no table".to_owned()))?,
+    };
+    if let Some(table) = tables.get_mut(name).and_then(Item::as_table_like_mut) {
+        set(table, key, value);
+    }
+    Ok(with_line_ends_of(text, document.to_string()))
+}
+
+/// Sets a key or takes it out, with the comment behind the value that it replaces.
+fn set(table: &mut dyn TableLike, key: &[&str], value: Option<Value>) {
+    match (key, value) {
+        ([last], Some(mut value)) => {
+            if let Some(Item::Value(old)) = table.get(last) {
+                *value.decor_mut() = old.decor().clone();
+            }
+            table.insert(last, Item::Value(value));
+        }
+        ([last], None) => drop(table.remove(last)),
+        ([first, rest @ ..], value) => {
+            if value.is_some() && table.get(first).is_none_or(|item| !item.is_table_like()) {
+                table.insert(first, Item::Value(Value::InlineTable(InlineTable::new())));
+            }
+            if let Some(below) = table.get_mut(first).and_then(Item::as_table_like_mut) {
+                set(below, rest, value);
+            }
+        }
+        ([], _) => {}
+    }
+}
+
+/// The name of the table that all profiles start with.
+pub const DEFAULTS: &str = "defaults";
+
 fn parse(text: &str) -> Result<DocumentMut, Refused> {
     text.parse()
         .map_err(|cause: toml_edit::TomlError| Refused::Unreadable(cause.message().to_owned()))
 }
 
+fn appended_if_valid(text: &str, name: &str, table: Table) -> Result<String, Refused> {
+    let appended = appended(text, name, table);
+    parse(&appended).map(|_| appended)
+}
+
 /// The very text, and the new table after it.
-fn appended(text: &str, name: &str, keys: &Keys) -> String {
+fn appended(text: &str, name: &str, table: Table) -> String {
     let mut profiles = Table::new();
     profiles.set_implicit(true);
-    profiles.insert(name, Item::Table(table(keys)));
+    profiles.insert(name, Item::Table(table));
     let mut document = DocumentMut::new();
     document.insert("profile", Item::Table(profiles));
     let table = document.to_string();
@@ -167,6 +255,54 @@ mod tests {
             !changed.contains("old") && changed.contains("q = { client_id = \"q\" }"),
             "{changed}"
         );
+    }
+
+    fn set_in(text: &str, name: &str, key: &[&str], value: Option<Value>) -> String {
+        match with_value(text, name, key, value) {
+            Ok(text) => text,
+            Err(Refused::Exists) => "exists".to_owned(),
+            Err(Refused::Unreadable(why)) => format!("unreadable: {why}"),
+        }
+    }
+
+    #[test]
+    fn one_value_changes_and_nothing_else() {
+        let text = "# mine\n[profile.p] # p\nclient_id = \"old\" # why\nvars = { a = \"1\" }\n\n# next\n[profile.q]\n";
+        let changed = set_in(text, "p", &["client_id"], Some("new".into()));
+        assert_eq!(changed, text.replace("old", "new"));
+        let changed = set_in(text, "p", &["vars", "b"], Some("2".into()));
+        assert_eq!(changed, text.replace("\"1\" }", "\"1\" , b = \"2\" }"));
+        let changed = set_in(text, "p", &["headers", "x"], Some("y".into()));
+        let with = text.replace("\n\n# next", "\nheaders = { x = \"y\" }\n\n# next");
+        assert_eq!(changed, with);
+        let changed = set_in(text, "p", &["client_id"], None);
+        assert_eq!(changed, text.replace("client_id = \"old\" # why\n", ""));
+        assert_eq!(set_in(text, "p", &["scope"], None), text);
+        assert_eq!(set_in(text, "r", &["scope"], None), text);
+    }
+
+    #[test]
+    fn a_table_that_is_not_there_is_made() {
+        let text = "# mine\n[profile.p]\n";
+        let changed = set_in(text, "q", &["pkce"], Some(true.into()));
+        assert_eq!(changed, format!("{text}\n[profile.q]\npkce = true\n"));
+        let changed = set_in(text, DEFAULTS, &["min_ttl"], Some("5m".into()));
+        assert_eq!(changed, format!("[defaults]\nmin_ttl = \"5m\"\n\n{text}"));
+        let changed = set_in("profile = {}\n", "q", &["pkce"], Some(true.into()));
+        assert!(changed.starts_with("unreadable"), "{changed}");
+    }
+
+    #[test]
+    fn a_value_is_found_below_a_table_too() {
+        let text = "[defaults]\npkce = false\n[profile.p]\nvars.a = \"1\"\n";
+        let found = |name: &str, key: &[&str]| match value_of(text, name, key) {
+            Ok(found) => found.map(|item| item.to_string().trim().to_owned()),
+            Err(_) => Some("unreadable".to_owned()),
+        };
+        assert_eq!(found("p", &["vars", "a"]).as_deref(), Some("\"1\""));
+        assert_eq!(found(DEFAULTS, &["pkce"]).as_deref(), Some("false"));
+        assert_eq!(found("p", &["pkce"]), None);
+        assert_eq!(found("q", &["pkce"]), None);
     }
 
     #[test]

@@ -21,14 +21,17 @@ mod preset_names;
 mod quirks;
 mod raw;
 mod request;
+mod schema;
 pub mod scope;
 mod secret_source;
 mod server;
 mod shape;
 mod slice;
 mod storage;
+mod survey;
 mod token_source;
 mod token_type;
+pub mod typed;
 mod value;
 mod vars;
 
@@ -42,13 +45,15 @@ use client::Client;
 use config::{Config, Layers};
 pub use endpoints::{EndpointKind, Endpoints};
 use exchange::Exchange;
+pub use fault::nearest;
 use fields::{Fields, merge};
 use hosts::Hosts;
 use id_tokens::IdTokens;
 use keys::Values;
-pub use keys::choices;
+pub use keys::{KEYS, Key, choices, find as find_key, help, holds_secret};
 use quirks::Quirks;
 use request::Request;
+pub use schema::schema;
 pub use scope::{missing_scope, split_scope};
 pub use secret_source::{NO_TEXT, SecretSource, from_file};
 use serde::{Deserialize, Serialize};
@@ -56,6 +61,7 @@ use server::Server;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use storage::Storage;
+pub use survey::Finding;
 pub use token_source::TokenSource;
 pub use token_type::{ACCESS_TOKEN_TYPE, ISSUED};
 pub use value::Pointers;
@@ -135,6 +141,8 @@ impl Profile {
 
     fn from_values(config: &Config, name: &str, values: Values, from: Origins) -> Result<Self> {
         let mut values = Fields(values);
+        // It has been put below them.
+        values.text("preset");
         let grant = values.grant();
         let client = Client::take(&mut values, name, grant, from.usual_auth)
             .map_err(|why| config.profile_error(name, &why.what).hint(why.hint))?;
@@ -143,7 +151,7 @@ impl Profile {
             patterns: from.patterns,
         };
         let wrong = |why: String| config.profile_error(name, &why);
-        Ok(Self {
+        let profile = Self {
             name: name.to_owned(),
             own_variant: None,
             server: Server::take(&mut values, &vars).map_err(wrong)?,
@@ -160,7 +168,9 @@ impl Profile {
             response: values.pointers("response"),
             quirks: Quirks::take(&mut values, &vars, grant).map_err(wrong)?,
             client,
-        })
+        };
+        values.end();
+        Ok(profile)
     }
 
     /// The parameters beside the standard ones, for a token request with `grant`.

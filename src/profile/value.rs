@@ -19,7 +19,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// The keys of `response`: JSON pointers to where an unusual server puts things.
-const RESPONSE_KEYS: &[&str] = &[
+pub const RESPONSE_KEYS: &[&str] = &[
     "root",
     "access_token",
     "refresh_token",

@@ -12,8 +12,10 @@
 mod cli;
 
 use clap::CommandFactory;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The date on the pages: of the last change to what they say.
 const DATE: &str = "2026-11-21";
@@ -75,6 +77,9 @@ fn each_command_has_its_manual_page() {
         // clap's names live as long as the program.
         let name: &'static str = format!("tokctl-{}", words.replace(' ', "-")).leak();
         let usage = format!("tokctl {words}");
+        // Those of `helper` have pages.
+        let below = visible_of(&command);
+        let below = if words == "helper" { Vec::new() } else { below };
         let page = command
             .name(name)
             .bin_name(usage)
@@ -87,28 +92,33 @@ fn each_command_has_its_manual_page() {
         man.render(&mut text).expect("a page in memory");
         // The generator leaves an empty line between two breaks, which mandoc minds.
         let text = String::from_utf8(text).expect("a page is text");
-        let text = corrected(&text.replace(".br\n\n.br\n", ".br\n"));
+        let text = corrected(name, &below, &text.replace(".br\n\n.br\n", ".br\n"));
         check(Path::new(&format!("man/{name}.1")), text.as_bytes());
     }
 }
 
 /// What the generator does not know: lines that stand by themselves, what comes after `--`, and commands
 /// below commands that have no page.
-fn corrected(text: &str) -> String {
-    let mut text = text
-        .replace(
-            "[\\fIPROFILE\\fR] <\\fICOMMAND\\fR> ",
-            "[\\fIPROFILE\\fR]... \\-\\- \\fICOMMAND\\fR...",
-        )
-        .replace(
-            "tokctl\\-secret\\-set(1)",
-            "\\fBtokctl secret set\\fR \\fIPROFILE\\fR",
-        )
-        .replace(
-            "tokctl\\-secret\\-rm(1)",
-            "\\fBtokctl secret rm\\fR \\fIPROFILE\\fR",
-        );
-    if let Some(at) = text.find(".TP\ntokctl\\-secret\\-help(1)\n") {
+fn corrected(name: &str, below: &[clap::Command], text: &str) -> String {
+    let mut text = text.replace(
+        "[\\fIPROFILE\\fR] <\\fICOMMAND\\fR> ",
+        "[\\fIPROFILE\\fR]... \\-\\- \\fICOMMAND\\fR...",
+    );
+    let command = name.replace('-', "\\-");
+    for below in below {
+        let page = format!("{command}\\-{}(1)", below.get_name());
+        let mut call = format!("\\fB{} {}\\fR", name.replace('-', " "), below.get_name());
+        for argument in below.get_positionals() {
+            let names = argument.get_value_names().unwrap_or_default();
+            let names: Vec<_> = names
+                .iter()
+                .map(|name| format!(" \\fI{name}\\fR"))
+                .collect();
+            call += &names.concat();
+        }
+        text = text.replace(&page, &call);
+    }
+    if let Some(at) = text.find(&format!(".TP\n{command}\\-help(1)\n")) {
         let rest = &text[at + 1..];
         let end = rest.find("\n.SH ").expect("the version follows");
         text.replace_range(at..=at + 1 + end, "");
@@ -155,19 +165,68 @@ fn variables() -> Vec<String> {
         .collect()
 }
 
+/// What the program says of each key, and the words that some have to be.
+fn keys() -> Vec<(String, String, Vec<String>)> {
+    let schema = Command::new(crate::support::tokctl())
+        .args(["config", "schema"])
+        .output()
+        .expect("tokctl runs");
+    let schema: Value = serde_json::from_slice(&schema.stdout).expect("it is JSON");
+    let keys = schema["definitions"]["profile"]["properties"].as_object();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let words = |key: &Value| {
+        key["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(text)
+            .collect()
+    };
+    keys.expect("the keys")
+        .iter()
+        .map(|(name, key)| (name.clone(), text(&key["description"]), words(key)))
+        .collect()
+}
+
+/// The list of keys stands between these.
+const LIST: [&str; 2] = [".SH KEYS\n", ".SH THE SERVER\n"];
+
 #[test]
-fn the_manual_of_the_configuration_has_every_key_and_choice() {
+fn the_manual_of_the_configuration_lists_every_key() {
+    let path = "man/tokctl-config.5";
+    let page = read(path);
+    let mut list = "Each in a sentence; the sections below say more.\n".to_owned();
+    for (name, sentence, _) in keys() {
+        list += &format!(
+            ".TP\n.B {}\n{}\n",
+            name.replace('-', "\\-"),
+            sentence.replace('-', "\\-")
+        );
+    }
+    let (before, rest) = page.split_once(LIST[0]).expect("the section is there");
+    let (_, after) = rest.split_once(LIST[1]).expect("the next section is there");
+    let whole = [before, LIST[0], &list, LIST[1], after].concat();
+    check(Path::new(path), whole.as_bytes());
+}
+
+#[test]
+fn the_manual_of_the_configuration_has_an_entry_for_every_key_and_each_of_its_words() {
     let page = read("man/tokctl-config.5").replace("\\-", "-");
-    let source = read("src/profile/keys.rs");
-    let table = source
-        .split("pub const KEYS")
-        .nth(1)
-        .and_then(|rest| rest.split("];").next())
-        .expect("the table of keys");
-    let words: Vec<&str> = table.split('"').skip(1).step_by(2).collect();
-    assert!(words.len() > 40, "{words:?}");
-    for word in words {
-        assert!(page.contains(word), "{word}");
+    let (_, entries) = page
+        .split_once(LIST[1])
+        .expect("the entries follow the list");
+    let heads: Vec<&str> = entries
+        .split(".TP\n.B ")
+        .skip(1)
+        .filter_map(|entry| entry.lines().next())
+        .flat_map(|head| head.split(", "))
+        .collect();
+    for (name, _, words) in keys() {
+        assert!(heads.contains(&name.as_str()), "{name} has no entry");
+        // The presets have a page of their own.
+        for word in words.iter().filter(|_| name != "preset") {
+            assert!(entries.contains(word), "{name}: {word}");
+        }
     }
     for source in [
         "env",

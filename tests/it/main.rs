@@ -22,6 +22,7 @@ mod client_keys;
 mod clock_steps;
 mod completions;
 mod config;
+mod config_command;
 mod config_errors;
 mod crash;
 mod crash_points;

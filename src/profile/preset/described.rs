@@ -76,7 +76,7 @@ fn flatten(path: String, value: Value, leaves: &mut Vec<(String, Value)>) {
 fn place(path: &str) -> usize {
     let key = path.split('.').next().unwrap_or_default();
     KEYS.iter()
-        .position(|(name, _)| *name == key)
+        .position(|known| known.name == key)
         .unwrap_or(KEYS.len())
 }
 
