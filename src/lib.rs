@@ -131,8 +131,7 @@ fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
 
 /// The command whose help a wrong call needs.
 fn usage_of(args: &[OsString]) -> String {
-    let known = |word: &&OsString| cli::COMMANDS.iter().any(|name| word == name);
-    match args.iter().skip(1).find(known) {
+    match args.iter().skip(1).find(|word| cli::is_command(word)) {
         Some(word) => format!("tokctl {}", word.to_string_lossy()),
         None => "tokctl".to_owned(),
     }

@@ -12,7 +12,7 @@ mod programs;
 
 pub use add::Add;
 pub use answers::{Api, Exec, Format, Get, Kind, Wanted};
-use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub use config::{
     Check as ConfigCheck, Config, Key as ConfigKey, Set as ConfigSet, What as ConfigWhat,
 };
@@ -69,25 +69,13 @@ pub enum Color {
     Never,
 }
 
-/// The subcommands' names, for a hint at the right help.
-pub const COMMANDS: &[&str] = &[
-    "add",
-    "helper",
-    "get",
-    "api",
-    "exec",
-    "login",
-    "status",
-    "refresh",
-    "import",
-    "logout",
-    "secret",
-    "unlock",
-    "providers",
-    "config",
-    "doctor",
-    "completions",
-];
+/// The subcommand that a word names, for a hint at the right help.
+pub fn is_command(word: &std::ffi::OsStr) -> bool {
+    let whole = Cli::command();
+    whole
+        .get_subcommands()
+        .any(|command| word == command.get_name())
+}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

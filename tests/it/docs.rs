@@ -11,7 +11,7 @@
 )]
 mod cli;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, ValueEnum};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -238,6 +238,74 @@ fn the_manual_of_the_configuration_has_an_entry_for_every_key_and_each_of_its_wo
     ] {
         assert!(page.contains(&format!("{{ {source} = ")), "{source}");
     }
+}
+
+/// The forms in which `get` prints a token.
+fn formats() -> Vec<String> {
+    let all = cli::Format::value_variants().iter();
+    let names = all.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()));
+    names.collect()
+}
+
+/// What is new is told to who already uses tokctl, in the words by which he finds it.
+#[test]
+fn the_changelog_names_every_command_format_preset_and_key() {
+    let changelog = read("CHANGELOG.md");
+    let named = |word: &str| {
+        let word = format!("`{word}");
+        changelog.match_indices(&word).any(|(at, found)| {
+            !changelog[at + found.len()..]
+                .starts_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c))
+        })
+    };
+    let commands = pages()
+        .into_iter()
+        .map(|(words, _)| format!("tokctl {words}"));
+    let presets = fs::read_dir(root().join("tests/golden")).expect("the golden files");
+    let presets = presets.filter_map(|file| {
+        let name = file
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
+        Some(
+            name.strip_prefix("provider-")?
+                .strip_suffix(".snap")?
+                .to_owned(),
+        )
+    });
+    let keys = keys().into_iter().map(|(name, _, _)| name);
+    let all = commands.chain(presets).chain(keys).chain(formats());
+    let missing: Vec<String> = all.filter(|word| !named(word)).collect();
+    assert!(missing.is_empty(), "CHANGELOG.md does not name {missing:?}");
+}
+
+/// Each command and each form of an answer is watched for secrets in the wrong place.
+#[test]
+fn the_hunt_for_leaks_leaves_out_no_command_and_no_format() {
+    let rows = read("tests/it/leaks_everywhere.rs");
+    // It prints a script, and is given nothing.
+    let commands = commands()
+        .into_iter()
+        .map(|command| command.get_name().to_owned());
+    let commands = commands
+        .filter(|name| name != "completions")
+        .map(|name| format!("(\"{name} "));
+    let formats = formats().into_iter().filter(|format| format != "token");
+    let formats = formats.map(|format| match format.as_str() {
+        "json" => "(\"get p --json".to_owned(),
+        format => format!("(\"get p --format {format}"),
+    });
+    let missing: Vec<String> = commands
+        .chain(formats)
+        .filter(|row| {
+            !rows.contains(row.as_str()) && !rows.contains(&format!("{}\"", row.trim_end()))
+        })
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no row of leaks_everywhere begins with {missing:?}"
+    );
 }
 
 #[test]
