@@ -4,12 +4,33 @@ pub mod programs;
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A variable that is set and not empty. `None` also for a value that is not UTF-8.
 pub fn var(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    let lent = LENT.get().and_then(|lent| lent.get(name));
+    lent.map(|value| value.expose().to_owned())
+        .or_else(|| std::env::var(name).ok())
+        .filter(|value| !value.is_empty())
+}
+
+/// Variables that a process of ours was given another way than in its environment, where others could read them.
+static LENT: OnceLock<BTreeMap<String, Secret>> = OnceLock::new();
+
+/// Takes them.
+pub fn borrow(lent: BTreeMap<String, Secret>) {
+    // Once in a process's life.
+    drop(LENT.set(lent));
+}
+
+/// Those of these names that are set, and the store's key: to be lent.
+pub fn lend(names: Vec<String>) -> BTreeMap<String, Secret> {
+    let names = names.into_iter().chain(["TOKCTL_STORE_KEY".to_owned()]);
+    let set = names.filter_map(|name| Some((var(&name).map(Secret::new)?, name)));
+    set.map(|(value, name)| (name, value)).collect()
 }
 
 /// A variable that names a path.
@@ -103,6 +124,11 @@ pub fn token_variable(profile: &str) -> String {
     format!("TOKCTL_TOKEN_{}", variable_part(profile))
 }
 
+/// The name of a profile's client secret where no other is given.
+pub fn usual_secret_variable(profile: &str) -> String {
+    format!("{}_CLIENT_SECRET", variable_part(profile))
+}
+
 /// A profile's name as part of a variable's name.
 pub fn variable_part(profile: &str) -> String {
     let fold = |c: char| {
@@ -172,6 +198,12 @@ pub fn memory_dirs() -> [PathBuf; 2] {
     [runtime_dir(), PathBuf::from("/dev/shm")]
 }
 
+/// Directories that all users of the machine share, best first.
+#[cfg(target_os = "linux")]
+pub fn shared_memory_dirs() -> [PathBuf; 2] {
+    ["/dev/shm", "/tmp"].map(PathBuf::from)
+}
+
 /// systemd's directory of credentials for this unit.
 pub fn credentials_directory() -> Option<PathBuf> {
     path("CREDENTIALS_DIRECTORY")
@@ -205,6 +237,23 @@ pub fn proxy_variable(scheme: &str) -> Option<&'static str> {
         _ => &["http_proxy", "all_proxy", "ALL_PROXY"],
     };
     names.iter().copied().find(|name| var(name).is_some())
+}
+
+/// The proxies' variables whose value holds a user name or password, each with what is left without: a browser asks
+/// for it itself, and lives long.
+pub fn proxies_without_password() -> Vec<(&'static str, String)> {
+    let all = PROXIES.iter().chain(&["HTTP_PROXY"]);
+    all.filter_map(|name| Some((*name, without_password(&var(name)?)?)))
+        .collect()
+}
+
+fn without_password(proxy: &str) -> Option<String> {
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("", proxy));
+    let (_, host) = rest.rsplit_once('@')?;
+    Some(match scheme {
+        "" => host.to_owned(),
+        _ => format!("{scheme}://{host}"),
+    })
 }
 
 /// docker's configuration file.
@@ -280,6 +329,24 @@ pub fn platform() -> String {
     format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
+/// The user who has called sudo, and whose browser it is then.
+#[cfg(target_os = "linux")]
+pub fn sudo_user() -> Option<u32> {
+    var("SUDO_UID")?.parse().ok()
+}
+
+/// Whether a user id stands for users of another user namespace, who all look the same in this one
+/// (`user_namespaces(7)`).
+#[cfg(target_os = "linux")]
+pub fn is_foreign_here(uid: u32) -> bool {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let overflow = read("/proc/sys/kernel/overflowuid");
+    let map = read("/proc/self/uid_map");
+    // All of them, in a machine's first namespace.
+    let all = ["0", "0", "4294967295"];
+    overflow.trim() == uid.to_string() && !map.split_whitespace().eq(all)
+}
+
 /// Whether this is Linux inside Windows.
 pub fn is_wsl() -> bool {
     var("WSL_DISTRO_NAME").is_some() || var("WSL_INTEROP").is_some()
@@ -317,13 +384,25 @@ pub fn program(name: &str) -> Option<PathBuf> {
     Some(PathBuf::from(name))
 }
 
-/// The variables that hold a secret of ours, for programs that have no use for one; `named` are those
-/// to which the configuration gives another name.
-pub fn secret_variables(named: &[String]) -> Vec<OsString> {
+/// What tells the variables that a configuration names as the sources of secrets.
+type Names = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// That of this process's configuration.
+static NAMED: OnceLock<Names> = OnceLock::new();
+
+/// Has the configuration asked for its names when a program is started, and not before: most calls start none.
+pub fn name_secrets(names: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+    // There is one configuration in a process's life.
+    drop(NAMED.set(Box::new(names)));
+}
+
+/// The variables that hold a secret of ours, for programs that have no use for one.
+pub fn secret_variables() -> Vec<OsString> {
+    let named = NAMED.get().map(|names| names()).unwrap_or_default();
     let is_secret = |variable: &OsString| {
         let name = variable.to_string_lossy();
         name == "TOKCTL_STORE_KEY"
-            || name.starts_with("TOKCTL_TOKEN_")
+            || name.starts_with("TOKCTL_TOKEN")
             || name.ends_with("_CLIENT_SECRET")
             || named.iter().any(|other| *other == name)
     };
@@ -355,6 +434,18 @@ pub fn this_program() -> std::io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        for (proxy, left) in [
+            ("http://u:p@proxy:8080", Some("http://proxy:8080")),
+            ("u:p%40@x@proxy:8080", Some("proxy:8080")),
+            ("http://u@proxy", Some("http://proxy")),
+            ("http://proxy:8080", None),
+        ] {
+            assert_eq!(super::without_password(proxy).as_deref(), left, "{proxy}");
+        }
+    }
+
     #[test]
     fn a_profile_names_its_variable() {
         assert_eq!(

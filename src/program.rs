@@ -24,18 +24,13 @@ pub fn output(
     output_of(command(words)?, limit, deadline)
 }
 
-/// The same of a program whose complaints nobody wants to read, and which needs none of the variables
-/// that hold a secret.
+/// The same of a program whose complaints nobody wants to read.
 pub fn quiet_output(
     words: &[String],
-    secret: &[String],
     limit: u64,
     deadline: Deadline,
 ) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut command = command(words)?;
-    for variable in env::secret_variables(secret) {
-        command.env_remove(variable);
-    }
     command.stderr(Stdio::null());
     output_of(command, limit, deadline)
 }
@@ -68,6 +63,10 @@ fn command(words: &[String]) -> Result<Command, String> {
     let (program, arguments) = words.split_first().ok_or("no program is named")?;
     let found = env::program(program).ok_or("no such file or directory")?;
     let mut command = Command::new(found);
+    // It has secrets of its own, and no use for ours.
+    for variable in env::secret_variables() {
+        command.env_remove(variable);
+    }
     command.args(arguments);
     Ok(command)
 }

@@ -2,9 +2,10 @@
 
 use super::Report;
 use crate::error::{Error, Kind, io_cause};
+use crate::files::{self, Open};
 use crate::profile::Profile;
 use crate::state::lock::{self, Purpose, Standing};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::Path;
 
 /// Looks at both locks of a profile without making or waiting for them.
@@ -13,10 +14,7 @@ pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
     let mut held = Vec::new();
     for (purpose, what) in both {
         let path = lock::path(state, &profile.name, purpose);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        crate::files::no_follow(&mut options);
-        let standing = match options.open(&path) {
+        let standing = match files::open_own(&path, Open::Write) {
             Ok(file) => lock::standing(&file).map(|standing| (standing, file)),
             // Made by the first call that needs it.
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => continue,

@@ -1,11 +1,15 @@
 //! Files: private ones of tokctl's own, and the user's, which are replaced where they stand.
 
 pub mod in_place;
+mod own;
 pub mod path_bytes;
 mod private;
 mod remedy;
 mod replace;
 
+pub use own::{Open, open_own, own_dirs};
+#[cfg(target_os = "linux")]
+pub use own::{is_kept, make_own_dir};
 pub use private::*;
 pub use remedy::remedy;
 pub use replace::{

@@ -1,5 +1,8 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
+use super::own::{
+    FOREIGN, Open, check_owner, is_ours, is_ours_or_root_s, no_follow, open_own, refused,
+};
 #[cfg(unix)]
 use crate::clock::Deadline;
 use crate::ui;
@@ -13,6 +16,8 @@ use zeroize::Zeroizing;
 /// How long is waited between two looks for a pipe's reader.
 #[cfg(unix)]
 const PAUSE: Duration = Duration::from_millis(5);
+
+const FOREIGN_LINK: &str = "it is a symbolic link of another user";
 
 /// Records are a few kilobytes, and what is in 4 MiB of reply is the most that is ever stored.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -40,13 +45,41 @@ pub fn ensure_dir(dir: &Path) -> io::Result<()> {
     if !metadata.is_dir() {
         return Err(refused("it is not a directory of its own but a link"));
     }
-    check_owner(&metadata)
-        .map_err(|why| refused(&format!("the directory {}: {why}", dir.display())))
+    let told = |dir: &Path, why: io::Error| {
+        io::Error::new(
+            why.kind(),
+            format!("the directory {}: {why}", dir.display()),
+        )
+    };
+    check_owner(&metadata).map_err(|why| told(dir, why))?;
+    // Its owner could put another in its place.
+    let above = dir.parent().unwrap_or(dir);
+    check_root(above).map_err(|why| told(above, why))
+}
+
+/// Refuses a directory of the user's choice that is another user's, or to which another user's link leads. Root's are
+/// as good: a volume that a container is given belongs to root.
+pub fn check_root(dir: &Path) -> io::Result<()> {
+    let found = match dir.symlink_metadata() {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if !is_ours_or_root_s(&found) {
+        return Err(refused(if found.is_symlink() {
+            FOREIGN_LINK
+        } else {
+            FOREIGN
+        }));
+    }
+    if found.is_symlink() && !is_ours_or_root_s(&dir.metadata()?) {
+        return Err(refused(FOREIGN));
+    }
+    Ok(())
 }
 
 /// Reads a private file of ours; `None` where there is none. What others can read is closed to them.
 pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some((file, metadata)) = open_own(path)? else {
+    let Some((file, metadata)) = open_private(path)? else {
         return Ok(None);
     };
     close_to_others(&file, &metadata, path, 0o600);
@@ -59,23 +92,15 @@ pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 
 /// Refuses a file that is a link, somebody else's or open to others' writing; changes nothing.
 pub fn inspect(path: &Path) -> io::Result<()> {
-    open_own(path).map(drop)
+    open_private(path).map(drop)
 }
 
-fn open_own(path: &Path) -> io::Result<Option<(File, Metadata)>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    no_follow(&mut options);
-    let file = match options.open(path) {
-        Ok(file) => file,
+fn open_private(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    let file = match open_own(path, Open::Read) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(cause) if path.is_symlink() => return Err(refused_link(&cause)),
-        Err(cause) => return Err(cause),
+        file => file?,
     };
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(refused("it is not a regular file"));
-    }
     check_owner(&metadata)?;
     Ok(Some((file, metadata)))
 }
@@ -84,8 +109,7 @@ fn open_own(path: &Path) -> io::Result<Option<(File, Metadata)>> {
 #[cfg(unix)]
 pub fn close_dir(dir: &Path) {
     use std::os::unix::fs::MetadataExt;
-    let is_ours =
-        |metadata: &Metadata| metadata.is_dir() && metadata.uid() == nix::unistd::getuid().as_raw();
+    let is_ours = |metadata: &Metadata| metadata.is_dir() && is_ours(metadata);
     let is_open = |metadata: &Metadata| metadata.mode() & 0o077 != 0;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -157,9 +181,7 @@ pub fn end_of_own_links(path: &Path) -> io::Result<PathBuf> {
     let own = |path: &Path| -> io::Result<PathBuf> {
         match path.symlink_metadata() {
             Ok(metadata) if !metadata.is_symlink() => Ok(path.to_owned()),
-            Ok(metadata) if !is_ours_or_root_s(&metadata) => {
-                Err(refused("it is a symbolic link of another user"))
-            }
+            Ok(metadata) if !is_ours_or_root_s(&metadata) => Err(refused(FOREIGN_LINK)),
             Ok(_) => path.canonicalize().map_err(|cause| match cause.kind() {
                 io::ErrorKind::NotFound => refused("it is a symbolic link to nothing"),
                 _ => cause,
@@ -210,33 +232,21 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens without following a symbolic link at the end of the path.
-pub fn no_follow(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    {
-        use nix::fcntl::OFlag;
-        use std::os::unix::fs::OpenOptionsExt;
-        // O_NONBLOCK: opening a FIFO that somebody put there must not wait for its writer.
-        options
-            .mode(0o600)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
-    }
-    #[cfg(not(unix))]
-    let _ = options;
-}
-
-/// Opens what cannot be replaced. A pipe that nobody reads is waited for, but not without end.
+/// Opens what cannot be replaced. A pipe that nobody reads is waited for, but not without end; one that another user
+/// has put there, or a link of his, is not written to.
 #[cfg(unix)]
 pub fn open_device(file: &Path, budget: Duration) -> io::Result<File> {
     use nix::errno::Errno;
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use std::os::unix::fs::OpenOptionsExt;
     let deadline = Deadline::after(budget);
+    check_link(file)?;
     loop {
         let mut options = OpenOptions::new();
         options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
         match options.open(file) {
             Ok(device) => {
+                check_device(&device)?;
                 fcntl(&device, FcntlArg::F_SETFL(OFlag::empty()))?;
                 return Ok(device);
             }
@@ -251,6 +261,45 @@ pub fn open_device(file: &Path, budget: Duration) -> io::Result<File> {
     }
 }
 
+/// Refuses a pipe of another user's that has a name; one without, which a shell has made, is handed on by whoever
+/// started us.
+#[cfg(unix)]
+fn check_device(device: &File) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let metadata = device.metadata()?;
+    if metadata.is_file() {
+        return Err(refused("it has become a regular file"));
+    }
+    if metadata.file_type().is_fifo() && !is_ours_or_root_s(&metadata) && !is_nameless(device) {
+        return Err(refused("it is a pipe of another user"));
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn is_nameless(pipe: &File) -> bool {
+    // PIPEFS_MAGIC (statfs(2)).
+    const PIPES: i64 = 0x5049_5045;
+    #[expect(clippy::unnecessary_cast, reason = "a type of its own on each machine")]
+    let kind = nix::sys::statfs::fstatfs(pipe).map(|found| found.filesystem_type().0 as i64);
+    kind == Ok(PIPES)
+}
+
+/// Such a pipe has no owner there.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_nameless(_: &File) -> bool {
+    false
+}
+
+/// Refuses a link that another user has put there.
+pub fn check_link(path: &Path) -> io::Result<()> {
+    let foreign = |found: Metadata| found.is_symlink() && !is_ours_or_root_s(&found);
+    if path.symlink_metadata().is_ok_and(foreign) {
+        return Err(refused(FOREIGN_LINK));
+    }
+    Ok(())
+}
+
 #[cfg(not(unix))]
 pub fn open_device(file: &Path, _: Duration) -> io::Result<File> {
     OpenOptions::new().write(true).open(file)
@@ -260,21 +309,6 @@ pub fn open_device(file: &Path, _: Duration) -> io::Result<File> {
 #[cfg(unix)]
 pub fn mode_of(bits: u32) -> nix::sys::stat::Mode {
     nix::sys::stat::Mode::from_bits_truncate((bits & 0o7777) as nix::libc::mode_t)
-}
-
-#[cfg(unix)]
-fn is_ours(metadata: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::uid(metadata) == nix::unistd::getuid().as_raw()
-}
-
-#[cfg(unix)]
-fn is_ours_or_root_s(metadata: &Metadata) -> bool {
-    is_ours(metadata) || std::os::unix::fs::MetadataExt::uid(metadata) == 0
-}
-
-#[cfg(not(unix))]
-fn is_ours_or_root_s(_: &Metadata) -> bool {
-    true
 }
 
 /// Says so where root is about to make something for itself in another user's directory, as under a sudo
@@ -298,24 +332,6 @@ pub fn warn_of_owner(path: &Path) {
 #[cfg(not(unix))]
 pub fn warn_of_owner(_: &Path) {}
 
-#[cfg(unix)]
-fn check_owner(metadata: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    if !is_ours(metadata) {
-        return Err(refused("it belongs to another user"));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(refused("others can write it (chmod go-w)"));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
-fn check_owner(_: &Metadata) -> io::Result<()> {
-    Ok(())
-}
-
 /// Whether only the user can read and write a file, as a key file must be.
 #[cfg(unix)]
 pub fn is_private(path: &Path) -> io::Result<bool> {
@@ -329,14 +345,6 @@ pub fn is_private(path: &Path) -> io::Result<bool> {
 #[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
 pub fn is_private(_: &Path) -> io::Result<bool> {
     Ok(true)
-}
-
-pub(super) fn refused(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
-}
-
-fn refused_link(_: &io::Error) -> io::Error {
-    refused("it is a symbolic link")
 }
 
 #[cfg(all(test, unix))]

@@ -1,7 +1,8 @@
 //! Files replaced, made and removed in one step, and durable.
 
-use super::private::{ensure_dir, no_follow, refused};
-use std::fs::{File, OpenOptions};
+use super::own::{Open, open_own, refused};
+use super::private::ensure_dir;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -49,10 +50,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn create_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    no_follow(&mut options);
-    let mut file = options.open(path)?;
+    let mut file = open_own(path, Open::New)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {
         // Half of it is worse than none.

@@ -30,12 +30,12 @@ pub fn absent() -> Option<&'static str> {
 
 /// Opens a URL with the first program that can, which gets none of the secret variables. False if none
 /// could.
-pub fn open(url: &str, secret: &[String]) -> bool {
+pub fn open(url: &str) -> bool {
     // Only what the caller has made can be here; a program must not take it for an option anyway.
     if !url.starts_with("https://") && !url.starts_with("http://") {
         return false;
     }
-    candidates(url).iter().any(|words| start(words, secret))
+    candidates(url).iter().any(|words| start(words))
 }
 
 fn candidates(url: &str) -> Vec<Vec<String>> {
@@ -75,7 +75,7 @@ fn candidates(url: &str) -> Vec<Vec<String>> {
 }
 
 /// Starts a program of its own session. One that still runs after a while is the browser itself.
-fn start(words: &[String], secret: &[String]) -> bool {
+fn start(words: &[String]) -> bool {
     let Some((program, arguments)) = words.split_first() else {
         return false;
     };
@@ -84,9 +84,10 @@ fn start(words: &[String], secret: &[String]) -> bool {
     };
     let mut command = Command::new(program);
     // It lives long, talks to everybody, and has no use for them.
-    for variable in env::secret_variables(secret) {
+    for variable in env::secret_variables() {
         command.env_remove(variable);
     }
+    command.envs(env::proxies_without_password());
     command
         .args(arguments)
         .stdin(Stdio::null())

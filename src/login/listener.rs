@@ -1,17 +1,17 @@
 //! The loopback listener to which the browser brings the code back (RFC 8252 section 7.3).
 //!
-//! Strangers come too: favicons, preconnects, other tabs, other programs. Each gets an answer of its
-//! own thread and none of them ends the wait.
+//! Strangers come too: favicons, preconnects, other tabs, other programs, other users. Each gets an answer of its
+//! own thread and none of them ends the wait, or makes it longer.
 
+use super::peer::{self, Peer};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::http::Endpoint;
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A request's head is at most this long; codes of a few kilobytes exist.
@@ -20,8 +20,12 @@ const MAX_HEAD: usize = 16 * 1024;
 /// A browser sends its request at once; who is slower is not the browser that is waited for.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// So many connections are served at a time, each by a thread; more are sent away.
-const MAX_CONNECTIONS: usize = 512;
+/// So many connections are served at a time, each by a thread and with an open file, of which a process usually may have
+/// 1024; for one more the oldest goes.
+const MAX_CONNECTIONS: usize = 256;
+
+/// A free port of IPv4 may be another program's of IPv6; that many are tried.
+const PORTS: usize = 16;
 
 /// Where the redirect goes.
 pub struct Listener {
@@ -32,7 +36,7 @@ pub struct Listener {
 /// A request for the redirect's path: its parameters, and the browser that waits for an answer.
 pub struct Arrival {
     pub parameters: BTreeMap<String, String>,
-    stream: TcpStream,
+    stream: Guest,
 }
 
 impl Listener {
@@ -40,26 +44,14 @@ impl Listener {
     /// port gets a free one, which servers with a rule for loopback allow (RFC 8252 section 7.3).
     pub fn start(profile: &str, configured: Option<&str>) -> Result<Self> {
         let place = Place::read(profile, configured.unwrap_or("http://127.0.0.1/callback"))?;
-        let mut listeners = Vec::new();
-        let mut port = place.port;
-        for address in &place.addresses {
-            let listener = match TcpListener::bind(SocketAddr::new(*address, port)) {
-                Ok(listener) => listener,
-                // A machine may have only one of the two that `localhost` means.
-                Err(_) if !listeners.is_empty() => continue,
-                Err(cause) => {
-                    let at = SocketAddr::new(*address, port);
-                    let what = format!(
-                        "cannot listen on {at} for the redirect: {}",
-                        io_cause(&cause)
-                    );
-                    let hint = "another program, perhaps another login, uses this port; or use --device or --paste";
-                    return Err(Error::about(profile, Kind::Io, what).hint(hint));
-                }
-            };
-            port = listener.local_addr().map_or(port, |address| address.port());
-            listeners.push(listener);
-        }
+        let (listeners, port) = place.listen().map_err(|(at, cause)| {
+            let what = format!(
+                "cannot listen on {at} for the redirect: {}",
+                io_cause(&cause)
+            );
+            let hint = "another program, perhaps another login, uses this port; or use --device or --paste";
+            Error::about(profile, Kind::Io, what).hint(hint)
+        })?;
         let redirect_uri = place.uri(port);
         let (send, arrivals) = mpsc::channel();
         let served = Arc::new(Served {
@@ -69,7 +61,7 @@ impl Listener {
                 80 => vec![place.host.clone(), format!("{}:80", place.host)],
                 _ => vec![format!("{}:{port}", place.host)],
             },
-            busy: AtomicUsize::new(0),
+            guests: Mutex::default(),
         });
         for listener in listeners {
             let (send, served) = (send.clone(), Arc::clone(&served));
@@ -96,8 +88,31 @@ impl Listener {
 
 impl Arrival {
     /// Answers the browser. One that has gone away is no error.
-    pub fn answer(mut self, status: &str, page: &str) {
-        respond(&mut self.stream, status, page);
+    pub fn answer(self, status: &str, page: &str) {
+        respond(&self.stream, status, page);
+    }
+
+    /// Answers one who is not waited for, beside the wait.
+    pub fn turn_away(self, status: &'static str, page: String) {
+        // Without a thread for it the connection is closed, which is an answer too.
+        let answer = move || self.answer(status, &page);
+        drop(std::thread::Builder::new().spawn(answer));
+    }
+
+    /// Keeps its place against a crowd: it is the one that is waited for.
+    pub fn keep(&self) {
+        self.stream.leave();
+    }
+
+    /// Whose program has brought it.
+    pub fn peer(&self) -> Peer {
+        let ends = self
+            .stream
+            .0
+            .local_addr()
+            .and_then(|ours| Ok((ours, self.stream.0.peer_addr()?)));
+        // Reset already: nobody waits for an answer.
+        ends.map_or(Peer::Gone, |(ours, theirs)| peer::of(ours, theirs))
     }
 }
 
@@ -160,6 +175,41 @@ impl Place {
         })
     }
 
+    /// Listens on all addresses that the host stands for and this machine has, at one port.
+    fn listen(&self) -> Result<(Vec<TcpListener>, u16), (SocketAddr, io::Error)> {
+        let mut tries = if self.port == 0 { PORTS } else { 1 };
+        loop {
+            tries -= 1;
+            match self.listen_once() {
+                Err((_, cause)) if tries > 0 && cause.kind() == io::ErrorKind::AddrInUse => {}
+                listening => return listening,
+            }
+        }
+    }
+
+    fn listen_once(&self) -> Result<(Vec<TcpListener>, u16), (SocketAddr, io::Error)> {
+        let mut listeners = Vec::new();
+        let mut port = self.port;
+        let mut absent = None;
+        for address in &self.addresses {
+            let at = SocketAddr::new(*address, port);
+            match TcpListener::bind(at) {
+                Ok(listener) => {
+                    port = listener.local_addr().map_or(port, |address| address.port());
+                    listeners.push(listener);
+                }
+                // A machine may have only one of the two that `localhost` means. One that is there and taken is
+                // somebody else's, to whom a browser may go first.
+                Err(cause) if is_absent(&cause) => absent = Some((at, cause)),
+                Err(cause) => return Err((at, cause)),
+            }
+        }
+        match absent {
+            Some(absent) if listeners.is_empty() => Err(absent),
+            _ => Ok((listeners, port)),
+        }
+    }
+
     /// Verbatim, but for a port that was left open.
     fn uri(&self, port: u16) -> String {
         if self.port != 0 {
@@ -170,45 +220,96 @@ impl Place {
     }
 }
 
+/// Whether the machine has no such address at all.
+fn is_absent(cause: &io::Error) -> bool {
+    #[cfg(unix)]
+    const NO_FAMILY: i32 = nix::libc::EAFNOSUPPORT;
+    // WSAEAFNOSUPPORT.
+    #[cfg(not(unix))]
+    const NO_FAMILY: i32 = 10047;
+    cause.kind() == io::ErrorKind::AddrNotAvailable || cause.raw_os_error() == Some(NO_FAMILY)
+}
+
 struct Served {
     path: String,
     /// As a browser that was sent here names it; DNS rebinding brings other names.
     hosts: Vec<String>,
-    busy: AtomicUsize,
+    /// Those that are here, the one that came first in front.
+    guests: Mutex<VecDeque<Arc<TcpStream>>>,
+}
+
+/// A connection, which leaves its place to others in the end.
+struct Guest(Arc<TcpStream>, Arc<Served>);
+
+impl Served {
+    fn guests<T>(&self, change: impl FnOnce(&mut VecDeque<Arc<TcpStream>>) -> T) -> T {
+        change(&mut self.guests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets one in. Who came first and is still here has said nothing, or is no browser.
+    fn admit(self: &Arc<Self>, stream: TcpStream) -> Guest {
+        let stream = Arc::new(stream);
+        self.guests(|guests| {
+            if guests.len() >= MAX_CONNECTIONS {
+                send_away(guests);
+            }
+            guests.push_back(Arc::clone(&stream));
+        });
+        Guest(stream, Arc::clone(self))
+    }
+}
+
+/// Ends the oldest connection: its thread sees that and goes.
+fn send_away(guests: &mut VecDeque<Arc<TcpStream>>) {
+    if let Some(oldest) = guests.pop_front() {
+        // It may have ended by itself.
+        drop(oldest.shutdown(std::net::Shutdown::Both));
+    }
+}
+
+impl Guest {
+    /// Is none of those any more who go when others come.
+    fn leave(&self) {
+        let Self(own, served) = self;
+        served.guests(|guests| guests.retain(|guest| !Arc::ptr_eq(guest, own)));
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 fn accept(listener: &TcpListener, arrivals: &Sender<Arrival>, served: &Arc<Served>) {
-    for stream in listener.incoming().flatten() {
-        if served.busy.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
-            served.busy.fetch_sub(1, Ordering::Relaxed);
-            let mut stream = stream;
-            respond(&mut stream, "503 Service Unavailable", "");
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else {
+            // No file left for it, perhaps: somebody makes room, and it is tried again.
+            served.guests(send_away);
+            std::thread::sleep(Duration::from_millis(5));
             continue;
-        }
-        let (arrivals, own) = (arrivals.clone(), Arc::clone(served));
-        let thread = std::thread::Builder::new().spawn(move || {
-            serve(stream, &arrivals, &own);
-            own.busy.fetch_sub(1, Ordering::Relaxed);
-        });
-        if thread.is_err() {
-            // The connection is closed, and the browser can be sent here again.
-            served.busy.fetch_sub(1, Ordering::Relaxed);
-        }
+        };
+        let (arrivals, guest) = (arrivals.clone(), served.admit(stream));
+        // Without a thread for it the connection is closed, and the browser can be sent here again.
+        drop(std::thread::Builder::new().spawn(move || serve(guest, &arrivals)));
     }
 }
 
-fn serve(mut stream: TcpStream, arrivals: &Sender<Arrival>, served: &Served) {
+fn serve(guest: Guest, arrivals: &Sender<Arrival>) {
     let deadline = Deadline::after(HEAD_TIME);
-    let Some(head) = read_head(&mut stream, deadline) else {
-        return respond(&mut stream, "408 Request Timeout", "");
+    let Some(head) = read_head(&guest.0, deadline) else {
+        return respond(&guest, "408 Request Timeout", "");
     };
-    match parse(&head, &served.path, &served.hosts) {
-        Ok(parameters) => drop(arrivals.send(Arrival { parameters, stream })),
-        Err(status) => respond(&mut stream, status, ""),
+    match parse(&head, &guest.1.path, &guest.1.hosts) {
+        Ok(parameters) => drop(arrivals.send(Arrival {
+            parameters,
+            stream: guest,
+        })),
+        Err(status) => respond(&guest, status, ""),
     }
 }
 
-fn read_head(stream: &mut TcpStream, deadline: Deadline) -> Option<Vec<u8>> {
+fn read_head(mut stream: &TcpStream, deadline: Deadline) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     let mut part = [0; 2048];
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -274,7 +375,8 @@ pub fn parse(
     Ok(parameters)
 }
 
-fn respond(stream: &mut TcpStream, status: &str, page: &str) {
+fn respond(guest: &Guest, status: &str, page: &str) {
+    let mut stream: &TcpStream = &guest.0;
     let page = if page.is_empty() {
         super::page::plain(status)
     } else {

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod listener;
 mod page;
 mod paste;
+mod peer;
 
 use crate::clock::{Deadline, Epoch};
 use crate::error::{Error, Kind, Result, shell_word};
@@ -20,6 +21,7 @@ use crate::state::server;
 use crate::token::request;
 use crate::ui;
 use listener::{Arrival, Listener};
+use peer::Peer;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::io::IsTerminal;
@@ -91,7 +93,6 @@ impl Login<'_> {
             profile.name
         ));
         if open {
-            let secret = profile.secret_variables();
             // A browser that stays in the foreground must not keep its own redirect waiting.
             let none = || {
                 ui::warn(
@@ -99,7 +100,7 @@ impl Login<'_> {
                 );
             };
             let thread = std::thread::Builder::new().spawn(move || {
-                if !browser::open(&url, &secret) {
+                if !browser::open(&url) {
                     none();
                 }
             });
@@ -107,24 +108,40 @@ impl Login<'_> {
                 none();
             }
         }
+        self.redirected(&listener, &attempt, open)
+    }
+
+    /// Waits for the redirect of this login, among others; `opened` if a browser of ours was started with the address.
+    fn redirected(&self, listener: &Listener, attempt: &Attempt, opened: bool) -> Result<Outcome> {
+        let profile = self.profile;
         let deadline = Deadline::after(self.patience);
         let mut strangers = 0;
         let _waiting = ui::waiting("waiting for the browser to come back");
-        while let Some(arrival) = self.next(&listener, &attempt, deadline) {
-            match attempt.answer(profile, self.server, &arrival.parameters) {
+        while let Some(arrival) = self.next(listener, attempt, deadline) {
+            let answer = attempt.answer(profile, self.server, &arrival.parameters);
+            // What a browser was started with, other users can read.
+            let is_fit = answer.is_none() || !opened || is_fit(&arrival);
+            match answer {
                 // Another login's redirect, or a forged one: the real one may still come.
                 None => {
                     strangers += 1;
-                    arrival.answer("400 Bad Request", &page::plain("Not this login"));
+                    arrival.turn_away("400 Bad Request", page::plain("Not this login"));
+                }
+                Some(_) if !is_fit => {
+                    strangers += 1;
+                    arrival.turn_away("403 Forbidden", page::plain("Not this user"));
                 }
                 Some(Err(error)) => {
                     arrival.answer("200 OK", &page::failed(&profile.name, &error.to_string()));
                     return Err(error);
                 }
-                Some(Ok(code)) => return self.finish(&attempt, &code, Some(arrival)),
+                Some(Ok(code)) => {
+                    arrival.keep();
+                    return self.finish(attempt, &code, Some(arrival));
+                }
             }
         }
-        Err(self.nobody_came(&attempt, strangers))
+        Err(self.nobody_came(attempt, strangers))
     }
 
     /// The next redirect. Who waits for long is told what the server's own page may complain of.
@@ -148,9 +165,9 @@ impl Login<'_> {
         let patience = self.patience.as_secs();
         let others = match strangers {
             0 => String::new(),
-            _ => format!(
-                "; answers with another login's state: {strangers} (old tabs, or forgeries)"
-            ),
+            _ => {
+                format!("; answers that are not this login's: {strangers} (old tabs, or forgeries)")
+            }
         };
         let what = format!("nobody came back from the browser within {patience} s{others}");
         let redirect = hint::redirect(self.profile, &attempt.redirect_uri);
@@ -277,6 +294,21 @@ impl Login<'_> {
                 }
                 Err(refused.error)
             }
+        }
+    }
+}
+
+/// Whether a redirect with this login's state was brought by a program of the user's, as far as that is known.
+fn is_fit(arrival: &Arrival) -> bool {
+    match arrival.peer() {
+        Peer::Fit => true,
+        Peer::Gone => false,
+        Peer::Of(uid) => {
+            ui::warn(&format!(
+                "the browser's answer came from a program of user {uid} and is not taken; if that is your own browser, \
+                 log in with --no-browser"
+            ));
+            false
         }
     }
 }

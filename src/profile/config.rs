@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -22,7 +23,7 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Config {
     path: Option<PathBuf>,
     /// As it was read: of a long file only what is needed is looked at.
-    text: Vec<u8>,
+    text: Arc<Vec<u8>>,
     /// Why a configuration that runs programs is not trusted, if it is not.
     untrusted: Option<Distrust>,
     /// Whether the file's directory is to be looked at before a program is run.
@@ -53,7 +54,7 @@ impl Config {
         let Some(path) = named.map(Path::to_owned).or_else(env::config_file) else {
             return Ok(Self {
                 path: None,
-                text: Vec::new(),
+                text: Arc::default(),
                 untrusted: None,
                 is_file: false,
             });
@@ -64,7 +65,7 @@ impl Config {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && absent_is_fine => {
                 return Ok(Self {
                     path: Some(path),
-                    text: Vec::new(),
+                    text: Arc::default(),
                     untrusted: None,
                     is_file: false,
                 });
@@ -87,11 +88,14 @@ impl Config {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(refuse("it is larger than 16 MiB".to_owned()));
         }
+        let text = Arc::new(bytes);
+        let shared = Arc::clone(&text);
+        env::name_secrets(move || named_variables(&shared));
         Ok(Self {
             untrusted: untrusted(&path, &metadata),
             is_file: true,
             path: Some(path),
-            text: bytes,
+            text,
         })
     }
 
@@ -112,7 +116,7 @@ impl Config {
     pub fn from_excerpt(path: Option<PathBuf>, text: String) -> Self {
         Self {
             path,
-            text: text.into_bytes(),
+            text: Arc::new(text.into_bytes()),
             untrusted: None,
             is_file: false,
         }
@@ -123,7 +127,7 @@ impl Config {
     pub fn from_text(text: impl AsRef<[u8]>) -> Self {
         Self {
             path: None,
-            text: text.as_ref().to_owned(),
+            text: Arc::new(text.as_ref().to_owned()),
             untrusted: None,
             is_file: false,
         }
@@ -330,6 +334,20 @@ pub(super) fn named(name: &Name<'_>) -> String {
     format!("profile {:?}", name.get_ref())
 }
 
+/// The variables that a configuration names anywhere as the source of a secret (`env = "NAME"`), also where the rest
+/// of it cannot be read.
+fn named_variables(text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
+    let named = text.split("env").skip(1).filter_map(|after| {
+        let value = after.trim_start_matches(['"', '\'']).trim_start();
+        let value = value.strip_prefix('=')?.trim_start();
+        let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
+        let (name, _) = value[1..].split_once(quote)?;
+        Some(name.to_owned())
+    });
+    named.collect()
+}
+
 /// A table's name, with its place in the text.
 pub(super) type Name<'t> = Spanned<Cow<'t, str>>;
 
@@ -439,4 +457,19 @@ pub fn is_name(text: &str) -> bool {
         && text.len() <= 128
         && !text.starts_with(['-', '.'])
         && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_variables;
+
+    #[test]
+    fn every_variable_that_is_a_source_is_found() {
+        let text = "a = { env = \"ONE\" }\nb.env='TWO'\n[x]\n\"env\" = \"THREE\"\nc = { env_file = \"f\", env  =  \"FOUR\" }\n\
+                    environment = \"no\"\nenv = 1\nenv";
+        assert_eq!(
+            named_variables(text.as_bytes()),
+            ["ONE", "TWO", "THREE", "FOUR"]
+        );
+    }
 }

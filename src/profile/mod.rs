@@ -216,6 +216,10 @@ impl Profile {
         let kept = [&self.client.secret, &self.client.key, &self.storage.key].map(Clone::clone);
         let variable = |source: SecretSource| match source {
             SecretSource::Env(name) => Some(name),
+            // The environment wins over the file.
+            SecretSource::EnvFile { name, .. } => {
+                Some(name.unwrap_or_else(|| env::usual_secret_variable(&self.name)))
+            }
             _ => None,
         };
         kept.into_iter()

@@ -209,7 +209,7 @@ impl SecretSource {
             Self::Literal(secret) => Ok(secret.clone()),
             Self::Env(name) => from_env(name),
             Self::EnvFile { file, name } => {
-                let usual = || format!("{}_CLIENT_SECRET", env::variable_part(profile));
+                let usual = || env::usual_secret_variable(profile);
                 from_env_file(file, &name.clone().unwrap_or_else(usual))
             }
             Self::File(file) => from_file(file),

@@ -4,15 +4,18 @@
 //! It is made with `O_EXCL`, which servers keep, and removed with the lock's end. One that is left behind
 //! counts for nothing on the machine that made it, whose lock is free, and on others when it has become old.
 
-use crate::files;
+use crate::files::{self, Open};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A renewal waits for two answers of 30 s each and then writes; clocks of machines differ by a minute or
 /// two.
 const OLD: Duration = Duration::from_secs(300);
+
+/// A host's name has at most 64 bytes, and the rest is numbers.
+const LONGEST: u64 = 1024;
 
 /// A lease as it is held.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Lease {
     #[cfg(unix)]
     pub fn adopt(lock: &Path, file: &File) -> Option<Self> {
         let (path, owner) = (place(lock), owner(file).ok()?);
-        let ours = fs::read_to_string(&path).ok()? == owner;
+        let ours = read(&path).ok()? == owner;
         ours.then_some(Self { path, owner })
     }
 
@@ -61,7 +64,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let is_ours = || fs::read_to_string(&self.path).is_ok_and(|owner| owner == self.owner);
+        let is_ours = || read(&self.path).is_ok_and(|owner| owner == self.owner);
         if !self.path.as_os_str().is_empty() && is_ours() {
             // One that stays becomes old.
             drop(fs::remove_file(&self.path));
@@ -74,10 +77,15 @@ fn place(lock: &Path) -> PathBuf {
 }
 
 fn make(path: &Path, owner: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    files::no_follow(&mut options);
-    options.open(path)?.write_all(owner.as_bytes())
+    files::open_own(path, Open::New)?.write_all(owner.as_bytes())
+}
+
+/// Whose it is.
+fn read(path: &Path) -> io::Result<String> {
+    let mut owner = String::new();
+    let file = files::open_own(path, Open::Read)?;
+    file.take(LONGEST).read_to_string(&mut owner)?;
+    Ok(owner)
 }
 
 /// Removes a lease that counts for nothing; whether there is none now.
@@ -86,7 +94,7 @@ fn clear(path: &Path, owner: &str) -> io::Result<bool> {
         ErrorKind::NotFound => Ok(true),
         _ => Err(cause),
     };
-    let found = match fs::read_to_string(path) {
+    let found = match read(path) {
         Ok(found) => found,
         Err(cause) => return gone(cause),
     };
@@ -103,7 +111,7 @@ fn clear(path: &Path, owner: &str) -> io::Result<bool> {
     if let Err(cause) = fs::rename(path, &aside) {
         return gone(cause);
     }
-    if fs::read_to_string(&aside).is_ok_and(|now| now == found) {
+    if read(&aside).is_ok_and(|now| now == found) {
         fs::remove_file(&aside).map(|()| true)
     } else {
         fs::rename(&aside, path).map(|()| false)
@@ -113,14 +121,14 @@ fn clear(path: &Path, owner: &str) -> io::Result<bool> {
 /// Which machine it is since its start, and by which mount of the file system: all who have these in common
 /// share one lock.
 fn owner(file: &File) -> io::Result<String> {
-    let read = |path: &str| {
+    let said = |path: &str| {
         fs::read_to_string(path)
             .unwrap_or_default()
             .trim()
             .to_owned()
     };
-    let start = read("/proc/sys/kernel/random/boot_id");
-    let host = read("/proc/sys/kernel/hostname");
+    let start = said("/proc/sys/kernel/random/boot_id");
+    let host = said("/proc/sys/kernel/hostname");
     #[cfg(unix)]
     let mount = std::os::unix::fs::MetadataExt::dev(&file.metadata()?);
     #[cfg(not(unix))]

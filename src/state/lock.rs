@@ -1,10 +1,11 @@
 //! One profile's lock across processes, within a deadline.
 
 use crate::clock::Deadline;
-use crate::files;
+use crate::files::{self, Open};
 use crate::hash::hash;
 use crate::state::lease::{self, Lease};
-use std::fs::{File, OpenOptions, TryLockError};
+use crate::state::stand_in;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -141,8 +142,8 @@ impl Lock {
 /// One try for this machine's lock.
 enum Here {
     Lock,
-    /// A stand-in for it.
-    Socket(File),
+    /// A stand-in for it, of another file system.
+    StandIn(File),
     Busy,
     Unsupported,
 }
@@ -156,11 +157,13 @@ impl Here {
             Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Interrupted => {
                 Ok(Self::Busy)
             }
-            Err(TryLockError::Error(cause)) if unsupported(&cause) => Ok(match stand_in(file) {
-                Ok(Some(socket)) => Self::Socket(socket),
-                Ok(None) => Self::Busy,
-                Err(_) => Self::Unsupported,
-            }),
+            Err(TryLockError::Error(cause)) if unsupported(&cause) => {
+                Ok(match stand_in::take(file) {
+                    Ok(Some(other)) => Self::StandIn(other),
+                    Ok(None) => Self::Busy,
+                    Err(_) => Self::Unsupported,
+                })
+            }
             Err(TryLockError::Error(cause)) => Err(cause),
         }
     }
@@ -178,7 +181,7 @@ fn leased(which: Which<'_>, file: &File, here: &Here) -> io::Result<Option<Optio
         profile,
         purpose,
     } = which;
-    let may_be_shared = matches!(here, Here::Socket(_)) || lease::is_remote(file);
+    let may_be_shared = matches!(here, Here::StandIn(_)) || lease::is_remote(file);
     if !matches!(purpose, Purpose::Renewal) || !may_be_shared {
         return Ok(Some(None));
     }
@@ -187,8 +190,8 @@ fn leased(which: Which<'_>, file: &File, here: &Here) -> io::Result<Option<Optio
 
 fn taken_with<T>(file: File, here: Option<Here>, lease: Option<Lease>) -> Taken<T> {
     match here {
-        Some(Here::Socket(file)) if lease.is_none() => Taken::HereOnly(Lock { file, lease }),
-        Some(Here::Socket(file)) => Taken::Lock(Lock { file, lease }),
+        Some(Here::StandIn(file)) if lease.is_none() => Taken::HereOnly(Lock { file, lease }),
+        Some(Here::StandIn(file)) => Taken::Lock(Lock { file, lease }),
         _ => Taken::Lock(Lock { file, lease }),
     }
 }
@@ -218,7 +221,7 @@ pub fn standing(file: &File) -> io::Result<Standing> {
 #[cfg(unix)]
 pub fn end_lease(state: &Path, profile: &str) {
     let path = path(state, profile, Purpose::Renewal);
-    if let Ok(file) = File::open(&path) {
+    if let Ok(file) = files::open_own(&path, Open::Read) {
         drop(Lease::adopt(&path, &file));
     }
 }
@@ -246,35 +249,8 @@ pub fn path(state: &Path, profile: &str, purpose: Purpose) -> PathBuf {
 
 fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
     files::ensure_dir(&state.join("locks"))?;
-    let path = path(state, profile, purpose);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    files::no_follow(&mut options);
     // Never deleted: a lock on a file that is gone from its directory excludes nobody.
-    options.open(path)
-}
-
-/// Where files have no locks: a socket's name, which the kernel gives to one process at a time and takes
-/// back with the last copy of the socket, as it does with a lock; `None` while another has it. A user
-/// who takes such a name on purpose makes others wait, and no more.
-#[cfg(target_os = "linux")]
-fn stand_in(file: &File) -> io::Result<Option<File>> {
-    use std::os::fd::OwnedFd;
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let metadata = file.metadata()?;
-    let name = format!("tokctl-lock-{:x}-{:x}", metadata.dev(), metadata.ino());
-    match UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?) {
-        Ok(socket) => Ok(Some(OwnedFd::from(socket).into())),
-        Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(cause) => Err(cause),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn stand_in(_: &File) -> io::Result<Option<File>> {
-    Err(io::ErrorKind::Unsupported.into())
+    files::open_own(&path(state, profile, purpose), Open::Make)
 }
 
 fn unsupported(cause: &io::Error) -> bool {

@@ -10,4 +10,5 @@ pub mod refusals;
 pub mod remembered;
 pub mod server;
 pub mod spool;
+mod stand_in;
 pub mod storage;

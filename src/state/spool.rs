@@ -1,7 +1,7 @@
 //! The spool: where a renewed token is kept, sealed, if the store will not take it.
 
 use crate::error::{Kind, Result, io_cause};
-use crate::files;
+use crate::files::{self, Open};
 use crate::hash::hash;
 use crate::profile::Profile;
 use crate::state::record::Record;
@@ -27,15 +27,12 @@ impl Spool {
         let reserve = || {
             let dir = path.parent().unwrap_or(state);
             files::ensure_dir(dir)?;
-            let mut options = std::fs::OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            files::no_follow(&mut options);
-            let mut file = match options.open(&path) {
+            let mut file = match files::open_own(&path, Open::Make) {
                 // The name of a file that another machine has removed (sshfs, NFS): once it has been
                 // removed here too, it is free.
                 Err(cause) if cause.kind() == ErrorKind::NotFound => {
                     files::remove(&path)?;
-                    options.open(&path)?
+                    files::open_own(&path, Open::Make)?
                 }
                 file => file?,
             };

@@ -126,6 +126,11 @@ impl Storage {
         open: impl FnOnce(&Opening<'_>, Option<Backend>) -> Result<Store>,
     ) -> Result<Self> {
         let state = env::state_dir()?;
+        files::check_root(&state).map_err(|cause| {
+            let what = format!("{}: {}", state.display(), io_cause(&cause));
+            let hint = "make it yours alone (chown, chmod 700), or set TOKCTL_STATE_DIR to another";
+            profile.error(Kind::StoreUnavailable, what).hint(hint)
+        })?;
         let note = Note::load(&state, &profile.name);
         let opening = Opening {
             profile,

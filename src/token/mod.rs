@@ -199,6 +199,7 @@ fn renew_locked(
         credentials: credentials::find(profile, Some(storage), ask.deadline)?,
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
+        lent: env::lend(profile.secret_variables()),
     };
     let _waiting = ui::waiting(about(&profile.name, "renewing the token"));
     background::run(&job, lock, ask.deadline)

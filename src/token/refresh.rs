@@ -23,6 +23,7 @@ use crate::token::retry::{Stake, Tries};
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The answer to a refresh request is awaited this long, however short the caller's budget is: it
@@ -38,6 +39,8 @@ pub struct Job {
     pub credentials: Credentials,
     /// The caller's time budget.
     pub budget: Duration,
+    /// The variables that open the profile's store.
+    pub lent: BTreeMap<String, Secret>,
 }
 
 /// Renews with the refresh token, saves, and only then has a token to give. Runs in the child that

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::raw::read_head;
-use support::{RawServer, Reply, Request, Running, Sandbox, Server, Tokens};
+use support::{RawServer, Reply, Request, Running, Sandbox, Server, TlsServer, Tokens};
 
 /// A server of tokens whose own API answers with `api`.
 fn service(api: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Server {
@@ -337,6 +337,38 @@ fn the_exit_code_follows_the_status() {
     }
     let run = sandbox.run(["api", "p", "/429"]);
     assert!(run.stderr.contains("hint: try again in 1m 30s"));
+}
+
+#[test]
+fn a_redirect_from_https_to_http_is_not_followed_also_not_to_this_machine() {
+    let plain = Server::always(Reply::json(200, "plain"));
+    let (there, by_name) = (
+        plain.url("/there"),
+        plain.url("/there").replace("127.0.0.1", "localhost"),
+    );
+    let tokens = Tokens::new(3600);
+    let locations = [there.clone(), by_name];
+    let server = TlsServer::start(move |request| match request.path.as_str() {
+        "/token" => tokens.answer(request),
+        path => {
+            let at = usize::from(path == "/name");
+            Reply::json(302, "moved").header("location", &locations[at])
+        }
+    });
+    // Also where the profile names that host.
+    let more = format!(
+        "api_url = \"{}\"\nca_file = \"{}\"\nhosts = [\"{}\"]",
+        server.url("/"),
+        server.ca_file().display(),
+        there.trim_end_matches("/there")
+    );
+    let sandbox = Sandbox::with_client(&server.server, &more);
+    for path in ["/address", "/name"] {
+        sandbox
+            .run(["api", "p", path])
+            .ends(5, "moved", "redirects from https to http");
+    }
+    assert_eq!(plain.hits(), 0);
 }
 
 #[test]

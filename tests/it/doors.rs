@@ -78,7 +78,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("process::exit", &[]),
     ("process::abort", &[]),
     ("unsafe {", &[]),
+    // A file is made with its mode, and not protected later: these close what was found open, and keep a mode that the user
+    // has given.
     ("set_permissions", &[]),
+    ("fchmod", &["files/private.rs", "files/in_place.rs"]),
+    ("chmod(", &[]),
+    ("set_mode", &[]),
+    // Each of ours is opened by one function, which follows no link and waits for nobody.
+    ("OpenOptions", &["files/"]),
+    ("custom_flags", &["files/"]),
 ];
 
 /// Who may look into a secret, and what for.

@@ -4,6 +4,7 @@
 
 use crate::support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::thread;
@@ -11,7 +12,9 @@ use std::thread;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use support::scene::{Allowed, Scene, Seen};
-use support::{Canaries, Namespace};
+use support::traced::under_strace;
+use support::{Canaries, Namespace, Running};
+use tempfile::NamedTempFile;
 
 const NOTHING: &[&str] = &[];
 const TOKEN: &[&str] = &["access token"];
@@ -217,6 +220,89 @@ fn no_command_leaves_a_secret_anywhere_where_nothing_can_be_written() {
     assert_eq!(barred, Vec::<String>::new());
 }
 
+/// What a command makes in a log of strace: the calls that give others a way to it.
+fn open_to_others(log: &str) -> Vec<String> {
+    // What of it is another program's: git and docker make files of their own.
+    let mut others = BTreeSet::new();
+    let mut found = Vec::new();
+    for line in log.lines() {
+        let (pid, call) = line.split_once(' ').unwrap_or_default();
+        let call = call.trim_start();
+        if let Some(program) = call.strip_prefix("execve(\"") {
+            let is_ours =
+                program.starts_with(support::tokctl()) || program.starts_with("/proc/self/exe");
+            if is_ours {
+                others.remove(pid);
+            } else {
+                others.insert(pid.to_owned());
+            }
+        }
+        let (name, arguments) = call.split_once('(').unwrap_or_default();
+        let arguments = arguments.rsplit_once(')').unwrap_or_default().0;
+        let mode = arguments.rsplit(", ").next().unwrap_or_default();
+        let is_closed = match name {
+            "open" | "openat"
+                if arguments.contains("O_CREAT") || arguments.contains("O_TMPFILE") =>
+            {
+                mode == "0600"
+            }
+            "mkdir" | "mkdirat" => mode == "0700",
+            "creat" | "mknod" | "mknodat" | "chmod" | "fchmod" | "fchmodat" | "fchmodat2" => false,
+            _ => true,
+        };
+        if !is_closed && !others.contains(pid) {
+            found.push(call.to_owned());
+        }
+    }
+    found
+}
+
+/// Whatever the umask is, and from the first moment: nothing is made open and closed later.
+#[test]
+#[ignore = "needs strace: tests/run installs it"]
+fn no_command_makes_what_others_could_open_before_it_is_closed() {
+    let mut scene = Scene::new(None);
+    let secret = scene.canaries.make("what is typed");
+    let calls = "--trace=execve,open,openat,creat,mkdir,mkdirat,mknod,mknodat,chmod,fchmod,fchmodat,fchmodat2";
+    let (mut found, mut made) = (Vec::new(), 0);
+    for (line, stdin, _) in ROWS {
+        let log = NamedTempFile::new().expect("a log");
+        let line = line.replace("BASE", &scene.server.url(""));
+        let traced = under_strace(
+            &scene.sandbox.command(line.split(' ')),
+            &log,
+            &["-s", "300", calls],
+        );
+        let mut open = scene
+            .sandbox
+            .program("sh", ["-c", "umask 0; exec \"$0\" \"$@\""]);
+        open.arg(traced.get_program()).args(traced.get_args());
+        let stdin = stdin
+            .replace("GRANT", &scene.grant)
+            .replace("SECRET", &secret);
+        let run = Running::start(open, Some(stdin.into())).wait();
+        assert!((0..8).contains(&run.code) || run.code == 127, "{run:?}");
+        let log = fs::read_to_string(log.path()).expect("strace's own");
+        made += log.matches("O_CREAT").count();
+        found.extend(
+            open_to_others(&log)
+                .into_iter()
+                .map(|call| format!("{line}: {call}")),
+        );
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert!(made > 20, "{made}");
+    let others = "1 execve(\"/bin/git\") = 0\n1 mkdir(\"a\", 0777) = 0\n";
+    assert_eq!(open_to_others(others), Vec::<String>::new());
+    for bad in [
+        "openat(AT_FDCWD, \"a\", O_WRONLY|O_CREAT, 0666) = 3",
+        "mkdir(\"a\", 0777) = 0",
+        "fchmod(3, 0600) = 0",
+    ] {
+        assert_eq!(open_to_others(&format!("7 {bad}")), [bad]);
+    }
+}
+
 #[test]
 #[ignore = "needs strace: tests/run installs it"]
 fn the_search_finds_what_is_there() {
@@ -235,8 +321,13 @@ fn the_search_finds_what_is_there() {
         environment.contains("access token in environment of "),
         "{environment}"
     );
+    // Another profile's is not taken away, the one's for which there is a token now is.
     assert!(
-        environment.contains("client secret in environment of "),
+        environment.contains("token in a variable in environment of "),
+        "{environment}"
+    );
+    assert!(
+        !environment.contains("client secret in environment of "),
         "{environment}"
     );
     let script = "exec#p#--#sh#-c#/bin/echo $TOKCTL_TOKEN > /dev/null; echo $TOKCTL_TOKEN | base64 >&2; echo x$TOKCTL_TOKEN | base64 > file";

@@ -133,22 +133,30 @@ fn no_directory_or_file_of_the_state_is_followed_out_of_it() {
 
 #[test]
 fn a_browser_gets_no_secret_from_the_environment() {
+    let (proxy, left) = (
+        format!("http://u:{SECRET}@proxy.example:1"),
+        "http_proxy=http://proxy.example:1\n",
+    );
     let server = Server::tokens(3600);
     let mut sandbox = Sandbox::new();
     let script = sandbox.home().join("browser");
     program(&script, "env > seen.tmp && mv seen.tmp seen");
     sandbox.config(&format!(
         "[profile.p]\nclient_id = \"c\"\nstore = \"plaintext\"\nauthorization_endpoint = \"{0}\"\n\
-         token_endpoint = \"{0}\"\nclient_secret = {{ env = \"BY_ANOTHER_NAME\" }}\n",
+         token_endpoint = \"{0}\"\nclient_secret = {{ env = \"BY_ANOTHER_NAME\" }}\n\
+         [profile.q]\nclient_id = \"c\"\nstore_key.env = 'OF_ANOTHER_PROFILE'\n",
         server.url("/x")
     ));
     sandbox.env("BROWSER", &script).env("HARMLESS", "yes");
+    sandbox.env("http_proxy", proxy);
     for name in [
         "TOKCTL_STORE_KEY",
         "TOKCTL_TOKEN_Q",
         "P_CLIENT_SECRET",
         "SPOTIFY_CLIENT_SECRET",
         "BY_ANOTHER_NAME",
+        "OF_ANOTHER_PROFILE",
+        "TOKCTL_TOKEN",
     ] {
         sandbox.env(name, SECRET);
     }
@@ -158,11 +166,74 @@ fn a_browser_gets_no_secret_from_the_environment() {
     wait_for("the browser", || seen.exists());
     let seen = fs::read_to_string(seen).expect("ours");
     assert!(
-        seen.contains("HARMLESS=yes") && !seen.contains(SECRET),
+        seen.contains("HARMLESS=yes") && seen.contains(left) && !seen.contains(SECRET),
         "{seen}"
     );
     arrive(&redirect(&url, ""));
     login.wait().ok_with("", "logged in to p");
+}
+
+#[test]
+fn a_program_that_gives_a_secret_gets_none_from_the_environment() {
+    let server = Server::tokens(3600);
+    let mut sandbox = Sandbox::new();
+    let script = sandbox.home().join("give-secret");
+    program(&script, "env > \"$HOME/seen\"; echo given");
+    let text = client_at(&server.url("/token"), "store = \"none\"");
+    let source = format!("{{ command = [{:?}] }}", script.display().to_string());
+    let other =
+        "[profile.q]\nclient_id = \"c\"\nclient_secret = { env = \"OF_ANOTHER_PROFILE\" }\n";
+    sandbox.config(&format!(
+        "{}\n{other}",
+        text.replace("{ env = \"P_SECRET\" }", &source)
+    ));
+    for name in [
+        "TOKCTL_STORE_KEY",
+        "TOKCTL_TOKEN",
+        "TOKCTL_TOKEN_Q",
+        "SPOTIFY_CLIENT_SECRET",
+        "OF_ANOTHER_PROFILE",
+    ] {
+        sandbox.env(name, SECRET);
+    }
+    // What it logs in with itself is its own.
+    sandbox
+        .env("BW_SESSION", "its own")
+        .env("https_proxy", "http://u:p@127.0.0.1:1");
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    let seen = fs::read_to_string(sandbox.home().join("seen")).expect("it ran");
+    assert!(!seen.contains(SECRET), "{seen}");
+    assert!(
+        seen.contains("BW_SESSION=its own") && seen.contains("u:p@"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn a_command_gets_tokens_in_the_place_of_what_they_were_got_with_and_keeps_the_rest() {
+    let server = Server::tokens(3600);
+    let mut sandbox = Sandbox::new();
+    let other =
+        "[profile.q]\nclient_id = \"c\"\nclient_secret = { env = \"OF_ANOTHER_PROFILE\" }\n";
+    sandbox.config(&format!(
+        "{}\n{other}",
+        client_at(&server.url("/token"), "store = \"none\"")
+    ));
+    for name in [
+        "P_SECRET",
+        "OF_ANOTHER_PROFILE",
+        "TOKCTL_STORE_KEY",
+        "TOKCTL_TOKEN_Q",
+        "UNKNOWN_CLIENT_SECRET",
+    ] {
+        sandbox.env(name, SECRET);
+    }
+    for more in [&[][..], &["--file"], &["--refresh"]] {
+        let run = sandbox.run([&["exec", "p"][..], more, &["--", "env"]].concat());
+        assert!(run.code == 0 && run.stderr.is_empty(), "{run:?}");
+        assert!(!run.stdout.contains("P_SECRET"), "{run:?}");
+        assert_eq!(run.stdout.matches(SECRET).count(), 4, "{run:?}");
+    }
 }
 
 #[test]

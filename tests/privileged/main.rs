@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod barred;
 mod filesystems;
 mod foreign_session;

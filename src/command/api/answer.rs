@@ -107,7 +107,8 @@ impl Place {
             let device = files::open_device(path, SILENCE).map_err(failed)?;
             return Ok(Self::Device(device, path.to_owned()));
         }
-        // Through a link to the file that it stands for.
+        // Through a link of the user's to the file that it stands for.
+        files::check_link(path).map_err(failed)?;
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let file = NamedTempFile::new_in(dir.unwrap_or(Path::new("."))).map_err(failed)?;

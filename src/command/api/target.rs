@@ -70,6 +70,10 @@ impl Target {
             .map_err(|_| "to what is no URL".to_owned())?;
         let endpoint = Endpoint::parse(&without_fragment(url.as_str()))
             .map_err(|what| format!("to a URL that {what}"))?;
+        // Whoever holds that port of this machine is not the server that TLS has proven.
+        if self.endpoint.is_https() && !endpoint.is_https() {
+            return Err("from https to http".to_owned());
+        }
         Ok(Self {
             owned: self.owned && profile.owns(&endpoint.origin()),
             endpoint,

@@ -44,7 +44,7 @@ pub fn run(global: &Global, exec: &cli::Exec) -> Result<ExitCode> {
     if exec.refresh {
         return keep_fresh(asked, variables, tokens, &exec.command);
     }
-    let mut command = command(&exec.command)?;
+    let mut command = asked.command(&exec.command)?;
     let mut held = Vec::new();
     for (name, token) in variables.iter().zip(&tokens) {
         if exec.file {
@@ -73,15 +73,6 @@ fn keep_fresh(
 #[cfg(not(unix))]
 fn keep_fresh(_: Asked, _: Vec<String>, _: Vec<Token>, _: &[OsString]) -> Result<ExitCode> {
     Err(Error::usage("--refresh is not for this system"))
-}
-
-fn command(words: &[OsString]) -> Result<Command> {
-    let (program, arguments) = words
-        .split_first()
-        .ok_or_else(|| Error::usage("there is no command to run"))?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    Ok(command)
 }
 
 /// Exit code and signals are the command's own, since it is this process.
@@ -131,6 +122,19 @@ impl Asked {
             min_ttl: exec.min_ttl,
             timeout: exec.timeout,
         })
+    }
+
+    /// The command, which has tokens in the place of what they were got with.
+    fn command(&self, words: &[OsString]) -> Result<Command> {
+        let (program, arguments) = words
+            .split_first()
+            .ok_or_else(|| Error::usage("there is no command to run"))?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        for variable in self.profiles.iter().flat_map(Profile::secret_variables) {
+            command.env_remove(variable);
+        }
+        Ok(command)
     }
 
     /// A profile's token: the environment's, else the policy's.

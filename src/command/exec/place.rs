@@ -3,9 +3,9 @@
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::files;
+use crate::files::{self, Open};
 use crate::secret::Secret;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -40,10 +40,7 @@ impl Place {
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        files::no_follow(&mut options);
-        let lock = options.open(dir.path().join(LOCK))?;
+        let lock = files::open_own(&dir.path().join(LOCK), Open::New)?;
         lock.lock_shared()?;
         Ok(Self { dir, _lock: lock })
     }
@@ -61,17 +58,13 @@ impl Place {
     }
 }
 
-/// Removes the directories of processes that were killed: nobody holds their lock.
+/// Removes the user's own directories whose processes were killed: nobody holds their lock. Another user's are nothing
+/// to this one, whatever is in them.
 fn sweep(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
-            && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if ours && File::open(path.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
-            // Another process may be at it too, and another user's cannot be removed.
+    for path in files::own_dirs(parent, PREFIX) {
+        let lock = files::open_own(&path.join(LOCK), Open::Read);
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // Another process may be at it too.
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -82,18 +75,7 @@ fn is_in_memory(dir: &Path) -> bool {
     use nix::sys::statfs::{TMPFS_MAGIC, statfs};
     statfs(dir).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC)
         && nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok()
-        && is_safe(dir)
-}
-
-/// Whether nobody else can put other files in the place of ours: the directory is the user's, or root's and
-/// sticky as `/dev/shm` is.
-#[cfg(target_os = "linux")]
-fn is_safe(dir: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(dir).is_ok_and(|found| {
-        let sticky = found.mode() & 0o1000 != 0;
-        found.uid() == nix::unistd::getuid().as_raw() || (found.uid() == 0 && sticky)
-    })
+        && files::is_kept(dir)
 }
 
 #[cfg(not(target_os = "linux"))]

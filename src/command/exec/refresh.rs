@@ -2,7 +2,7 @@
 //! exit code on.
 
 use super::place::Place;
-use super::{Asked, command, not_run};
+use super::{Asked, not_run};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::state::record::Token;
@@ -64,7 +64,7 @@ pub fn run(
     words: &[OsString],
 ) -> Result<ExitCode> {
     let place = Place::new()?;
-    let mut command = command(words)?;
+    let mut command = asked.command(words)?;
     for (name, token) in variables.iter().zip(&tokens) {
         place.write(name, &token.text)?;
         command.env(name, place.file(name));

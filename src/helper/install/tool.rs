@@ -100,7 +100,7 @@ impl Tool<'_> {
             return Err(Error::new(Kind::Io, what).hint(hint));
         };
         let mut command = process::Command::new(program);
-        for variable in env::secret_variables(&[]) {
+        for variable in env::secret_variables() {
             command.env_remove(variable);
         }
         command

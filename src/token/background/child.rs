@@ -28,6 +28,10 @@ pub fn spawn(profile: &str, lock: Option<&Lock>) -> std::io::Result<(Child, Unix
     command.arg0("tokctl");
     // The profile is named for who looks at the processes.
     command.args(["renewal", "--", profile]);
+    // What it needs of them is in its job: the environment can be read until a process has forbidden that.
+    for variable in env::secret_variables() {
+        command.env_remove(variable);
+    }
     let (ours, theirs) = UnixStream::pair()?;
     let lock = lock.map_or(Ok(Stdio::null()), |lock| lock.for_child().map(Stdio::from))?;
     command
@@ -115,6 +119,7 @@ pub fn serve() -> Result<()> {
     };
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
+    env::borrow(job.lent.clone());
     let result = refresh::renew(&job);
     if let Ok(state) = env::state_dir() {
         lock::end_lease(&state, &job.profile.name);
