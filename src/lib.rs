@@ -27,8 +27,15 @@ mod token;
 mod ui;
 
 use error::{Error, Kind};
+use std::alloc::System;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Whatever is freed is overwritten, and so is what a growing buffer leaves behind: also in libraries, which do not know
+/// what of theirs is a secret. It is a memset a piece.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Runs the command line of this process, and gives its exit code.
 #[must_use]

@@ -46,7 +46,7 @@ pub fn edit(editor: &str, file: &Path) -> Result<(), String> {
         shell.args(["-c", &format!("{editor} \"$@\""), editor]);
         shell
     };
-    for variable in env::secret_variables(&[]) {
+    for variable in env::secret_variables() {
         command.env_remove(variable);
     }
     let ended = command

@@ -194,7 +194,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "source": if overridden { "environment" } else { "store" },
         "store": store,
         "store_path": path,
-        "access_cache": if profile.storage.kernel_cache { "kernel" } else { "none" },
+        "access_cache": profile.storage.cache.name(),
         "updated_at": note.updated.map(clock::rfc3339),
         "helper_failures": state.and_then(|state| helper_failures(state, &profile.name)),
     });

@@ -82,7 +82,7 @@ fn open_file(unlock: &Unlock, config: impl FnOnce() -> Result<Config>) -> Result
     }
     let passphrase = ask(first)?;
     let key = source.derive(&passphrase, TYPED)?;
-    if !source.keep_unlocked(&key, unlock.for_) {
+    if !source.keep_unlocked(&key, unlock.for_)? {
         return Err(Error::new(
             Kind::StoreUnavailable,
             "the kernel keyring cannot be used here, so nothing can be kept unlocked",

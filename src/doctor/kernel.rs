@@ -1,7 +1,7 @@
 //! The kernel keyring, where access tokens are cached.
 
 use super::Report;
-use crate::store::kernel;
+use crate::store::kernel::{self, Ring};
 
 /// Puts a key in, and takes it out again.
 pub fn check(report: &mut Report) {
@@ -9,9 +9,9 @@ pub fn check(report: &mut Report) {
         return;
     }
     let name = format!("tokctl:doctor:{}", std::process::id());
-    let kept = kernel::put(&name, b"probe", 10);
-    let found = kernel::get(&name);
-    kernel::forget(&name);
+    let kept = kernel::put(Ring::User, &name, (b"probe", 10));
+    let found = kernel::get(Ring::User, &name);
+    kernel::forget(Ring::User, &name);
     if kept && found.is_some_and(|found| found.as_slice() == b"probe") {
         return report.ok("kernel keyring", "keeps access tokens until they expire");
     }

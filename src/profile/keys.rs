@@ -150,7 +150,7 @@ keys! {
     assume_expires_in: Life, Quirks, Kept, "Life of a token of which the server does not say it.";
     store: Choice(&["auto", "keyring", "encrypted-file", "plaintext", "none"]), Storage, Kept, "Where tokens are kept.";
     store_key: Secret, Storage, Kept, "Where the key of the encrypted file is.";
-    access_cache: Choice(&["kernel", "none"]), Storage, Kept, "Whether access tokens are also in the kernel's keyring.";
+    access_cache: Choice(&["kernel", "session", "none"]), Storage, Kept, "Whether access tokens are also in the kernel's keyring.";
     api_url: Endpoint, Api, Kept, "Address that the paths of tokctl api begin at.";
     api_header: Header, Api, Kept, "Header that the token is sent in.";
     api_scheme: Text, Api, Kept, "Word before the token in its header.";

@@ -60,6 +60,7 @@ use serde::{Deserialize, Serialize};
 use server::Server;
 use std::collections::BTreeMap;
 use std::time::Duration;
+pub use storage::AccessCache;
 use storage::Storage;
 pub use survey::Finding;
 pub use token_source::TokenSource;

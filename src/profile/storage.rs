@@ -5,12 +5,41 @@ use super::fields::Fields;
 use super::secret_source::SecretSource;
 use serde::{Deserialize, Serialize};
 
-/// The store, its key, and whether the kernel's keyring is a cache in front of it.
+/// Which of the kernel's keyrings holds copies of access tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessCache {
+    /// The user's, which all of his processes find.
+    Kernel,
+    /// The session's, which only its own processes find.
+    Session,
+    None,
+}
+
+impl AccessCache {
+    fn read(word: Option<&str>) -> Self {
+        match word {
+            Some("none") => Self::None,
+            Some("session") => Self::Session,
+            _ => Self::Kernel,
+        }
+    }
+
+    /// As the configuration names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Session => "session",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The store, its key, and the kernel's keyring as a cache in front of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Storage {
     pub choice: StoreChoice,
     pub key: Option<SecretSource>,
-    pub kernel_cache: bool,
+    pub cache: AccessCache,
 }
 
 impl Storage {
@@ -19,7 +48,7 @@ impl Storage {
         Self {
             choice: StoreChoice::read(values.text("store").as_deref()),
             key: values.secret("store_key"),
-            kernel_cache: values.text("access_cache").as_deref() != Some("none"),
+            cache: AccessCache::read(values.text("access_cache").as_deref()),
         }
     }
 }

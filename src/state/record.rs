@@ -65,6 +65,15 @@ impl Token {
         }
     }
 
+    /// What is known of it, without itself, for who only waits for its end.
+    pub fn without_text(self) -> Self {
+        Self {
+            text: Secret::new(String::new()),
+            kept: BTreeMap::new(),
+            ..self
+        }
+    }
+
     /// From its request to its end, where that is known.
     pub fn life(&self) -> Option<Duration> {
         let seconds = self.expires?.saturating_sub(self.obtained);

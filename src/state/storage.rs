@@ -6,12 +6,13 @@ use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files;
 use crate::hash::hash;
-use crate::profile::{Grant, LoginGrant, Profile, StoreChoice, TokenKind};
+use crate::profile::{AccessCache, Grant, LoginGrant, Profile, StoreChoice, TokenKind};
 use crate::secret::Secret;
 use crate::state::lock;
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
 use crate::state::spool;
+use crate::store::kernel::Ring;
 use crate::store::{Backend, Held, Interaction, Opening, Store, cipher, kernel, probe_account};
 use crate::ui;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ const UNKNOWN_LIFE: Epoch = 3600;
 /// The profile's place in the kernel's cache.
 pub struct Cache {
     name: Option<String>,
+    ring: Ring,
 }
 
 impl Cache {
@@ -32,7 +34,8 @@ impl Cache {
     }
 
     fn named(profile: &Profile, state: &Path, note: &Note, variant: &str) -> Self {
-        let kept = profile.storage.kernel_cache && profile.storage.choice != StoreChoice::None;
+        let cache = profile.storage.cache;
+        let kept = cache != AccessCache::None && profile.storage.choice != StoreChoice::None;
         // The user keyring is the whole account's: the name binds a token to everything that it
         // depends on, so that another configuration never finds it; and to the writing that it is of.
         let number = note.copies.get(variant).copied().unwrap_or_default();
@@ -48,17 +51,22 @@ impl Cache {
         ];
         Self {
             name: kept.then(|| format!("tokctl:{}", hash(&parts))),
+            ring: match cache {
+                AccessCache::Session => Ring::Session,
+                AccessCache::Kernel | AccessCache::None => Ring::User,
+            },
         }
     }
 
     /// The cached token.
     pub fn get(&self) -> Option<Token> {
-        serde_json::from_slice(&kernel::get(self.name.as_ref()?)?).ok()
+        serde_json::from_slice(&kernel::get(self.ring, self.name.as_ref()?)?).ok()
     }
 
     /// Whether it has a token.
     pub fn has_token(&self) -> bool {
-        self.name.as_deref().is_some_and(kernel::has)
+        let name = self.name.as_deref();
+        name.is_some_and(|name| kernel::has(self.ring, name))
     }
 
     /// Keeps a token until it ends. Whether the kernel took it.
@@ -66,12 +74,13 @@ impl Cache {
         let Some(name) = &self.name else { return false };
         let life = token.expires.map_or(UNKNOWN_LIFE, |end| end - now);
         let text = serde_json::to_vec(token).expect("strings and numbers always serialize");
-        kernel::put(name, &zeroize::Zeroizing::new(text), life)
+        kernel::put(self.ring, name, (&zeroize::Zeroizing::new(text), life))
     }
 
     /// Forgets the token. Whether it was there.
     pub fn forget(&self) -> bool {
-        self.name.as_ref().is_some_and(|name| kernel::forget(name))
+        let name = self.name.as_ref();
+        name.is_some_and(|name| kernel::forget(self.ring, name))
     }
 }
 

@@ -4,7 +4,7 @@
 //! which Argon2id makes the key.
 
 use super::cipher::{self, Key};
-use super::kernel;
+use super::kernel::{self, Ring};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
@@ -21,6 +21,9 @@ const CREDENTIAL: &str = "tokctl-store-key";
 
 /// What is sealed under the key to tell a right passphrase from a wrong one.
 const CHECK: &str = "store key check";
+
+/// What the unlocked key is sealed for.
+const UNLOCKED: &str = "unlocked store key";
 
 /// The passphrase that `tokctl unlock` and `TOKCTL_STORE_KEY` stand for: one for the whole store. A
 /// configured source has its own.
@@ -88,14 +91,9 @@ impl<'a> KeySource<'a> {
         if let Some(found) = self.key_file_key()? {
             return Ok(Some(found));
         }
-        if let Some(key) =
-            kernel::get(&self.unlocked_name()).and_then(|key| key.as_slice().try_into().ok())
-        {
+        if let Some(key) = self.unlocked() {
             let place = "passphrase, unlocked in the kernel keyring".to_owned();
-            return Ok(Some(Found {
-                key: Zeroizing::new(key),
-                place,
-            }));
+            return Ok(Some(Found { key, place }));
         }
         if let Some(text) = env::store_key() {
             let place = "environment variable TOKCTL_STORE_KEY";
@@ -255,13 +253,35 @@ impl<'a> KeySource<'a> {
         self.state.join(name)
     }
 
-    /// Keeps a passphrase's key in the kernel keyring. Whether the kernel took it.
-    pub fn keep_unlocked(&self, key: &Key, for_: Duration) -> bool {
-        kernel::put(
+    /// Keeps a passphrase's key in the kernel keyring, sealed under another that is in a file: a sandbox that can read
+    /// this user's keyring and not his files has no use for it, and neither has who gets the files. Whether the kernel
+    /// took it.
+    pub fn keep_unlocked(&self, key: &Key, for_: Duration) -> Result<bool> {
+        let file = self.half_file();
+        let half = cipher::random_key();
+        files::write(&file, &*half)
+            .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
+        let sealed = cipher::seal(&half, UNLOCKED, &**key);
+        let seconds = i64::try_from(for_.as_secs()).unwrap_or(i64::MAX);
+        Ok(kernel::put(
+            Ring::User,
             &self.unlocked_name(),
-            &**key,
-            i64::try_from(for_.as_secs()).unwrap_or(i64::MAX),
-        )
+            (&sealed, seconds),
+        ))
+    }
+
+    /// The key that was kept so.
+    fn unlocked(&self) -> Option<Key> {
+        let sealed = kernel::get(Ring::User, &self.unlocked_name())?;
+        let half = files::read(&self.half_file()).ok()??;
+        let half: Key = Zeroizing::new(half.as_slice().try_into().ok()?);
+        let key = cipher::open(&half, UNLOCKED, &sealed)?;
+        Some(Zeroizing::new(key.as_slice().try_into().ok()?))
+    }
+
+    /// Where the other key is, anew with each unlocking.
+    fn half_file(&self) -> PathBuf {
+        self.state.join("store.unlocked")
     }
 
     fn unlocked_name(&self) -> String {

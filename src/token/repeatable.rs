@@ -8,7 +8,7 @@ use super::{client_auth_guess, refusal};
 use crate::clock;
 use crate::error::{Result, about};
 use crate::oauth::{Client, Credentials, TokenRequest};
-use crate::profile::Profile;
+use crate::profile::{AccessCache, Profile};
 use crate::state::record::{Record, Token};
 use crate::state::storage::Storage;
 use crate::store::Backend;
@@ -76,10 +76,10 @@ fn keep_repeatable(ask: &Ask<'_>, storage: &mut Storage, record: &Record, token:
 /// Why each call is a request.
 fn nowhere(profile: &Profile, storage: &Storage) -> String {
     let store = storage.store.why_nothing().unwrap_or("no store");
-    let cache = if profile.storage.kernel_cache {
-        "the kernel keyring takes nothing here"
-    } else {
+    let cache = if profile.storage.cache == AccessCache::None {
         "access_cache is \"none\""
+    } else {
+        "the kernel keyring takes nothing here"
     };
     format!(
         "there is nowhere to keep the token ({store}; {cache}), so every call is a request; store = \"encrypted-file\" \

@@ -9,6 +9,8 @@ use crate::support::sandbox::files;
 use crate::support::{Reply, Sandbox, Server};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use linux_keyutils::{KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -567,7 +569,19 @@ fn the_key_that_unlock_keeps_is_found_under_its_name_in_the_kernel() {
     let state = sandbox.state_dir().join("tokctl");
     let state = state.to_str().expect("UTF-8");
     let name = format!("tokctl:store-key:{}", hash(&["store-key-1", state]));
-    let _key = Kernel::put(&name, &STANDARD.decode(KEY).expect("base64"));
+    let bare = Kernel::put(&name, &STANDARD.decode(KEY).expect("base64"));
+    sandbox.run(["get", "p"]).fails(7, "tokctl unlock");
+    drop(bare);
+    // Sealed under what is in a file.
+    let half = [9; 32];
+    let payload = Payload {
+        msg: &STANDARD.decode(KEY).expect("base64"),
+        aad: b"unlocked store key",
+    };
+    let sealed = XChaCha20Poly1305::new(&half.into()).encrypt(&XNonce::from([6; 24]), payload);
+    let sealed = [&b"tokctl1\n"[..], &[6; 24], &sealed.expect("sealed")].concat();
+    put(&sandbox, "store.unlocked", half);
+    let _key = Kernel::put(&name, &sealed);
     sandbox.run(["get", "p"]).ok("at-sealed\n");
 }
 

@@ -176,7 +176,7 @@ print(count, bytes(heard))
 #[test]
 #[ignore = "needs root to be two users: tests/run as root"]
 fn another_user_s_bus_in_the_place_of_one_s_own_is_told_nothing() {
-    for kind in ["path", "abstract", "runtime directory"] {
+    for kind in ["path", "abstract", "runtime directory", "user namespace"] {
         let mut victim = Victim::new(&renewable(
             "http://127.0.0.1:9/token",
             "store = \"keyring\"",
@@ -187,7 +187,7 @@ fn another_user_s_bus_in_the_place_of_one_s_own_is_told_nothing() {
         let (mut own, mut evil) = (in_theirs("own"), in_theirs("evil"));
         let mut listen = evil.clone();
         let place = match kind {
-            "abstract" => format!("@tokctl-test-{}", std::process::id()),
+            "abstract" | "user namespace" => format!("@tokctl-test-{}", std::process::id()),
             _ => in_theirs("place"),
         };
         match kind {
@@ -198,7 +198,7 @@ fn another_user_s_bus_in_the_place_of_one_s_own_is_told_nothing() {
                 listen = format!("{evil}/bus");
                 victim.sandbox.env("XDG_RUNTIME_DIR", &place);
             }
-            "abstract" => {
+            "abstract" | "user namespace" => {
                 let address = format!("unix:abstract={}", &place[1..]);
                 victim.sandbox.env("DBUS_SESSION_BUS_ADDRESS", address);
                 (own, evil) = (String::new(), String::new());
@@ -214,9 +214,34 @@ fn another_user_s_bus_in_the_place_of_one_s_own_is_told_nothing() {
         let attack = Attack::start(SWAPPED_BUS, &[&place, &own, &evil, &listen]);
         let mut refused = 0;
         for _ in 0..400 {
-            let run = victim.run("import p", "rt-of-the-victim");
+            let mut import = victim.command("import p");
+            let mut told = format!("belongs to user {ATTACKER}");
+            if kind == "user namespace" {
+                // Without a map, in which all users have one number.
+                let program = import
+                    .get_args()
+                    .position(|word| word == "KILL")
+                    .expect("set");
+                let words: Vec<_> = import.get_args().map(ToOwned::to_owned).collect();
+                let (by, own) = words.split_at(program + 1);
+                let mut inside = Command::new("setpriv");
+                inside
+                    .args(by)
+                    .args(["unshare", "--user"])
+                    .args(own)
+                    .env_clear()
+                    .current_dir("/");
+                inside.envs(
+                    import
+                        .get_envs()
+                        .filter_map(|(name, value)| Some((name, value?))),
+                );
+                import = inside;
+                told = "who is anybody here".to_owned();
+            }
+            let run = Running::start(import, Some("rt-of-the-victim".into())).wait();
             assert!(run.code == 7 && run.stdout.is_empty(), "{run:?}");
-            refused += usize::from(run.stderr.contains(&format!("belongs to user {ATTACKER}")));
+            refused += usize::from(run.stderr.contains(&told));
             if refused == 5 {
                 break;
             }

@@ -13,5 +13,6 @@ mod attacks;
 mod barred;
 mod filesystems;
 mod foreign_session;
+mod memory;
 mod networks;
 mod two_users;

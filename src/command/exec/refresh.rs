@@ -69,6 +69,8 @@ pub fn run(
         place.write(name, &token.text)?;
         command.env(name, place.file(name));
     }
+    // They are in their files: here they are of no more use.
+    let tokens: Vec<Token> = tokens.into_iter().map(Token::without_text).collect();
     let shared = Arc::new(Shared {
         files: Mutex::new(Some(place)),
         child: Mutex::new(None),
@@ -160,7 +162,7 @@ fn renew(asked: &Asked, variables: &[String], mut tokens: Vec<Token>, shared: &S
                 shared.write(name, &new)?;
                 Ok(new)
             }) {
-                Ok(new) => *token = new,
+                Ok(new) => *token = new.without_text(),
                 Err(error) => failure = Some(error),
             }
         }

@@ -38,7 +38,9 @@ impl Socket {
         }
         // Of the connection, not of the file: that could be another's by now.
         let peer = socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(why)?;
-        address::trusted(peer.uid()).map_err(|reason| format!("{place}: {reason}"))?;
+        address::trusted(peer.uid())
+            .and_then(|()| is_the_same(peer.uid(), peer.pid()))
+            .map_err(|reason| format!("{place}: {reason}"))?;
         Ok(Self(UnixStream::from(socket)))
     }
 
@@ -103,4 +105,21 @@ impl Socket {
             }
         }
     }
+}
+
+/// In a user namespace that does not know us, all who are not known there have one number, our own too: then only a
+/// process that we could send a signal to is ours.
+#[cfg(target_os = "linux")]
+fn is_the_same(uid: u32, pid: i32) -> Result<(), String> {
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+    if !crate::env::is_foreign_here(uid) || pid > 0 && kill(Pid::from_raw(pid), None).is_ok() {
+        return Ok(());
+    }
+    Err(format!("belongs to user {uid}, who is anybody here"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_the_same(_: u32, _: i32) -> Result<(), String> {
+    Ok(())
 }
