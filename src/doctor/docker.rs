@@ -1,17 +1,13 @@
-//! docker's own store, which would keep a token of ours in clear text.
+//! docker's own store, which would keep a token of ours in clear text, and those of its kin, which come before
+//! tokctl.
 
-use super::Report;
+use super::{Report, short_path};
 use crate::env;
-use crate::files;
-use crate::helper::registry;
+use crate::helper::{logins, registry};
 use crate::http::Origin;
 use crate::profile::Profile;
 use serde_json::Value;
-use std::io::Read;
-use zeroize::Zeroizing;
-
-/// A configuration with many logins is some kilobytes.
-const MAX_BYTES: u64 = 1024 * 1024;
+use std::collections::BTreeSet;
 
 /// Looks at docker's configuration for the profiles' hosts.
 pub fn check(report: &mut Report, profiles: &[Profile]) {
@@ -22,16 +18,17 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
     let Some(path) = env::docker_config().filter(|path| path.exists() && !hosts.is_empty()) else {
         return;
     };
-    let mut text = Zeroizing::new(Vec::new());
-    let read =
-        files::open_regular(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text));
-    let config: Value = read
-        .ok()
-        .and_then(|_| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
+    let config = logins::read(&path).unwrap_or_default();
     let shown = path.display();
     if !config.is_object() {
         return report.ok("docker", format!("not looked at: {shown} cannot be read"));
+    }
+    for suffix in helpers_of_ours(&config) {
+        let word = format!("docker-credential-{suffix}");
+        let remedy = format!(
+            "docker takes no path there; put a link where they look: ln -s \"$(command -v tokctl)\" /usr/local/bin/{word}"
+        );
+        short_path::check(report, "docker", &word, &remedy);
     }
     let mut ours = 0;
     for host in hosts {
@@ -41,10 +38,15 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
             own.or(config["credsStore"].as_str())
         };
         let is_asked = |name: &String| helper(name).is_some_and(registry::is_ours);
-        ours += usize::from(registry::keys(host).iter().any(is_asked));
+        if registry::keys(host).iter().any(is_asked) {
+            ours += 1;
+            for login in logins::of_kin(&names) {
+                report.warn("docker", login.what(), login.remedy());
+            }
+        }
         for name in names
             .iter()
-            .filter(|name| has_login(&config["auths"][*name]))
+            .filter(|name| logins::is_kept(&config["auths"][*name]))
         {
             report.warn(
                 "docker",
@@ -61,9 +63,12 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
     );
 }
 
-fn has_login(entry: &Value) -> bool {
-    let secret = |key: &str| entry[key].as_str().is_some_and(|text| !text.is_empty());
-    ["auth", "password", "identitytoken", "registrytoken"]
-        .into_iter()
-        .any(secret)
+/// By what docker would start us.
+fn helpers_of_ours(config: &Value) -> BTreeSet<&str> {
+    let own = config["credHelpers"].as_object();
+    let own = own.into_iter().flat_map(|own| own.values());
+    own.chain([&config["credsStore"]])
+        .filter_map(Value::as_str)
+        .filter(|name| registry::is_ours(name))
+        .collect()
 }

@@ -35,7 +35,12 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
     programs.sort_unstable();
     programs.dedup();
     for program in programs {
-        short_path::check(report, "git", program, "tokctl helper install git PROFILE");
+        short_path::check(
+            report,
+            "git",
+            program,
+            "write its path down: tokctl helper install git PROFILE",
+        );
     }
     let before = report.count("warning");
     for (profile, host) in &hosts {

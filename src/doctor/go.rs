@@ -26,7 +26,12 @@ pub fn check(report: &mut Report) {
     }
     let ours = || goauth::entries(&list).filter(|entry| goauth::is_ours(entry));
     for program in ours().filter_map(goauth::program) {
-        short_path::check(report, "go", program, "tokctl helper install go PROFILE");
+        short_path::check(
+            report,
+            "go",
+            program,
+            "write its path down: tokctl helper install go PROFILE",
+        );
     }
     if ours().next().is_some() && goauth::fault(&list).is_none() {
         report.ok("go", format!("{place} asks tokctl"));

@@ -16,6 +16,7 @@ mod kernel;
 mod keyring;
 mod lock;
 mod login;
+mod programs;
 mod report;
 mod secret;
 mod server;
@@ -49,6 +50,7 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
     git::check(&mut report, &profiles);
     docker::check(&mut report, &profiles);
     go::check(&mut report);
+    programs::check(&mut report);
     report
 }
 

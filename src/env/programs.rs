@@ -52,14 +52,47 @@ pub fn cargo_home() -> Option<PathBuf> {
 
 /// The kubeconfig that kubectl writes a new user to: of several the first that is there, else the last.
 pub fn kubeconfig() -> Option<PathBuf> {
+    let mut files = kubeconfigs();
+    match files.iter().position(|path| path.exists()) {
+        Some(there) => Some(files.swap_remove(there)),
+        None => files.pop(),
+    }
+}
+
+/// All that kubectl reads.
+pub fn kubeconfigs() -> Vec<PathBuf> {
     let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();
     let listed: Vec<PathBuf> = std::env::split_paths(&listed)
         .filter(|path| !path.as_os_str().is_empty())
         .collect();
-    let there = listed.iter().find(|path| path.exists()).cloned();
-    there
-        .or_else(|| listed.last().cloned())
-        .or_else(|| Some(home()?.join(".kube/config")))
+    if listed.is_empty() {
+        return home()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect();
+    }
+    listed
+}
+
+/// Where helm keeps what `helm registry login` was given.
+pub fn helm_logins() -> Option<PathBuf> {
+    let dir = || {
+        let own = path("HELM_CONFIG_HOME");
+        own.or_else(|| match () {
+            () if cfg!(windows) => Some(path("APPDATA")?.join("helm")),
+            () if cfg!(target_os = "macos") && path("XDG_CONFIG_HOME").is_none() => {
+                Some(home()?.join("Library/Preferences/helm"))
+            }
+            () => Some(base("XDG_CONFIG_HOME", ".config")?.join("helm")),
+        })
+    };
+    path("HELM_REGISTRY_CONFIG").or_else(|| Some(dir()?.join("registry/config.json")))
+}
+
+/// Where podman, buildah and skopeo keep theirs (containers-auth.json(5)).
+pub fn containers_logins() -> Option<PathBuf> {
+    path("REGISTRY_AUTH_FILE")
+        .or_else(|| Some(path("XDG_RUNTIME_DIR")?.join("containers/auth.json")))
 }
 
 /// terraform's configuration file for its command line.

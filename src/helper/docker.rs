@@ -1,6 +1,7 @@
 //! docker's credential helper protocol (docker-credential-helpers), which podman, skopeo and helm
 //! speak too.
 
+use super::matrix::NOT_FOUND;
 use super::{Answer, Core, managed, registry};
 use crate::env;
 use crate::error::Error;
@@ -49,8 +50,19 @@ fn get(core: &Core<'_>, server: &str) -> Answer {
                 ..Answer::default()
             }
         }
-        Err(answer) => answer,
+        Err(answer) => for_docker_py(answer),
     }
+}
+
+/// docker takes these words for "nothing kept" only where they stand alone, and else shows all that it got.
+/// docker-py (7.1) looks for them anywhere, and where they are missing asks for no other registry either.
+fn for_docker_py(mut answer: Answer) -> Answer {
+    let is_trouble = !answer.stderr.is_empty() && answer.code == 1;
+    if is_trouble {
+        let why = std::mem::take(&mut answer.stdout);
+        answer.stdout = format!("{NOT_FOUND}: {}", *why).into();
+    }
+    answer
 }
 
 /// The name beside the token. Under `<token>` docker sends the secret as a refresh token to the server that

@@ -3,6 +3,10 @@
 use super::Mode;
 use crate::error::{Error, Kind};
 
+/// docker's words for a server that nobody has credentials for (docker-credential-helpers,
+/// `credentials/error.go`).
+pub const NOT_FOUND: &str = "credentials not found in native keychain";
+
 /// A helper's answer: what goes where, and the exit code.
 #[derive(Debug, Default)]
 pub struct Answer {
@@ -45,9 +49,7 @@ impl Mode {
             (Self::Git, _) => answer("quit=1\n", line(), 0),
             (Self::Kubectl, Case::NotOurs) => answer("", line(), 3),
             (Self::Kubectl, _) => answer("", line(), error.kind.exit_code()),
-            (Self::Docker, Case::NotOurs) => {
-                answer("credentials not found in native keychain\n", Vec::new(), 1)
-            }
+            (Self::Docker, Case::NotOurs) => answer(&format!("{NOT_FOUND}\n"), Vec::new(), 1),
             // docker shows one of the two, skopeo the other.
             (Self::Docker, _) => answer(&format!("{}\n", one_line(error)), line(), code),
             (Self::Cargo, Case::NotOurs) => answer(

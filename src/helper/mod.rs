@@ -16,6 +16,7 @@ pub mod goauth;
 mod input;
 pub mod install;
 mod kubectl;
+pub mod logins;
 mod matrix;
 mod mode;
 pub mod owner;

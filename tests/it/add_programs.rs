@@ -117,6 +117,12 @@ fn what_cannot_be_installed_adds_nothing() {
     sandbox.write(".docker/config.json", docker);
     add(&sandbox, &["--install", "docker"]).fails(3, "ecr-login");
     assert_eq!(read(&sandbox, "config/tokctl/config.toml"), "");
+    let other = "[credential \"https://git.corp.example\"]\n\thelper = !tokctl helper git other\n";
+    sandbox.write(".gitconfig", other);
+    let run = add(&sandbox, &["--install", "git"]);
+    run.fails(3, "takes the place of another profile: other for");
+    assert_eq!(read(&sandbox, "config/tokctl/config.toml"), "");
+    assert_eq!(read(&sandbox, ".gitconfig"), other);
     let without_host = [&CORP[..CORP.len() - 2], &["--install", "git"]].concat();
     sandbox.run(without_host).fails(2, "--host is missing");
     add(&sandbox, &["--install", "svn"]).fails(2, "invalid value 'svn'");

@@ -307,6 +307,40 @@ fn every_store_of_docker_s_and_git_s_is_known() {
 }
 
 #[test]
+fn a_login_that_helm_or_skopeo_keeps_before_the_helper_is_told() {
+    let server = Server::tokens(60);
+    let hosts = "hosts = [\"https://registry.example:5000\", \"https://git.example\"]";
+    let sandbox = Sandbox::with_client(&server, hosts);
+    let kept = json!({"auths": {
+        "registry.example:5000": {"auth": "canary"}, "git.example": {"auth": "canary"}, "empty.example": {}
+    }});
+    let helm = sandbox.write("config/helm/registry/config.json", kept.to_string());
+    let containers = sandbox.runtime_dir().join("containers/auth.json");
+    fs::create_dir_all(containers.parent().expect("it has one")).expect("made");
+    fs::write(&containers, kept.to_string()).expect("written");
+    // As long as docker's file does not name us, nobody asks us.
+    let run = sandbox.run(["doctor"]);
+    assert!(!run.stdout.contains("holds a login"), "{run:?}");
+    let config = json!({"credHelpers": {"registry.example:5000": "tokctl-p"}});
+    sandbox.write(".docker/config.json", config.to_string());
+    let run = sandbox.run(["doctor"]);
+    let found = about(&run, "docker");
+    for (file, logout) in [
+        (&helm, "helm registry logout"),
+        (&containers, "skopeo logout"),
+    ] {
+        let words = format!("{} holds a login for registry.example:5000", file.display());
+        assert!(found.contains(&words), "{words}: {found}");
+        let words = format!("run: {logout} registry.example:5000");
+        assert!(found.contains(&words), "{words}: {found}");
+    }
+    assert!(
+        !run.stdout.contains("git.example, which") && !run.stdout.contains("canary"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_clock_that_differs_by_little_bars_no_login() {
     let server = Server::start(|_| {
         let theirs = std::time::SystemTime::now() - std::time::Duration::from_secs(200);

@@ -253,3 +253,52 @@ fn docker_reads_a_manifest_with_the_token() {
     assert_eq!(run.code, 0, "{run:?}");
     sandbox.run(["get", "p"]).ok("at-2\n");
 }
+
+/// docker-py, which asks for every registry of the configuration before it builds an image.
+#[test]
+#[ignore = "needs docker's library for Python: tests/run installs it"]
+fn docker_py_has_the_other_registries_where_one_needs_a_login() {
+    let server = Server::tokens(3600);
+    let down = Server::always(Reply::json(503, "{}"));
+    let sandbox = home("http://127.0.0.1:1", "good.example", false);
+    let profile = |name: &str, token_endpoint: &str| {
+        grant_at(
+            token_endpoint,
+            &format!(
+                "store = \"plaintext\"\ntimeout = \"1s\"\nhosts = [\"https://{name}.example\"]"
+            ),
+        )
+        .replace("[profile.p]", &format!("[profile.{name}]"))
+    };
+    sandbox.config(
+        &[
+            profile("good", &server.url("/token")),
+            profile("login", &server.url("/token")),
+            profile("down", &down.url("/token")),
+        ]
+        .concat(),
+    );
+    for name in ["good", "down"] {
+        let run = sandbox.run_with_stdin(["import", name], "rt-1\n");
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let helpers =
+        ["login", "down", "good", "other"].map(|name| (format!("{name}.example"), "tokctl"));
+    let helpers: std::collections::BTreeMap<_, _> = helpers.into_iter().collect();
+    let config = json!({ "credHelpers": helpers });
+    sandbox.write(".docker/config.json", config.to_string());
+    let python =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/oci/bin/python");
+    let script = "import json\nfrom docker import auth\nprint(json.dumps(auth.load_config().get_all_credentials()))";
+    let run = client(&sandbox, &python.display().to_string(), &["-c", script]);
+    let all: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+    assert_eq!(all["good.example"]["Password"], "at-1", "{run:?}");
+    for name in ["login.example", "down.example", "other.example"] {
+        assert_eq!(all[name], serde_json::Value::Null, "{run:?}");
+    }
+    // Why, for the person: each in a line.
+    for words in ["tokctl login login", "503"] {
+        assert!(run.stderr.contains(words), "{words}: {run:?}");
+    }
+    assert_eq!(run.stderr.lines().count(), 2, "{run:?}");
+}

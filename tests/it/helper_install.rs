@@ -54,6 +54,7 @@ fn by_name(sandbox: &Sandbox, text: &str) -> String {
         ("", " helper"),
         ("[\"", "\", \"corp\"]"),
         ("command: ", "\n"),
+        ("=", "-bazel"),
     ] {
         let named = format!("{before}tokctl{after}");
         text = text.replace(&format!("{before}{path}{after}"), &named);
@@ -269,6 +270,12 @@ fn one_profile_takes_the_other_s_place_and_leaves_the_other_hosts() {
     for program in ["git", "docker", "bazel", "terraform"] {
         done(&install(&sandbox, &[program, "corp"]), &[]);
         done(&install(&sandbox, &[program]), &[]);
+        if program == "terraform" {
+            // Its one helper was for the hosts of all profiles.
+            let run = install(&sandbox, &[program, "corp"]);
+            run.fails(3, "another profile: every other one for its hosts");
+            done(&install(&sandbox, &[program, "--remove"]), &[]);
+        }
         done(&install(&sandbox, &[program, "corp"]), &[]);
     }
     let git = text(&sandbox, ".gitconfig");
@@ -827,6 +834,122 @@ fn doctor_tells_of_what_go_and_a_short_path_would_end_at() {
 }
 
 #[test]
+fn doctor_tries_a_short_path_for_every_program() {
+    let sandbox = home();
+    for (file, content) in [
+        (
+            ".docker/config.json",
+            "{\"credHelpers\":{\"git.corp.example\":\"tokctl-corp\"}}",
+        ),
+        (
+            ".cargo/config.toml",
+            "[registries.c]\nindex = \"https://git.corp.example/i\"\ncredential-provider = [\"tokctl\", \"corp\"]\n",
+        ),
+        (
+            ".bazelrc",
+            "common --credential_helper=git.corp.example=tokctl-bazel-corp\n",
+        ),
+        (
+            ".terraformrc",
+            "credentials_helper \"tokctl\" {\n  args = [\"corp\"]\n}\n",
+        ),
+        (
+            ".kube/config",
+            "apiVersion: v1\nusers:\n- name: tokctl-corp\n  user:\n    exec:\n      command: tokctl\n",
+        ),
+    ] {
+        sandbox.write(file, content);
+    }
+    let link = sandbox
+        .home()
+        .join(".terraform.d/plugins/terraform-credentials-tokctl");
+    // tokctl itself is on the longer PATH, and the links are nowhere.
+    let before = sandbox.run(["doctor"]);
+    for (program, words, remedy) in [
+        (
+            "docker",
+            "docker-credential-tokctl-corp by its name, which is not on the PATH",
+            "/usr/local/bin/docker-credential-tokctl-corp",
+        ),
+        (
+            "cargo",
+            "tokctl by its name, which cron",
+            "tokctl helper install cargo PROFILE",
+        ),
+        (
+            "bazel",
+            "tokctl-bazel-corp by its name, which is not on the PATH",
+            "tokctl helper install bazel PROFILE",
+        ),
+        (
+            "terraform",
+            &format!("{}, which is not there", link.display()),
+            "tokctl helper install terraform PROFILE",
+        ),
+        (
+            "kubectl",
+            "tokctl by its name, which cron",
+            "tokctl helper install kubectl PROFILE",
+        ),
+    ] {
+        let found = support::report::about(&before, program);
+        let told = found.contains(&format!("{program} starts {words}"));
+        assert!(told && found.contains(remedy), "{program}: {found}");
+    }
+    // What is advised mends it.
+    for program in ["cargo", "bazel", "terraform", "docker"] {
+        done(&install(&sandbox, &[program, "corp"]), &[]);
+    }
+    let tokctl = sandbox.home().join("bin/tokctl").display().to_string();
+    let kubectl = sandbox.home().join(".kube/config");
+    let text = fs::read_to_string(&kubectl).expect("it is there");
+    fs::write(
+        &kubectl,
+        text.replace("command: tokctl", &format!("command: {tokctl}")),
+    )
+    .expect("written");
+    let after = sandbox.run(["doctor"]);
+    for program in ["cargo", "bazel", "terraform", "kubectl"] {
+        let found = support::report::about(&after, program);
+        assert!(found.starts_with("ok "), "{found}");
+    }
+    // docker takes no path, and the PATH of a shell finds its link.
+    let found = support::report::about(&after, "docker");
+    assert!(found.contains("by its name, which cron"), "{found}");
+    // Nobody else's helpers are looked for.
+    let other = home();
+    other.write(".docker/config.json", "{\"credsStore\":\"desktop\"}");
+    other.write(
+        ".kube/config",
+        "users:\n- user:\n    exec:\n      command: aws\n",
+    );
+    let run = other.run(["doctor"]);
+    assert!(!run.stdout.contains("starts"), "{run:?}");
+}
+
+#[test]
+fn bazel_is_told_the_link_s_path_with_its_blanks_escaped() {
+    let sandbox = home();
+    sandbox.write("with blank/.keep", "");
+    let link = sandbox.home().join("with blank/tokctl");
+    symlink(support::tokctl(), link).expect("linked");
+    let home = sandbox.home().display().to_string();
+    let mut command = sandbox.command(["helper", "install", "bazel", "other"]);
+    command.env("PATH", format!("{home}/with blank:/usr/bin:/bin"));
+    Running::start(command, None).wait().ends(0, "", "done");
+    assert_eq!(
+        text(&sandbox, ".bazelrc"),
+        format!(
+            "common --credential_helper=other.example={home}/with\\ blank/tokctl-bazel-other\n"
+        )
+    );
+    let doctor = support::report::about(&sandbox.run(["doctor"]), "bazel");
+    assert!(doctor.starts_with("ok "), "{doctor}");
+    done(&install(&sandbox, &["bazel", "other", "--remove"]), &[]);
+    assert!(!sandbox.home().join(".bazelrc").exists());
+}
+
+#[test]
 fn options_may_stand_before_the_word_install() {
     let sandbox = home();
     let config = sandbox.config_file().display().to_string();
@@ -900,29 +1023,73 @@ fn the_second_profile_of_a_host_gets_a_section_for_its_account() {
     assert_eq!(text(&sandbox, ".gitconfig"), first);
 }
 
-#[test]
-fn another_profile_s_lines_are_not_taken_without_being_asked() {
-    let sandbox = home();
-    let lines = "[credential \"https://git.corp.example\"]\n\thelper = \n\thelper = !tokctl helper git gone\n";
-    sandbox.write(".gitconfig", lines);
-    sandbox.write(
+/// What programs have in their files where another profile was installed, and whose place that is.
+const OTHERS: &[(&str, &str, &str, &str)] = &[
+    (
+        "git",
+        ".gitconfig",
+        "[credential \"https://git.corp.example\"]\n\thelper = \n\thelper = !tokctl helper git gone\n",
+        "gone for https://git.corp.example",
+    ),
+    (
+        "docker",
         ".docker/config.json",
         "{\"credHelpers\":{\"git.corp.example\":\"tokctl-gone\"}}",
-    );
-    let before = snapshot(&sandbox);
-    for program in ["git", "docker"] {
+        "gone for git.corp.example",
+    ),
+    (
+        "cargo",
+        ".cargo/config.toml",
+        "[registries.c]\nindex = \"https://git.corp.example/i\"\ncredential-provider = [\"tokctl\", \"gone\"]\n",
+        "gone for registry \"c\"",
+    ),
+    (
+        "bazel",
+        ".bazelrc",
+        "common --credential_helper=git.corp.example=tokctl-bazel-gone\n",
+        "gone for git.corp.example",
+    ),
+    (
+        "terraform",
+        ".terraformrc",
+        "credentials_helper \"tokctl\" {\n  args = [\"gone\"]\n}\n",
+        "gone for every host",
+    ),
+];
+
+#[test]
+fn another_profile_s_lines_are_not_taken_without_being_asked() {
+    for (program, file, content, whose) in OTHERS {
+        let sandbox = home();
+        sandbox.write(file, content);
+        let before = snapshot(&sandbox);
         let run = install(&sandbox, &[program, "corp"]);
-        run.fails(3, "takes the place of another profile: gone for");
+        run.fails(3, &format!("takes the place of another profile: {whose}"));
         assert!(run.stderr.contains("--remove"), "{run:?}");
         assert_eq!(snapshot(&sandbox), before);
         done(&install(&sandbox, &[program, "corp", "--dry-run"]), &[]);
+        assert_eq!(snapshot(&sandbox), before);
         done(&install(&sandbox, &[program, "gone", "--remove"]), &[]);
         done(&install(&sandbox, &[program, "corp"]), &[]);
-        sandbox.write(".gitconfig", lines);
-        sandbox.write(
-            ".docker/config.json",
-            "{\"credHelpers\":{\"git.corp.example\":\"tokctl-gone\"}}",
-        );
-        install(&sandbox, &["docker", "corp", "--remove"]);
+        let now = text(&sandbox, file);
+        assert!(now.contains("corp") && !now.contains("gone"), "{now}");
+    }
+}
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
+fn a_person_is_asked_whether_another_profile_gives_way() {
+    for (program, file, content, whose) in OTHERS {
+        let sandbox = home();
+        for (answer, code, wanted) in [("", 2, "gone"), ("y", 0, "corp")] {
+            sandbox.write(file, content);
+            let terminal = support::Terminal::start(&sandbox);
+            terminal.tokctl(&format!("helper install {program} corp"));
+            terminal.shows(&format!("another profile ({whose})? [y/N]:"));
+            terminal.types(answer);
+            terminal.shows(&format!("exit={code}"));
+            let now = text(&sandbox, file);
+            assert!(now.contains(wanted), "{program} {answer:?}: {now}");
+        }
     }
 }

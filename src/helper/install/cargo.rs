@@ -2,6 +2,7 @@
 
 use super::change::Change;
 use super::hosts::Host;
+use super::place::is_named;
 use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env::programs;
@@ -30,14 +31,14 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
             continue;
         }
         lines.push(format!("  [registries.{name}]"));
-        if let Some(there) = there {
-            if !registry
-                .get(PROVIDER)
-                .is_some_and(|item| is_ours(job, item))
-            {
+        if let Some(item) = registry.get(PROVIDER) {
+            if !is_ours(job, item) {
                 return Err(occupied(&text, &name));
             }
-            lines.push(format!("- {PROVIDER} = {there}"));
+            let other = profile_of(item).filter(|other| job.is_another(other));
+            plan.taken
+                .extend(other.map(|other| format!("{other} for registry {name:?}")));
+            lines.push(format!("- {PROVIDER} = {}", item.to_string().trim()));
         }
         lines.push(format!("+ {PROVIDER} = {ours}"));
         registry.insert(PROVIDER, value(ours.clone()));
@@ -132,14 +133,37 @@ fn provider(job: &Job<'_>) -> Array {
     words.collect()
 }
 
+/// The words by which cargo's configuration starts us.
+pub fn starts() -> Vec<String> {
+    let Ok((_, mut document)) = read() else {
+        return Vec::new();
+    };
+    let all = document
+        .get("registry")
+        .and_then(|registry| registry.get("global-credential-providers"))
+        .and_then(Item::as_array);
+    let mut words: Vec<String> = all
+        .into_iter()
+        .flatten()
+        .filter_map(|line| line.as_str()?.split_whitespace().next().map(str::to_owned))
+        .collect();
+    let own = registries(&mut document)
+        .filter_map(|(_, registry)| first_word(registry.get(PROVIDER)?).map(str::to_owned));
+    words.extend(own);
+    words.retain(|word| is_named(word));
+    words
+}
+
 /// Whether a provider is us: `["tokctl", …]`, or the same as one string.
 fn is_ours(job: &Job<'_>, item: &Item) -> bool {
-    let first = match (item.as_array(), item.as_str()) {
-        (Some(words), _) => words.get(0).and_then(toml_edit::Value::as_str),
-        (None, Some(line)) => line.split_whitespace().next(),
-        (None, None) => None,
-    };
-    first.is_some_and(|word| job.place.is_us(word))
+    first_word(item).is_some_and(|word| job.place.is_us(word))
+}
+
+fn first_word(item: &Item) -> Option<&str> {
+    match item.as_array() {
+        Some(words) => words.get(0)?.as_str(),
+        None => item.as_str()?.split_whitespace().next(),
+    }
 }
 
 fn profile_of(item: &Item) -> Option<&str> {

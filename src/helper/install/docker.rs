@@ -6,6 +6,7 @@ use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env;
 use crate::error::Result;
+use crate::helper::logins;
 use crate::helper::registry::{self, is_ours};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode};
@@ -20,11 +21,12 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     let ours = suffix(job);
     let mut plan = Plan::default();
     let name = format!("docker-credential-{ours}");
-    let (link, word) = job.place.link(&name)?;
-    plan.changes.extend(link);
-    if word != name {
+    let link = job.place.link(&name)?;
+    plan.changes.extend(link.change);
+    if !link.is_found {
         let what = format!(
-            "docker looks for {name} on the PATH, and {word} is not there: add its directory"
+            "docker looks for {name} on the PATH, and {} is not there: add its directory",
+            link.file.display()
         );
         plan.warnings.push(what);
     }
@@ -43,11 +45,11 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         match text_of(&entry) {
             Some(there) if there == ours => {}
             Some(there) if is_ours(&there) => {
-                let named = there
+                let other = there
                     .strip_prefix("tokctl-")
-                    .filter(|_| job.profile.is_some());
+                    .filter(|other| job.is_another(other));
                 plan.taken
-                    .extend(named.map(|other| format!("{other} for {server}")));
+                    .extend(other.map(|other| format!("{other} for {server}")));
                 lines.push(format!("- {}", line(&server, &there)));
                 lines.push(format!("+ {}", line(&server, &ours)));
                 entry.set_value(CstInputValue::String(ours.clone()));
@@ -55,13 +57,20 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
             there => return Err(occupied(&text, &server, there.as_deref())),
         }
     }
-    for server in job
+    let servers = job
         .hosts
         .iter()
-        .flat_map(|host| registry::names(&host.origin))
-    {
-        plan.warnings.extend(left_over(&text, &root, &server));
+        .flat_map(|host| registry::names(&host.origin));
+    let servers: Vec<String> = servers.collect();
+    for server in &servers {
+        plan.warnings.extend(left_over(&text, &root, server));
     }
+    let of_kin = logins::of_kin(&servers);
+    plan.warnings.extend(
+        of_kin
+            .iter()
+            .map(|login| format!("{}; {}", login.what(), login.remedy())),
+    );
     if !lines.is_empty() {
         let change = Change::of(&text, root.to_string(), Some(HELPERS.to_owned()), lines);
         plan.changes.extend(change);

@@ -1,6 +1,7 @@
 //! kubectl: a user in the kubeconfig, named after the profile, written by kubectl itself.
 
-use super::text::Text;
+use super::place::is_named;
+use super::text::{self, Text};
 use super::tool::{Copy, Tool};
 use super::{Change, Job, Plan, taken};
 use crate::env::programs;
@@ -144,6 +145,22 @@ fn exec_of(copy: &Copy, user: &str) -> Result<Option<Value>> {
 fn is_ours(job: &Job<'_>, exec: &Value) -> bool {
     let command = exec["command"].as_str();
     command.is_some_and(|word| job.place.is_us(word)) && exec["args"][1] == "kubectl"
+}
+
+/// The words by which the kubeconfigs start us: as kubectl writes them, a line each, in YAML or JSON.
+pub fn starts() -> Vec<String> {
+    let files = programs::kubeconfigs();
+    let texts = files.iter().filter_map(|file| text::content(file));
+    let mut words = Vec::new();
+    for text in texts {
+        let commands = text.lines().filter_map(|line| {
+            let (key, value) = line.trim().split_once(':')?;
+            (key.trim_matches('"') == "command").then(|| value.trim().trim_end_matches(','))
+        });
+        let commands = commands.map(|value| value.trim_matches(['"', '\'']));
+        words.extend(commands.filter(|word| is_named(word)).map(str::to_owned));
+    }
+    words
 }
 
 fn still_used(view: &Value, user: &str) -> Vec<String> {

@@ -53,9 +53,22 @@ struct Job<'a> {
     hosts: Vec<Host>,
 }
 
+impl Job<'_> {
+    /// Whether a profile that a line names would give way to the one of this job. Without one, whoever owns the
+    /// host has it as before.
+    fn is_another(&self, named: &str) -> bool {
+        self.profile.is_some_and(|own| own != named)
+    }
+}
+
 /// Makes sure that [`install`] would do what it is to do.
 pub fn check(request: &Request<'_>, config: &Config) -> Result<()> {
-    plan(request, config).map(drop)
+    let plan = plan(request, config)?;
+    if ui::can_ask() {
+        return Ok(());
+    }
+    // Whom it would ask is not there.
+    plan.may_take()
 }
 
 /// Makes the program ask us for the hosts of the profile, or of every profile.
@@ -94,6 +107,18 @@ fn plan(request: &Request<'_>, config: &Config) -> Result<Plan> {
         Mode::Go => go::install(&job),
         Mode::Bazel => bazel::install(&job),
         Mode::Terraform => terraform::install(&job),
+    }
+}
+
+/// By which words the programs start us, as their own files have it.
+pub fn starts(mode: Mode) -> Vec<String> {
+    match mode {
+        Mode::Bazel => bazel::starts(),
+        Mode::Cargo => cargo::starts(),
+        Mode::Kubectl => kubectl::starts(),
+        Mode::Terraform => terraform::starts(),
+        // Their files are read by `git_config`, `goauth` and `registry`.
+        Mode::Docker | Mode::Git | Mode::Go => Vec::new(),
     }
 }
 

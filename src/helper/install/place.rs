@@ -18,6 +18,15 @@ pub struct Place {
     file: PathBuf,
 }
 
+/// A link by whose name others start us.
+pub struct Link {
+    /// What makes it, if it is not there.
+    pub change: Option<Change>,
+    pub file: PathBuf,
+    /// Whether it is found by its name alone.
+    pub is_found: bool,
+}
+
 impl Place {
     /// Looks for the running program on the PATH.
     pub fn find() -> Result<Self> {
@@ -41,19 +50,18 @@ impl Place {
 
     /// Whether a word starts us, wherever we were when it was written.
     pub fn is_us(&self, word: &str) -> bool {
-        word == self.word || Path::new(word).file_name().is_some_and(|name| name == NAME)
+        word == self.word || is_named(word)
     }
 
-    /// The change that makes a link of this name on the PATH, if it is not there; the word by which
-    /// others start it; and whether it is found by its name alone.
-    pub fn link(&self, name: &str) -> Result<(Option<Change>, String)> {
+    /// A link of this name, on the PATH where that can be.
+    pub fn link(&self, name: &str) -> Result<Link> {
         let path = programs::search_path();
-        if let Some(there) = path
+        let there = path
             .iter()
             .map(|dir| dir.join(name))
-            .find(|file| is_there(file))
-        {
-            return Ok((self.link_at(&there)?, name.to_owned()));
+            .find(|file| is_there(file));
+        if let Some(file) = there {
+            return self.link_in(file, true);
         }
         let Some(local) = env::home().map(|home| home.join(".local/bin")) else {
             return Err(Error::new(
@@ -65,13 +73,15 @@ impl Place {
             !path.contains(&local) && path.iter().any(|on_path| on_path == dir) && is_writable(dir)
         });
         let dir = beside.unwrap_or(&local);
-        let file = dir.join(name);
-        let word = if path.iter().any(|on_path| on_path == dir) {
-            name.to_owned()
-        } else {
-            file.to_string_lossy().into_owned()
-        };
-        Ok((self.link_at(&file)?, word))
+        self.link_in(dir.join(name), path.iter().any(|on_path| on_path == dir))
+    }
+
+    fn link_in(&self, file: PathBuf, is_found: bool) -> Result<Link> {
+        Ok(Link {
+            change: self.link_at(&file)?,
+            file,
+            is_found,
+        })
     }
 
     /// The change that makes a link in this very place, if it is not there.
@@ -133,6 +143,11 @@ impl Place {
         let is_gone = !file.exists() && target.file_name().is_some_and(|name| name == NAME);
         is_gone || is_same(file, &self.file)
     }
+}
+
+/// Whether a word starts a program of our name.
+pub fn is_named(word: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == NAME)
 }
 
 /// Whether both are one file in the end.

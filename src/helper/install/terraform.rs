@@ -2,7 +2,7 @@
 //! configuration may have.
 
 use super::change::Change;
-use super::text::{Text, with_block, without_block};
+use super::text::{self, Text, with_block, without_block};
 use super::{Job, Plan, taken};
 use crate::env::programs;
 use crate::error::{Error, Kind, Result};
@@ -21,6 +21,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         match &ours[..] {
             [same] if *same == block => return Ok(warned(plan, job, &bare)),
             [other] => {
+                plan.taken.extend(whose(job, other));
                 lines = signed('-', other);
                 old = without_block(&old, other).unwrap_or(old);
             }
@@ -52,6 +53,16 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
     Ok(plan)
 }
 
+/// The link by which terraform starts us, where its configuration names us.
+pub fn starts() -> Vec<String> {
+    let text = programs::terraform_config().and_then(|path| text::content(&path));
+    let named = text.and_then(|text| helper_in(&without_comments(&text)));
+    let link = named.filter(|name| name == "tokctl").and(link().ok());
+    link.map(|link| link.to_string_lossy().into_owned())
+        .into_iter()
+        .collect()
+}
+
 /// terraform looks nowhere else for it, and not on the PATH.
 fn link() -> Result<PathBuf> {
     let dir = programs::terraform_plugins();
@@ -74,6 +85,16 @@ fn blocks_of_ours(text: &str) -> Vec<String> {
             (!inner.contains('\n')).then(|| format!("{begin}{inner}]\n}}"))
         })
         .collect()
+}
+
+/// Who gives way to a profile: terraform has one helper for all hosts.
+fn whose(job: &Job<'_>, block: &str) -> Option<String> {
+    let named = block.split('"').nth(3).filter(|name| !name.is_empty());
+    match (named, job.profile) {
+        (Some(other), _) if job.is_another(other) => Some(format!("{other} for every host")),
+        (None, Some(_)) => Some("every other one for its hosts".to_owned()),
+        _ => None,
+    }
 }
 
 /// The name of the helper that the configuration has, as it is written there.

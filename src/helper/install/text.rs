@@ -68,6 +68,11 @@ fn read(path: &Path) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
+/// What is in a file, for who only looks: nothing where it is not there or no text.
+pub fn content(path: &Path) -> Option<String> {
+    read(path).ok().flatten()
+}
+
 /// A text with a block of whole lines at its end. One that has no newline at its end still has none,
 /// so that [`without_block`] gives back the very same text.
 pub fn with_block(text: &str, block: &str) -> String {
