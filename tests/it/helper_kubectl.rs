@@ -316,6 +316,57 @@ fn libraries_that_name_no_version_reach_the_cluster_with_the_token() {
     }
 }
 
+/// fabric8's client, which takes what the plugin says on stderr for a part of its answer.
+const FABRIC8: &str = r#"
+import io.fabric8.kubernetes.client.*;
+import java.nio.file.*;
+
+public class Main {
+    public static void main(String[] args) throws Exception {
+        Config config = Config.fromKubeconfig(null, Files.readString(Path.of("kubeconfig")), "kubeconfig");
+        config.setRequestRetryBackoffLimit(0);
+        try (KubernetesClient client = new KubernetesClientBuilder().withConfig(config).build()) {
+            System.out.println(client.namespaces().withName("x").get().getMetadata().getName());
+        }
+    }
+}
+"#;
+
+#[track_caller]
+fn fabric8(sandbox: &Sandbox, server: &TlsServer) -> Run {
+    kubeconfig(sandbox, server, "v1");
+    sandbox.write("Main.java", FABRIC8);
+    let jars = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/.tools/fabric8/*");
+    let mut command = sandbox.program("java", ["-cp", jars, "Main.java"]);
+    command.env("no_proxy", "*");
+    Running::start(command, None).wait()
+}
+
+#[test]
+#[ignore = "needs fabric8's client for Java, a JDK and openssl: tests/run installs them"]
+fn fabric8_s_client_reaches_the_cluster_with_the_token_and_shows_that_there_is_none() {
+    let (sandbox, server) = cluster(true);
+    let run = fabric8(&sandbox, &server);
+    assert!(run.code == 0 && run.stdout == "1\n", "{run:?}");
+    let presented = |server: &TlsServer| {
+        let requests = server.server.requests();
+        let last = requests
+            .iter()
+            .rev()
+            .find(|request| request.path != "/token");
+        last.and_then(|request| request.header("authorization").map(str::to_owned))
+    };
+    assert_eq!(presented(&server).as_deref(), Some("Bearer at-1"));
+    // A login is needed: no request is made, and what cannot be an answer is shown.
+    let (sandbox, server) = cluster(false);
+    let run = fabric8(&sandbox, &server);
+    assert!(
+        run.code != 0 && run.stderr.contains("tokctl: profile \"p\": "),
+        "{run:?}"
+    );
+    assert_eq!(server.server.hits(), 0);
+}
+
 #[test]
 #[ignore = "needs kubectl and openssl: tests/run installs them"]
 fn kubectl_waits_once_for_a_token_endpoint_that_is_down() {

@@ -209,3 +209,72 @@ fn git_finds_us_where_the_path_is_short() {
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(host.presented(), ["at-1"]);
 }
+
+/// A crate that needs `demo` of a git host, and what cargo makes of it.
+#[track_caller]
+fn resolve(sandbox: &Sandbox, url: &str, with_cli: bool) -> Run {
+    sandbox.write("crate/src/lib.rs", "");
+    sandbox.write(
+        "crate/Cargo.toml",
+        format!("[package]\nname = \"x\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\ndemo = {{ git = \"{url}\" }}\n"),
+    );
+    for old in ["crate/Cargo.lock", "cargo/git"] {
+        let old = sandbox.home().join(old);
+        let _ = fs::remove_file(&old).or_else(|_| fs::remove_dir_all(&old));
+    }
+    let cargo = std::env::var_os("CARGO").expect("the tests are run by cargo");
+    let mut command = sandbox.program(cargo, ["generate-lockfile"]);
+    command
+        .current_dir(sandbox.home().join("crate"))
+        .env("CARGO_HOME", sandbox.home().join("cargo"))
+        .env("CARGO_NET_GIT_FETCH_WITH_CLI", with_cli.to_string())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("no_proxy", "*")
+        .envs(registries::rust_environment());
+    Running::start(command, None).wait()
+}
+
+#[test]
+fn cargo_s_own_git_misses_a_helper_on_a_port_and_git_itself_does_not() {
+    let (sandbox, host) = host("Basic", "");
+    // libgit2 tells a helper no host that is an address.
+    let origin = host.origin().replace("127.0.0.1", "localhost");
+    let url = format!("{origin}/x.git");
+    let config = fs::read_to_string(sandbox.config_file()).expect("readable");
+    sandbox.config(&config.replace(
+        &format!("hosts = [\"{}\"]", host.origin()),
+        &format!("hosts = [\"{origin}\"]"),
+    ));
+    let repository = host.repository().display().to_string();
+    sandbox.write("w/src/lib.rs", "");
+    sandbox.write(
+        "w/Cargo.toml",
+        "[package]\nname = \"demo\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    let push = format!(
+        "cd w && git init -q -b main && git add . && git -c user.name=t -c user.email=t@t.example commit -q -m x && \
+         git push -q --force {repository} main"
+    );
+    let pushed = sandbox.program("sh", ["-c", &push]).status();
+    assert!(pushed.expect("sh runs").success());
+    let run = sandbox.run(["helper", "install", "git", "p"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    resolve(&sandbox, &url, false).fails(101, "net.git-fetch-with-cli");
+    assert!(host.presented().is_empty(), "{:?}", host.presented());
+    let run = resolve(&sandbox, &url, true);
+    assert!(run.code == 0 && host.presented() == ["at-1"], "{run:?}");
+    // Where it looks: the request has the port all the same.
+    let section = "credential.http://localhost.helper";
+    let command = format!("!{} helper git p", support::tokctl());
+    let words = ["config", "--global", section, &command];
+    assert!(
+        sandbox
+            .program("git", words)
+            .status()
+            .expect("git runs")
+            .success()
+    );
+    let run = resolve(&sandbox, &url, false);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(host.server.hits_of("/token"), 1);
+}

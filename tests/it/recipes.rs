@@ -22,11 +22,18 @@ const RECIPES: &[&str] = &[
     "git-lfs",
     "docker",
     "skopeo",
+    "helm",
+    "oras",
+    "crane",
     "kubectl",
     "cargo",
     "go",
+    "go, straight from git",
     "npm",
     "pnpm",
+    "yarn",
+    "bun",
+    "Maven",
     "uv",
     "terraform",
     "bazel",
@@ -84,7 +91,7 @@ fn home(token_endpoint: &str, hosts: &[&str]) -> Sandbox {
     symlink(support::tokctl(), sandbox.home().join("bin/tokctl")).expect("linked");
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools");
     let mut path = vec![sandbox.home().join("bin")];
-    path.extend(["go/bin", "uv/bin", "pnpm/node_modules/.bin"].map(|dir| tools.join(dir)));
+    path.extend(["bin", "go/bin", "uv/bin", "pnpm/node_modules/.bin"].map(|dir| tools.join(dir)));
     path.extend(std::env::split_paths(
         &std::env::var_os("PATH").expect("there is one"),
     ));
@@ -299,6 +306,103 @@ fn skopeo() {
     printed(&back, "");
 }
 
+/// An archive of one directory of the home.
+fn archive(sandbox: &Sandbox, dir: &str) -> Vec<u8> {
+    let words = ["-czf", "archive.tgz", dir];
+    let made = sandbox.program("tar", words).status().expect("tar runs");
+    assert!(made.success());
+    fs::read(sandbox.home().join("archive.tgz")).expect("it is there")
+}
+
+/// A registry with one chart, and a home for it.
+fn charts() -> (Sandbox, Server, Arc<Tokens>) {
+    let sandbox = home("http://127.0.0.1:1/token", &[]);
+    let chart = "apiVersion: v2\nname: demo\nversion: 1.0.0\n";
+    sandbox.write("demo/Chart.yaml", chart);
+    let chart = archive(&sandbox, "demo");
+    let tokens = Arc::new(Tokens::new(3600));
+    let server = Server::start({
+        let tokens = Arc::clone(&tokens);
+        move |request| registries::charts(&tokens, &chart, request)
+    });
+    let (token, host) = (server.url("/token"), server.url(""));
+    configure(&sandbox, "config/tokctl", &token, &[&host]);
+    (sandbox, server, tokens)
+}
+
+#[test]
+#[ignore = "needs helm: tests/run installs it"]
+fn helm() {
+    let (sandbox, server, tokens) = charts();
+    let [text, logout] = &recipe("helm")[..] else {
+        panic!("two blocks")
+    };
+    let place = server.address().to_string();
+    let registry = ("registry.corp.example", place.as_str());
+    let plain = ("--version 1.0.0", "--version 1.0.0 --plain-http");
+    let text = with(text, &[registry, plain]);
+    let got = "test -s demo-1.0.0.tgz && rm demo-1.0.0.tgz && echo got";
+    printed(&run(&sandbox, &format!("{text}{got}")), "got\n");
+    // The trap: what helm was once given comes first, and nobody renews it.
+    let login = format!(
+        "tokctl get corp | helm registry login {place} --plain-http -u oauth2 --password-stdin"
+    );
+    assert_eq!(run(&sandbox, &login).code, 0);
+    tokens.revoke();
+    fs::remove_dir_all(sandbox.home().join("state")).expect("it was there");
+    let stale = run(&sandbox, &text);
+    assert!(stale.code == 1 && stale.stderr.contains("401"), "{stale:?}");
+    let told = "holds a login for";
+    assert!(stale.stderr.contains(told), "by helper install: {stale:?}");
+    let doctor = run(&sandbox, "tokctl doctor || true");
+    let remedy = with(logout, &[registry]);
+    let remedy = format!("run: {}", remedy.trim_end());
+    for words in [told, "which helm takes before it asks tokctl", &remedy] {
+        assert!(doctor.stdout.contains(words), "{words}: {doctor:?}");
+    }
+    let mended = format!("{}{text}{got}", with(logout, &[registry]));
+    printed(&run(&sandbox, &mended), "got\n");
+    let doctor = run(&sandbox, "tokctl doctor || true");
+    assert!(!doctor.stdout.contains(told), "{doctor:?}");
+}
+
+#[test]
+#[ignore = "needs oras' library for Python: tests/run installs it"]
+fn oras() {
+    let (sandbox, server, _) = charts();
+    let [text] = &recipe("oras")[..] else {
+        panic!("one block")
+    };
+    let place = server.address().to_string();
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/oci/bin/python");
+    let asks = format!(
+        "{} -c 'import oras.client; client = oras.client.OrasClient(insecure=True, auth_backend=\"basic\"); \
+         print(client.get_manifest(\"{place}/charts/demo:1.0.0\")[\"schemaVersion\"])'",
+        python.display()
+    );
+    let places = [(
+        "oras manifest fetch registry.corp.example/x:1",
+        asks.as_str(),
+    )];
+    printed(&run(&sandbox, &with(text, &places)), "2\n");
+}
+
+#[test]
+fn crane() {
+    let server = api();
+    let sandbox = home(&server.url("/token"), &["https://registry.corp.example"]);
+    let [text] = &recipe("crane")[..] else {
+        panic!("one block")
+    };
+    // What crane does for each registry.
+    let asks = "echo registry.corp.example | docker-credential-$(jq -r \
+        '.credHelpers[\"registry.corp.example\"]' .docker/config.json) get";
+    let places = [("crane manifest registry.corp.example/x:1", asks)];
+    let run = run(&sandbox, &with(text, &places));
+    let answer: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+    assert!(run.code == 0 && answer["Secret"] == "at-1", "{run:?}");
+}
+
 #[test]
 #[ignore = "needs kubectl and openssl: tests/run installs them"]
 fn kubectl_itself() {
@@ -379,18 +483,172 @@ fn go() {
 }
 
 #[test]
+#[ignore = "needs go 1.24: tests/run installs it"]
+fn go_straight_from_git() {
+    let (mut sandbox, host) = git_host("Basic");
+    let tag = [
+        "-C",
+        &host.repository().display().to_string(),
+        "tag",
+        "v1.2.3",
+        "main",
+    ]
+    .map(str::to_owned);
+    let tagged = sandbox.program("git", tag).status().expect("git runs");
+    assert!(tagged.success());
+    // A module's path has no port.
+    let real = format!(
+        "[url \"{}/\"]\n\tinsteadOf = https://git.corp.example/\n",
+        host.origin()
+    );
+    sandbox.write(".gitconfig", real);
+    for (name, value) in [("GOTOOLCHAIN", "local"), ("GOFLAGS", "-modcacherw")] {
+        sandbox.env(name, value);
+    }
+    let [text] = &recipe("go, straight from git")[..] else {
+        panic!("one block")
+    };
+    printed(&run(&sandbox, text), "git.corp.example/x.git v1.2.3\n");
+    assert_eq!(given(&host), ["at-1"]);
+}
+
+/// A registry with `@corp/demo`, and a home with a project that needs it.
+fn packages() -> (Sandbox, Server) {
+    let mut sandbox = home("http://127.0.0.1:1/token", &[]);
+    sandbox.write(
+        "package/package.json",
+        r#"{"name":"@corp/demo","version":"1.0.0"}"#,
+    );
+    let archive = archive(&sandbox, "package");
+    let tokens = Tokens::new(3600);
+    let server = Server::start(move |request| registries::npm(&tokens, &archive, request));
+    configure(&sandbox, "config/tokctl", &server.url("/token"), &[]);
+    let project = r#"{"name":"x","version":"1.0.0","dependencies":{"@corp/demo":"1.0.0"}}"#;
+    sandbox.write("project/package.json", project);
+    sandbox.write("project/yarn.lock", "");
+    sandbox.env("YARN_ENABLE_TELEMETRY", "0");
+    // Whatever is looked for elsewhere is not there.
+    for name in ["NPM_CONFIG_REGISTRY", "YARN_NPM_REGISTRY_SERVER"] {
+        sandbox.env(name, "http://127.0.0.1:1/");
+    }
+    (sandbox, server)
+}
+
+/// Without a token the program is not even started: there is no request.
+#[track_caller]
+fn nothing_runs_without_a_token(sandbox: &Sandbox, server: &Server, commands: &str) {
+    let before = server.hits();
+    fs::remove_file(sandbox.home().join("config/tokctl/secret")).expect("it was there");
+    fs::remove_dir_all(sandbox.home().join("state")).expect("it was there");
+    let run = run_in(sandbox, "project", commands);
+    run.fails(3, "corp");
+    assert_eq!(server.hits(), before, "{run:?}");
+}
+
+#[test]
 #[ignore = "needs npm: tests/run installs it"]
 fn npm() {
-    let tokens = Tokens::new(3600);
-    let server = Server::start(move |request| registries::npm(&tokens, request));
-    let sandbox = home(&server.url("/token"), &[]);
+    let (sandbox, server) = packages();
     let [config, commands] = &recipe("npm")[..] else {
         panic!("two blocks")
     };
     sandbox.write(".npmrc", with(config, &npm_places(&server)));
-    sandbox.write("project/package.json", "{}");
     run_in(&sandbox, "project", commands).ok("1.0.0\n");
     assert_eq!(strangers(&server), 0);
+    nothing_runs_without_a_token(&sandbox, &server, commands);
+}
+
+#[test]
+#[ignore = "needs yarn: tests/run installs both kinds"]
+fn yarn() {
+    let (sandbox, server) = packages();
+    let [config, commands] = &recipe("yarn")[..] else {
+        panic!("two blocks")
+    };
+    let config = with(config, &npm_places(&server)[..1]);
+    // It sends nothing without TLS, but where it is told to.
+    let config = format!("{config}unsafeHttpWhitelist: [\"127.0.0.1\"]\n");
+    sandbox.write(".yarnrc.yml", config);
+    let run = run_in(&sandbox, "project", commands);
+    assert_eq!(run.code, 0, "{run:?}");
+    let lock = fs::read_to_string(sandbox.home().join("project/yarn.lock")).expect("it is there");
+    assert!(lock.contains("@corp/demo@npm:1.0.0"), "{lock}");
+    assert!(server.hits() > 1 && strangers(&server) == 0);
+    nothing_runs_without_a_token(&sandbox, &server, commands);
+}
+
+#[test]
+#[ignore = "needs yarn: tests/run installs both kinds"]
+fn yarn_1_with_the_file_of_npm() {
+    let (sandbox, server) = packages();
+    let config = &recipe("npm")[0];
+    sandbox.write(".npmrc", with(config, &npm_places(&server)));
+    let commands = with(&recipe("yarn")[1], &[("yarn install", "yarn-1 install")]);
+    installs(&sandbox, &server, &commands);
+}
+
+#[test]
+#[ignore = "needs bun: tests/run installs it"]
+fn bun() {
+    let (sandbox, server) = packages();
+    let config = &recipe("npm")[0];
+    sandbox.write(".npmrc", with(config, &npm_places(&server)));
+    installs(&sandbox, &server, &recipe("bun")[0]);
+}
+
+/// The package comes, each request has the token, and nothing runs without one.
+#[track_caller]
+fn installs(sandbox: &Sandbox, server: &Server, commands: &str) {
+    let run = run_in(sandbox, "project", commands);
+    assert_eq!(run.code, 0, "{run:?}");
+    let package = sandbox.home().join("project/node_modules/@corp/demo");
+    assert!(package.join("package.json").is_file(), "{run:?}");
+    assert!(server.hits() > 1 && strangers(server) == 0);
+    nothing_runs_without_a_token(sandbox, server, commands);
+}
+
+#[test]
+#[ignore = "needs Maven: tests/run installs it"]
+fn maven() {
+    let tokens = Tokens::new(3600);
+    let server = Server::start(move |request| registries::maven(&tokens, request));
+    let mut sandbox = home(&server.url("/token"), &[]);
+    // Java looks a home up in the user database.
+    let home = format!("-Duser.home={}", sandbox.home().display());
+    sandbox.env("MAVEN_OPTS", home);
+    sandbox.write(
+        "project/pom.xml",
+        "<project><modelVersion>4.0.0</modelVersion><parent><groupId>example.corp</groupId><artifactId>demo</artifactId>\
+         <version>1.0</version><relativePath/></parent><artifactId>x</artifactId><packaging>pom</packaging></project>",
+    );
+    let [settings, bearer, commands] = &recipe("Maven")[..] else {
+        panic!("three blocks")
+    };
+    let settings = with(settings, &[("https://maven.corp.example", &server.url(""))]);
+    let (head, rest) = settings
+        .split_once("      <username>")
+        .expect("it is there");
+    let (_, tail) = rest.split_once("</password>\n").expect("it is there");
+    for settings in [settings.clone(), format!("{head}{bearer}{tail}")] {
+        sandbox.write(".m2/settings.xml", &settings);
+        let run = run_in(&sandbox, "project", commands);
+        assert!(
+            run.code == 0 && run.stdout.contains("BUILD SUCCESS"),
+            "{run:?}"
+        );
+        // It is fetched again.
+        fs::remove_dir_all(sandbox.home().join(".m2/repository")).expect("it was there");
+    }
+    let values = server.requests();
+    let values = values
+        .iter()
+        .filter_map(|request| request.header("authorization"));
+    let schemes: Vec<_> = values.filter_map(|value| value.split(' ').next()).collect();
+    assert!(
+        schemes.contains(&"Basic") && schemes.contains(&"Bearer"),
+        "{schemes:?}"
+    );
+    nothing_runs_without_a_token(&sandbox, &server, commands);
 }
 
 /// Where npm and pnpm find the registry, with its scheme and without.
@@ -408,14 +666,11 @@ fn npm_places(server: &Server) -> [(&'static str, &'static str); 2] {
 #[test]
 #[ignore = "needs pnpm 11: tests/run installs it"]
 fn pnpm() {
-    let tokens = Tokens::new(3600);
-    let server = Server::start(move |request| registries::npm(&tokens, request));
-    let sandbox = home(&server.url("/token"), &[]);
+    let (sandbox, server) = packages();
     let [config, commands] = &recipe("pnpm")[..] else {
         panic!("two blocks")
     };
     sandbox.write(".npmrc", with(config, &npm_places(&server)));
-    sandbox.write("project/package.json", "{}");
     let run = run_in(&sandbox, "project", commands);
     printed(&run, "1.0.0\n");
     assert_eq!(strangers(&server), 0);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, SHA512, digest};
 use serde_json::json;
 
 use super::server::{Reply, Request};
@@ -100,20 +101,102 @@ pub fn kubectl_program() -> PathBuf {
     }
 }
 
-/// npm's registry with `@corp/demo` 1.0.0, for who brings a good token.
-pub fn npm(tokens: &Tokens, request: &Request) -> Reply {
+/// npm's registry with `@corp/demo` 1.0.0, which is this archive, for who brings a good token.
+pub fn npm(tokens: &Tokens, archive: &[u8], request: &Request) -> Reply {
     let reply = tokens.answer(request);
     match (request.path.to_ascii_lowercase().as_str(), reply.status) {
         ("/token", _) | (_, 401) => reply,
         ("/@corp%2fdemo" | "/@corp/demo", _) => {
             let host = request.header("host").unwrap_or_default();
-            let dist =
-                json!({ "tarball": format!("http://{host}/demo.tgz"), "shasum": "0".repeat(40) });
+            let tarball = format!("http://{host}/@corp/demo/-/demo-1.0.0.tgz");
+            let hash = digest(&SHA512, archive);
+            let integrity = format!("sha512-{}", STANDARD.encode(hash));
+            let dist = json!({ "tarball": tarball, "integrity": integrity });
             let version = json!({ "name": "@corp/demo", "version": "1.0.0", "dist": dist });
-            let package = json!({ "name": "@corp/demo", "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version } });
+            let package = json!({ "name": "@corp/demo", "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version },
+                // yarn takes nothing that is new.
+                "time": { "1.0.0": "2020-01-01T00:00:00.000Z" } });
             Reply::json(200, package.to_string())
         }
+        (path, _) if path.ends_with("/-/demo-1.0.0.tgz") => {
+            Reply::new(200, "application/octet-stream", archive)
+        }
         _ => Reply::json(404, "{}"),
+    }
+}
+
+/// Whether a good token is the password of a request, beside tokctl's usual user name.
+fn has_password(tokens: &Tokens, request: &Request) -> bool {
+    let value = request.header("authorization").unwrap_or_default();
+    let pair = value.strip_prefix("Basic ");
+    let pair = pair.and_then(|text| STANDARD.decode(text).ok());
+    let pair = String::from_utf8(pair.unwrap_or_default()).unwrap_or_default();
+    let token = pair.strip_prefix("oauth2:").unwrap_or_default();
+    let mut checked = request.clone();
+    checked.headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
+    checked.method = "GET".to_owned();
+    tokens.answer(&checked).status == 200
+}
+
+fn wants_password() -> Reply {
+    Reply::new(401, "text/plain", "").header("www-authenticate", "Basic realm=\"x\"")
+}
+
+/// A registry with this chart as `charts/demo` 1.0.0, for who brings a good token as a password.
+pub fn charts(tokens: &Tokens, chart: &[u8], request: &Request) -> Reply {
+    const META: &str = r#"{"name":"demo","version":"1.0.0","apiVersion":"v2"}"#;
+    if request.path == "/token" {
+        return tokens.answer(request);
+    }
+    if !has_password(tokens, request) {
+        return wants_password();
+    }
+    let hash = |bytes: &[u8]| {
+        let hash = digest(&SHA256, bytes);
+        let hex: String = hash.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        format!("sha256:{hex}")
+    };
+    let part = |kind: &str, bytes: &[u8]| json!({ "mediaType": format!("application/vnd.cncf.helm.{kind}"), "digest": hash(bytes), "size": bytes.len() });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({ "schemaVersion": 2, "mediaType": kind, "config": part("config.v1+json", META.as_bytes()),
+        "layers": [part("chart.content.v1.tar+gzip", chart)] });
+    let manifest = manifest.to_string();
+    match request
+        .path
+        .split_once("/charts/demo/")
+        .map(|(_, what)| what)
+    {
+        None => Reply::json(200, "{}"),
+        Some("manifests/1.0.0") => Reply::new(200, kind, manifest.clone())
+            .header("docker-content-digest", &hash(manifest.as_bytes())),
+        Some(blob) if blob.ends_with(&hash(chart)) => {
+            Reply::new(200, "application/octet-stream", chart)
+        }
+        Some(blob) if blob.ends_with(&hash(META.as_bytes())) => {
+            Reply::new(200, "application/octet-stream", META)
+        }
+        Some(_) => Reply::json(404, "{}"),
+    }
+}
+
+/// A repository of Maven's with the parent `example.corp:demo` 1.0, for who brings a good token: as a password, or
+/// as `Bearer`.
+pub fn maven(tokens: &Tokens, request: &Request) -> Reply {
+    let reply = tokens.answer(request);
+    if request.path == "/token" {
+        return reply;
+    }
+    if reply.status != 200 && !has_password(tokens, request) {
+        return wants_password();
+    }
+    match request.path.as_str() {
+        "/maven/example/corp/demo/1.0/demo-1.0.pom" => Reply::new(
+            200,
+            "text/xml",
+            "<project><modelVersion>4.0.0</modelVersion><groupId>example.corp</groupId><artifactId>demo</artifactId>\
+             <version>1.0</version><packaging>pom</packaging></project>",
+        ),
+        _ => Reply::new(404, "text/plain", ""),
     }
 }
 
@@ -122,15 +205,8 @@ pub fn pypi(tokens: &Tokens, wheel: &[u8], request: &Request) -> Reply {
     if request.path == "/token" {
         return tokens.answer(request);
     }
-    let value = request.header("authorization").unwrap_or_default();
-    let pair = value.strip_prefix("Basic ");
-    let pair = pair.and_then(|text| STANDARD.decode(text).ok());
-    let pair = String::from_utf8(pair.unwrap_or_default()).unwrap_or_default();
-    let token = pair.strip_prefix("oauth2:").unwrap_or_default();
-    let mut checked = request.clone();
-    checked.headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
-    if tokens.answer(&checked).status != 200 {
-        return Reply::new(401, "text/plain", "").header("www-authenticate", "Basic realm=\"x\"");
+    if !has_password(tokens, request) {
+        return wants_password();
     }
     let link = "<a href=\"/demo-1.0-py3-none-any.whl\">demo-1.0-py3-none-any.whl</a>";
     match request.path.as_str() {
