@@ -1,10 +1,10 @@
 //! The URLs that secrets may be sent to.
 
 use super::Origin;
-use ::http::Uri;
-use ::http::uri::{Authority, PathAndQuery};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 /// A URL that secrets may be sent to: https, or http on loopback.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,16 +94,6 @@ impl Endpoint {
     pub(super) fn port(&self) -> u16 {
         let usual = if self.is_https() { 443 } else { 80 };
         self.uri.port_u16().unwrap_or(usual)
-    }
-
-    /// What a request line names: path and query.
-    pub(super) fn target(&self) -> String {
-        let target = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        if target.starts_with('/') {
-            target.to_owned()
-        } else {
-            format!("/{target}")
-        }
     }
 
     /// The host without the brackets of an IPv6 address.

@@ -1,295 +1,122 @@
-//! One request and its answer on a connection of its own (RFC 9112). An answer that comes before all was
-//! sent is taken, and the rest is not sent.
+//! One request and its answer on a connection of its own: ureq speaks HTTP on it, and neither looks up
+//! names, nor connects, nor follows.
 
 use super::channel::Channel;
-use super::connection::is_early;
-use super::head::{self, Head, MAX_HEAD};
-use super::payload::{self, Payload};
-use super::tls::Below;
+use super::head::Head;
+use super::payload::Payload;
+use super::told::Told;
+use super::transport::{Line, PART};
 use super::trouble::Trouble;
-use std::io::{self, BufRead, ErrorKind, Read, Write};
-use zeroize::Zeroizing;
-
-/// So much of a body is sent, or read, at a time.
-const PART: usize = 16 * 1024;
-
-/// Interim answers say nothing that is needed; a server that sends more of them says nothing at all.
-const MOST_INTERIM: usize = 32;
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use ureq::config::Config;
+use ureq::http::{Request, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
+use ureq::{Agent, BodyReader, Error, SendBody};
 
 /// Sends a request and reads the head of its answer; the body comes from the inbox.
 pub fn exchange(
     channel: Channel,
-    head: &[u8],
+    request: Request<()>,
     payload: Payload<'_>,
 ) -> Result<(Head, Inbox), Trouble> {
-    let mut inbox = Inbox::new(channel);
-    let mut outbox = Outbox::new(head, payload).map_err(Trouble::Body)?;
-    inbox.channel.socket().watchful = true;
-    let mut interim = 0;
-    loop {
-        match outbox.send(&mut inbox.channel) {
-            Sent::Whole => break,
-            Sent::Unreadable(cause) => return Err(Trouble::Body(cause)),
-            Sent::Early => {
-                let head = inbox.head().map_err(Heard::trouble)?;
-                if !head.is_interim() || interim >= MOST_INTERIM {
-                    return Ok((head, inbox));
-                }
-                interim += 1;
-            }
-            // A server that has closed may have said why.
-            Sent::Broken(cause) => {
-                let timed_out = cause.kind() == ErrorKind::TimedOut;
-                return match inbox.last_words(timed_out) {
-                    Some(head) => Ok((head, inbox)),
-                    None => Err(Trouble::Unsent(cause)),
-                };
-            }
+    let told = Told::default();
+    let holds = matches!(payload, Payload::Bytes(bytes) if bytes.len() <= PART);
+    let line = Line::new(channel, told.clone(), (length(&request), holds));
+    let nothing = matches!(payload, Payload::Nothing);
+    let mut source = payload.source(told.clone()).map_err(Trouble::Body)?;
+    let agent = Agent::with_parts(config(), Made(Mutex::new(Some(line))), Nowhere);
+    let answer = if nothing {
+        agent.run(request)
+    } else {
+        agent.run(request.map(|()| SendBody::from_reader(&mut source)))
+    };
+    let head = told.state().head.take();
+    match (answer, head) {
+        (Ok(answer), Some(head)) => {
+            let body = answer.into_body().into_reader();
+            Ok((head, Inbox { body, told }))
         }
-    }
-    inbox.channel.socket().watchful = false;
-    loop {
-        let head = inbox.head().map_err(Heard::trouble)?;
-        if !head.is_interim() || interim >= MOST_INTERIM {
-            return Ok((head, inbox));
-        }
-        interim += 1;
+        (answer, _) => Err(told.state().trouble.take().unwrap_or_else(|| {
+            let cause = answer.map_or_else(Error::into_io, |_| ErrorKind::UnexpectedEof.into());
+            Trouble::Lost(cause)
+        })),
     }
 }
 
-/// What is still to be sent.
-struct Outbox<'a> {
-    /// Ready to be sent, from `at` on.
-    ready: Zeroizing<Vec<u8>>,
-    at: usize,
-    rest: Rest<'a>,
+/// All that a request could do by itself is off; the connection keeps the time.
+fn config() -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_connections(0)
+        .timeout_await_100(Some(Duration::ZERO))
+        .proxy(None)
+        .build()
 }
 
-/// Of the body.
-enum Rest<'a> {
-    Nothing,
-    /// A file's, so many bytes.
-    Known(Box<dyn Read + 'a>, u64),
-    /// To be sent in chunks.
-    Unknown(Box<dyn Read + 'a>),
-}
-
-/// How sending has ended.
-enum Sent {
-    Whole,
-    /// There is something to be read.
-    Early,
-    Broken(io::Error),
-    /// The body's source has failed.
-    Unreadable(io::Error),
-}
-
-impl<'a> Outbox<'a> {
-    fn new(head: &[u8], payload: Payload<'a>) -> io::Result<Self> {
-        let mut ready = Zeroizing::new(Vec::with_capacity(head.len() + 4096));
-        ready.extend_from_slice(head);
-        let rest = match payload {
-            Payload::Nothing => Rest::Nothing,
-            // A small body goes in one packet with the head.
-            Payload::Bytes(bytes) if bytes.len() <= PART => {
-                ready.extend_from_slice(bytes);
-                Rest::Nothing
-            }
-            Payload::Bytes(bytes) => Rest::Known(Box::new(bytes), bytes.len() as u64),
-            Payload::File(file) => match payload::length_of(&file)? {
-                Some(length) => Rest::Known(Box::new(file), length),
-                None => Rest::Unknown(Box::new(file)),
-            },
-            Payload::Stream(stream) => Rest::Unknown(stream),
-        };
-        Ok(Self { ready, at: 0, rest })
-    }
-
-    fn send(&mut self, to: &mut Channel) -> Sent {
-        loop {
-            while self.at < self.ready.len() {
-                match to.write(&self.ready[self.at..]) {
-                    Ok(0) => return Sent::Broken(ErrorKind::WriteZero.into()),
-                    Ok(written) => self.at += written,
-                    Err(cause) if is_early(&cause) => return Sent::Early,
-                    Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
-                    Err(cause) => return Sent::Broken(cause),
-                }
-            }
-            match self.refill() {
-                Ok(true) => {}
-                Ok(false) => {
-                    return match to.flush() {
-                        Ok(()) => Sent::Whole,
-                        Err(cause) if is_early(&cause) => Sent::Early,
-                        Err(cause) => Sent::Broken(cause),
-                    };
-                }
-                Err(cause) => return Sent::Unreadable(cause),
-            }
-            if to.has_input() {
-                return Sent::Early;
-            }
-        }
-    }
-
-    /// Makes the next part of the body ready; whether there was one.
-    fn refill(&mut self) -> io::Result<bool> {
-        self.ready.clear();
-        self.at = 0;
-        match &mut self.rest {
-            Rest::Nothing => Ok(false),
-            Rest::Known(from, left) => {
-                if *left == 0 {
-                    return Ok(false);
-                }
-                let read = from
-                    .take((*left).min(PART as u64))
-                    .read_to_end(&mut self.ready)?;
-                *left -= read as u64;
-                if read == 0 {
-                    return Err(io::Error::other("it has become shorter meanwhile"));
-                }
-                Ok(true)
-            }
-            Rest::Unknown(from) => {
-                let mut part = Zeroizing::new(vec![0; PART]);
-                let read = read_some(from, &mut part)?;
-                self.ready
-                    .extend_from_slice(format!("{read:x}\r\n").as_bytes());
-                self.ready.extend_from_slice(&part[..read]);
-                self.ready.extend_from_slice(b"\r\n");
-                if read == 0 {
-                    self.rest = Rest::Nothing;
-                }
-                Ok(true)
-            }
-        }
-    }
-}
-
-fn read_some(from: &mut impl Read, part: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(part) {
-            Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
+/// So many bytes at most has the head of a request.
+fn length(request: &Request<()>) -> usize {
+    let fields = request.headers().iter();
+    let fields: usize = fields
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let target = request.uri().path_and_query();
+    fields + target.map_or(0, |target| target.as_str().len()) + request.method().as_str().len() + 32
 }
 
 /// What comes from the server.
 pub struct Inbox {
-    channel: Channel,
-    /// Read from the connection and not yet taken, from `at` on.
-    come: Zeroizing<Vec<u8>>,
-    at: usize,
-}
-
-/// Why no head was heard.
-enum Heard {
-    Io(io::Error),
-    Unreadable(&'static str),
-}
-
-impl Heard {
-    fn trouble(self) -> Trouble {
-        match self {
-            Self::Io(cause) => Trouble::Lost(cause),
-            Self::Unreadable(what) => Trouble::Unreadable(what),
-        }
-    }
+    body: BodyReader<'static>,
+    told: Told,
 }
 
 impl Inbox {
-    fn new(channel: Channel) -> Self {
-        Self {
-            channel,
-            come: Zeroizing::new(Vec::new()),
-            at: 0,
-        }
-    }
-
-    /// The connection, for the time that it may take.
-    pub fn channel(&mut self) -> &mut Channel {
-        &mut self.channel
-    }
-
-    fn head(&mut self) -> Result<Head, Heard> {
-        loop {
-            self.skip_empty_lines();
-            let come = &self.come[self.at..];
-            if !head::may_be(come) {
-                return Err(Heard::Unreadable("did not answer in HTTP"));
-            }
-            if let Some(length) = head::end(come) {
-                let head = Head::parse(&come[..length]);
-                self.at += length;
-                return head.ok_or(Heard::Unreadable("did not answer in HTTP"));
-            }
-            if come.len() > MAX_HEAD {
-                return Err(Heard::Unreadable(
-                    "answered with a header of more than 300 kB",
-                ));
-            }
-            if self.fetch().map_err(Heard::Io)? == 0 {
-                return Err(Heard::Io(ErrorKind::UnexpectedEof.into()));
-            }
-        }
-    }
-
-    /// What a server has said before it closed the connection; where it has not, nothing is waited for.
-    fn last_words(&mut self, timed_out: bool) -> Option<Head> {
-        if timed_out {
-            return None;
-        }
-        loop {
-            let head = self.head().ok()?;
-            if !head.is_interim() {
-                return Some(head);
-            }
-        }
-    }
-
-    /// Before the status line (RFC 9112 section 2.2).
-    fn skip_empty_lines(&mut self) {
-        let empty = self.come[self.at..].iter();
-        self.at += empty
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
-    }
-
-    /// Reads more; the number of bytes.
-    fn fetch(&mut self) -> io::Result<usize> {
-        let length = self.come.len();
-        self.come.resize(length + PART, 0);
-        let read = read_some(&mut self.channel, &mut self.come[length..]);
-        let more = read.as_ref().map_or(0, |read| *read);
-        self.come.truncate(length + more);
-        read
+    /// Ends the wait for more after such a silence.
+    pub fn bear(&self, silence: Duration) {
+        self.told.state().silence = Some(silence);
     }
 }
 
 impl Read for Inbox {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let come = self.fill_buf()?;
-        let length = come.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&come[..length]);
-        self.consume(length);
-        Ok(length)
+        self.body
+            .read(buffer)
+            .map_err(|cause| match self.told.state().trouble.take() {
+                Some(Trouble::Lost(lost)) => lost,
+                _ if cause
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) =>
+                {
+                    io::Error::new(ErrorKind::InvalidData, "a chunk without its size")
+                }
+                _ => cause,
+            })
     }
 }
 
-impl BufRead for Inbox {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.come.len() {
-            self.come.clear();
-            self.at = 0;
-            self.fetch()?;
-        }
-        Ok(&self.come[self.at..])
-    }
+/// The connection that is there already.
+#[derive(Debug)]
+struct Made(Mutex<Option<Line>>);
 
-    fn consume(&mut self, amount: usize) {
-        self.at += amount;
+impl Connector<()> for Made {
+    type Out = Line;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Line>, Error> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
+}
+
+/// Names have been looked up.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Resolver for Nowhere {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
     }
 }

@@ -76,6 +76,22 @@ impl Head {
         lengths.all(same).then_some(length)
     }
 
+    /// The same head for a parser that takes nothing amiss: the status, and how the end of the body is
+    /// known (RFC 9112 section 6.3).
+    pub fn strict(&self) -> String {
+        let codings = self.codings("transfer-encoding");
+        let framing = match self.length() {
+            _ if codings.first().is_some_and(|last| last == "chunked") => {
+                "transfer-encoding: chunked\r\n".to_owned()
+            }
+            Some(length) if codings.is_empty() => format!("content-length: {length}\r\n"),
+            // The connection's end is the body's.
+            _ => String::new(),
+        };
+        let status = self.status;
+        format!("HTTP/1.1 {status} \r\n{framing}connection: close\r\n\r\n")
+    }
+
     /// The codings of one field, the one that was applied last first.
     pub fn codings(&self, name: &str) -> Vec<String> {
         let all = self.all(name).flat_map(|value| value.split(','));
@@ -171,6 +187,35 @@ mod tests {
         }
         assert!(may_be(b"HT") && may_be(b"HTTP/1.1") && !may_be(b"HX") && !may_be(b"{\"a\""));
         assert_eq!(end(b"HTTP/1.1 200 OK\r\nx: y\r\n"), None);
+    }
+
+    #[test]
+    fn what_is_handed_on_has_the_status_and_the_framing_and_nothing_else() {
+        let strict = |fields: &str| {
+            let head = Head::parse(format!("HTTP/1.0 200 OK\r\n{fields}\r\n\r\n").as_bytes());
+            let strict = head.expect("a head").strict();
+            let fields = strict
+                .strip_prefix("HTTP/1.1 200 \r\n")
+                .expect("the status");
+            let fields = fields.strip_suffix("connection: close\r\n\r\n");
+            fields
+                .expect("one request a connection")
+                .trim_end()
+                .to_owned()
+        };
+        let chunked = "transfer-encoding: chunked";
+        for (fields, framing) in [
+            ("x : y\r\n z\r\ncontent-length : 5, 5", "content-length: 5"),
+            ("content-length: 5\r\ncontent-length: 7", ""),
+            (
+                "content-length: 5\r\nTransfer-Encoding: gzip, Chunked",
+                chunked,
+            ),
+            ("transfer-encoding: chunked, gzip\r\ncontent-length: 5", ""),
+            ("x: \u{1}", ""),
+        ] {
+            assert_eq!(strict(fields), framing, "{fields}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The one door to the network: bounded in time and size, https unless loopback, no redirects.
 //!
-//! HTTP/1.1 is spoken here and not by a library, for what a login depends on: ureq looks names up in a thread, which there
-//! may be none for, and tries addresses one after the other; it takes no head that curl takes and a strict parser does not,
-//! so that the refresh token in such an answer is lost; and it shows no answer that comes before the request has ended.
+//! ureq speaks HTTP/1.1 on connections that are made here, for what a login depends on: by itself it looks names up in a
+//! thread, which there may be none for, and tries addresses one after the other (`connection`); it takes no head that curl
+//! takes and a strict parser does not, so that the refresh token in such an answer would be lost, and it shows no answer
+//! that comes before the request has ended (`transport`).
 
-mod body;
 mod channel;
 mod coding;
 mod connection;
@@ -15,9 +15,11 @@ mod head;
 mod idn;
 mod origin;
 mod payload;
-mod request_head;
+mod request;
 mod tls;
+mod told;
 mod transfer;
+mod transport;
 mod trouble;
 mod whole;
 
@@ -25,7 +27,6 @@ use crate::clock::{self, Deadline, Epoch};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::ui;
-use ::http::{StatusCode, Uri};
 use channel::Channel;
 pub use connection::lookup::serve as look_up;
 use connection::{Patience, Proxy, ProxyKind, Socket};
@@ -36,12 +37,13 @@ pub use failure::{Failure, Verdict};
 use head::Head;
 pub use origin::Origin;
 pub use payload::Payload;
-pub use request_head::is_own_header;
-use request_head::{Asked, JSON_WANTED, request_head};
+pub use request::is_own_header;
+use request::{Asked, JSON_WANTED};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 pub use transfer::Incoming;
+use ureq::http::{StatusCode, Uri};
 pub use whole::bare;
 use zeroize::Zeroizing;
 
@@ -188,10 +190,11 @@ impl Http {
         patience: Patience,
     ) -> Result<(Head, Inbox), Failure> {
         let way = self.way_to(endpoint);
-        let head = request_head(endpoint, asked, &payload).ok_or_else(|| way.not_sendable())?;
+        let request =
+            request::request(endpoint, asked, &payload).ok_or_else(|| way.not_sendable())?;
         let mut channel = self.connect(endpoint, &way, patience.until)?;
         channel.socket().patience = patience;
-        exchange(channel, head.as_bytes(), payload).map_err(|trouble| way.unanswered(&trouble))
+        exchange(channel, request, payload).map_err(|trouble| way.unanswered(&trouble))
     }
 
     /// Connects to the server, through the proxy and in TLS where they are wanted.

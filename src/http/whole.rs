@@ -1,12 +1,12 @@
 //! The whole of an answer's body, in memory and within bounds.
 
 use super::Failure;
-use super::body::Framing;
 use super::coding;
 use super::exchange::Inbox;
 use super::failure::Way;
 use super::head::Head;
 use serde::de::IgnoredAny;
+use std::io::Read;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -23,7 +23,6 @@ pub fn read(
     inbox: &mut Inbox,
     way: &Way,
 ) -> Result<(Zeroizing<Vec<u8>>, Option<String>), Failure> {
-    let mut framing = Framing::of(head, false);
     let mut body = Zeroizing::new(Vec::new());
     let mut part = Zeroizing::new(vec![0; 16 * 1024]);
     let mut codings = head.codings("content-encoding");
@@ -35,7 +34,7 @@ pub fn read(
     // A look goes over the whole: a server must not make it a thousand.
     let mut looks = 50;
     let end = loop {
-        let length = match framing.read(inbox, &mut part) {
+        let length = match inbox.read(&mut part) {
             Ok(0) => break Ok(()),
             Ok(length) => length,
             Err(cause) => break Err(cause),
@@ -44,11 +43,11 @@ pub fn read(
         if body.len() as u64 > MAX_BODY {
             return Err(way.too_large(MAX_BODY));
         }
-        let may_be = looks > 0 && !framing.is_done() && bare(&part[..length]).ends_with(b"}");
+        let may_be = looks > 0 && bare(&part[..length]).ends_with(b"}");
         if may_be {
             looks -= 1;
             if is_whole(&body) {
-                inbox.channel().socket().patience.silence = Some(SETTLED);
+                inbox.bear(SETTLED);
             }
         }
     };

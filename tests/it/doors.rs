@@ -128,7 +128,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "hashes an access token to remember it as refused",
     ),
     ("http/mod.rs", "sends the form"),
-    ("http/request_head.rs", "sends headers"),
+    ("http/request.rs", "sends headers"),
     (
         "http/connection/tunnel.rs",
         "tells a proxy its user name and password",

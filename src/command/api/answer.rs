@@ -77,10 +77,10 @@ pub fn write(
 fn header(incoming: &Incoming) -> String {
     let status = format!(
         "{} {} {}",
-        incoming.version, incoming.status, incoming.reason
+        incoming.head.version, incoming.head.status, incoming.head.reason
     );
     let mut text = format!("{}\r\n", status.trim_end());
-    for (name, value) in &incoming.headers {
+    for (name, value) in &incoming.head.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
@@ -175,7 +175,7 @@ pub fn refusal(profile: &Profile, refusal: &Refusal<'_>, token: &Secret) -> Erro
         incoming,
         start,
     } = *refusal;
-    let status = incoming.status;
+    let status = incoming.head.status;
     let challenge = Challenge::of(incoming);
     let scope = missing_scope(incoming, &challenge, token);
     let may_log_in = matches!(profile.grant, Grant::Login(_));
@@ -208,7 +208,7 @@ pub fn refusal(profile: &Profile, refusal: &Refusal<'_>, token: &Secret) -> Erro
 
 /// What to do about a status.
 fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> Option<String> {
-    let status = incoming.status;
+    let status = incoming.head.status;
     let may_log_in = matches!(profile.grant, Grant::Login(_));
     let name = shell_word(&profile.name);
     match (status, scope) {
@@ -232,7 +232,7 @@ fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> O
                 .to_owned(),
         ),
         (429 | 503, None) => {
-            let after = incoming.header("retry-after")?.trim();
+            let after = incoming.head.header("retry-after")?.trim();
             match after.parse::<i64>() {
                 Ok(seconds) => Some(format!("try again in {}", clock::words(seconds.clamp(0, 86_400 * 365)))),
                 Err(_) => Some(format!("try again after {}", text::clean(after, 60, &[]))),
@@ -261,11 +261,11 @@ fn missing_scope(
             .map(split)
             .filter(|scope| !scope.is_empty());
     }
-    if !matches!(incoming.status, 403 | 404) {
+    if !matches!(incoming.head.status, 403 | 404) {
         return None;
     }
-    let accepted = split(incoming.header("x-accepted-oauth-scopes")?);
-    let granted = split(incoming.header("x-oauth-scopes")?);
+    let accepted = split(incoming.head.header("x-accepted-oauth-scopes")?);
+    let granted = split(incoming.head.header("x-oauth-scopes")?);
     // Any of those that are accepted would do.
     let first = accepted.first()?.clone();
     let has_one = accepted.iter().any(|scope| granted.contains(scope));
@@ -274,7 +274,7 @@ fn missing_scope(
 
 /// The service's own words in a JSON body, cleaned.
 fn service_words(incoming: &Incoming, start: &[u8], token: &Secret) -> Option<String> {
-    if !incoming.header("content-type")?.contains("json") {
+    if !incoming.head.header("content-type")?.contains("json") {
         return None;
     }
     let body: Value = serde_json::from_slice(start).ok()?;

@@ -13,7 +13,8 @@ impl Challenge {
     /// The first challenge that names an error, of any scheme.
     pub fn of(incoming: &Incoming) -> Self {
         incoming
-            .headers_named("www-authenticate")
+            .head
+            .all("www-authenticate")
             .map(Self::parse)
             .find(|challenge| challenge.error.is_some())
             .unwrap_or_default()

@@ -56,7 +56,7 @@ pub fn run(global: &Global, api: &cli::Api) -> Result<()> {
 /// Writes the answer, and says what is wrong with it.
 fn finish(api: &cli::Api, call: &Call<'_>, answered: &mut Answered, token: &Secret) -> Result<()> {
     let incoming = &mut answered.incoming;
-    let good = incoming.status < 400 && answered.not_followed.is_none();
+    let good = incoming.head.status < 400 && answered.not_followed.is_none();
     let start = if good {
         Vec::new()
     } else {
@@ -131,7 +131,7 @@ impl Call<'_> {
         (again, target): (Option<Request>, Target),
         token: Secret,
     ) -> Result<(Answered, Secret)> {
-        let refused = first.incoming.status == 401
+        let refused = first.incoming.head.status == 401
             && first.target.owned
             && Challenge::of(&first.incoming).refuses_token();
         if !refused {
@@ -240,10 +240,10 @@ impl Call<'_> {
         token: &Secret,
     ) -> Result<Option<Target>> {
         let incoming = &answered.incoming;
-        let Some(location) = incoming.header("location") else {
+        let Some(location) = incoming.head.header("location") else {
             return Ok(None);
         };
-        let become_get = match incoming.status {
+        let become_get = match incoming.head.status {
             301 | 302 => request.method == "POST",
             303 => request.method != "HEAD",
             307 | 308 => false,
@@ -256,7 +256,7 @@ impl Call<'_> {
                 .error(Kind::Config, format!("{host} redirects {why}"));
             Error {
                 kind: Kind::Refused,
-                http_status: Some(incoming.status),
+                http_status: Some(incoming.head.status),
                 ..error
             }
         };

@@ -9,7 +9,7 @@ mod tunnel;
 pub use connect::connect;
 pub use lookup::{Unknown, addresses};
 pub use proxy::{Kind as ProxyKind, Proxy};
-pub use socket::{Patience, Socket, is_early};
+pub use socket::{Patience, Socket};
 #[cfg(unix)]
 use std::io;
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! A TCP connection of which every wait ends in time.
 
 use crate::clock::Deadline;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -36,7 +35,7 @@ impl Patience {
 pub struct Socket {
     stream: TcpStream,
     pub patience: Patience,
-    /// A write that has to wait ends with [`Early`] when something has come to be read.
+    /// A write that has to wait ends with `WouldBlock` when something has come to be read.
     pub watchful: bool,
 }
 
@@ -90,7 +89,7 @@ impl Write for Socket {
                     }
                     self.wait(For::Both)?;
                     if self.has_input() && !wait(&self.stream, For::Output, Some(Duration::ZERO))? {
-                        return Err(io::Error::other(Early));
+                        return Err(ErrorKind::WouldBlock.into());
                     }
                 }
                 written => return written,
@@ -101,26 +100,6 @@ impl Write for Socket {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Something has come to be read before all was written.
-#[derive(Debug)]
-struct Early;
-
-impl fmt::Display for Early {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an answer before the end of the request")
-    }
-}
-
-impl std::error::Error for Early {}
-
-/// Whether an error is [`Early`].
-pub fn is_early(cause: &io::Error) -> bool {
-    let inner = cause.get_ref();
-    inner
-        .and_then(|inner| inner.downcast_ref::<Early>())
-        .is_some()
 }
 
 /// What is waited for.

@@ -1,7 +1,7 @@
 //! The way through a proxy: HTTP's CONNECT (RFC 9110 section 9.3.6), SOCKS 4, 4a and 5 (RFC 1928, RFC 1929).
 
 use super::{Proxy, ProxyKind as Kind};
-use crate::http::request_head::AGENT;
+use crate::http::request::AGENT;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

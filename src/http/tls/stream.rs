@@ -1,8 +1,7 @@
 //! What goes through TLS.
 
-use super::super::connection::is_early;
 use rustls::{ClientConnection, Stream};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 /// What TLS goes through.
 pub trait Below: Read + Write {
@@ -31,7 +30,7 @@ impl<B: Below> Tls<B> {
     fn take_in(&mut self) -> io::Result<bool> {
         let read = self.session.read_tls(&mut self.below)?;
         let state = self.session.process_new_packets();
-        let state = state.map_err(|cause| io::Error::new(io::ErrorKind::InvalidData, cause))?;
+        let state = state.map_err(|cause| io::Error::new(ErrorKind::InvalidData, cause))?;
         Ok(read == 0 || state.plaintext_bytes_to_read() > 0 || state.peer_has_closed())
     }
 
@@ -40,7 +39,7 @@ impl<B: Below> Tls<B> {
         while self.session.wants_write() {
             match self.session.write_tls(&mut self.below) {
                 Ok(_) => {}
-                Err(cause) if is_early(&cause) => {
+                Err(cause) if cause.kind() == ErrorKind::WouldBlock => {
                     if self.take_in()? {
                         return Err(cause);
                     }
@@ -64,7 +63,7 @@ impl<B: Below> Write for Tls<B> {
         let taken = self.session.writer().write(bytes)?;
         match self.push() {
             // What was taken is sealed already: the next write is told of the answer.
-            Err(cause) if is_early(&cause) => Ok(taken),
+            Err(cause) if cause.kind() == ErrorKind::WouldBlock => Ok(taken),
             Err(cause) => Err(cause),
             Ok(()) => Ok(taken),
         }
