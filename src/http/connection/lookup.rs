@@ -99,7 +99,7 @@ mod elsewhere {
     use std::process::{Child, Command, Stdio};
 
     /// A host has no more addresses than fit into this.
-    const LONGEST: u64 = 64 * 1024;
+    const LONGEST: usize = 64 * 1024;
 
     /// What the process says; `None` where there can be none.
     pub fn look_up(host: &str, deadline: Deadline) -> Option<Result<String, Unknown>> {
@@ -132,21 +132,22 @@ mod elsewhere {
     }
 
     /// Reads to the end, or gives up at the deadline.
-    fn hear(child: &mut Child, deadline: Deadline) -> io::Result<String> {
-        let mut text = String::new();
-        let Some(output) = child.stdout.take() else {
-            return Ok(text);
-        };
-        // It writes all at once and ends.
-        let ready = poll(
-            &mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)],
-            Some(deadline.left()),
-        )?;
-        if !ready {
-            return Err(io::ErrorKind::TimedOut.into());
+    pub fn hear(child: &mut Child, deadline: Deadline) -> io::Result<String> {
+        let mut all = Vec::new();
+        let mut part = [0; 4096];
+        while let Some(output) = &mut child.stdout
+            && all.len() < LONGEST
+        {
+            let mut ready = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+            if !poll(&mut ready, Some(deadline.left()))? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match output.read(&mut part)? {
+                0 => break,
+                length => all.extend_from_slice(&part[..length]),
+            }
         }
-        output.take(LONGEST).read_to_string(&mut text)?;
-        Ok(text)
+        Ok(String::from_utf8_lossy(&all).into_owned())
     }
 }
 
@@ -170,6 +171,27 @@ mod elsewhere {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_look_up_that_stops_half_way_is_waited_for_no_longer_than_one_that_says_nothing() {
+        use std::process::{Command, Stdio};
+        let mut child = Command::new("sh")
+            .args(["-c", "printf 127.0.0.1; exec sleep 60"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sh is there");
+        let soon = Deadline::after(std::time::Duration::from_secs(20));
+        let heard = elsewhere::hear(
+            &mut child,
+            Deadline::after(std::time::Duration::from_millis(300)),
+        );
+        assert!(!soon.passed());
+        child.kill().expect("it is ours");
+        child.wait().expect("it was killed");
+        let cause = heard.expect_err("there is no end");
+        assert_eq!(cause.kind(), std::io::ErrorKind::TimedOut);
+    }
 
     #[test]
     fn the_systems_words_come_to_three_reasons() {
