@@ -13,56 +13,103 @@ use crate::token::selected::budget;
 use crate::token::{self, Ask};
 use crate::ui;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 /// With less there is no time for an answer.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// Renews each; the worst failure is the result.
+/// So many servers are asked at once.
+const MOST_AT_ONCE: usize = 32;
+
+/// Renews each, those of one server in turn; the worst failure is the result.
 pub fn run(global: &Global, refresh: &Refresh) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
-    let mut servers = Servers::default();
-    let mut renewed = |profile: Result<Profile>| {
-        let profile = profile?;
-        servers.ask(&profile, |left| renew(&config, &profile, refresh, left))
-    };
-    let failures = if refresh.all {
-        let all = Profile::all(&config)?;
-        all.filter_map(|(_, profile)| renewed(profile).err())
-            .collect()
+    let profiles: Vec<Result<Profile>> = if refresh.all {
+        Profile::all(&config)?.map(|(_, profile)| profile).collect()
     } else {
         let named = refresh.profiles.iter();
-        named
-            .filter_map(|name| renewed(Profile::load(&config, name)).err())
-            .collect()
+        named.map(|name| Profile::load(&config, name)).collect()
     };
-    worst(failures)
+    let mut failures = Vec::new();
+    let mut servers: BTreeMap<String, Vec<(usize, Profile)>> = BTreeMap::new();
+    for (place, profile) in profiles.into_iter().enumerate() {
+        match profile {
+            Ok(profile) => {
+                let server = servers.entry(server_of(&profile)).or_default();
+                server.push((place, profile));
+            }
+            Err(error) => failures.push((place, error)),
+        }
+    }
+    failures.extend(each_server(servers, |profile, left| {
+        renew(&config, profile, refresh, left)
+    }));
+    failures.sort_by_key(|(place, _)| *place);
+    worst(failures.into_iter().map(|(_, error)| error).collect())
 }
 
-/// The servers that have not answered, and the time that was spent on each: twenty profiles of one that is
-/// down must not keep those of the others waiting for twenty budgets.
-#[derive(Default)]
-struct Servers(BTreeMap<String, Duration>);
+/// A server's name, and its profiles with their places among all.
+type Server = (String, Vec<(usize, Profile)>);
 
-impl Servers {
-    /// Gives a profile what is left of its budget by those before it that its server has not answered.
-    fn ask(&mut self, profile: &Profile, renew: impl FnOnce(Duration) -> Result<()>) -> Result<()> {
-        let server = server_of(profile);
-        let spent = self.0.get(&server).copied().unwrap_or_default();
+/// Many servers at once: those of one that is down keep nobody waiting but each other.
+fn each_server(
+    servers: BTreeMap<String, Vec<(usize, Profile)>>,
+    renew: impl Fn(&Profile, Duration) -> Result<()> + Sync,
+) -> Vec<(usize, Error)> {
+    let count = servers.len().min(MOST_AT_ONCE);
+    let queue = Mutex::new(servers.into_iter());
+    let failures = Mutex::new(Vec::new());
+    let next = || lock(&queue).next();
+    let work = || {
+        while let Some(server) = next() {
+            let failed = one_server(&server, &renew);
+            lock(&failures).extend(failed);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..count {
+            // Where no thread can be made the queue is longer, and all the rest goes on.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+    failures
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives each profile what is left of its budget by those before it that the server has not answered:
+/// twenty profiles of one that is down must not cost twenty budgets.
+fn one_server(
+    (server, profiles): &Server,
+    renew: impl Fn(&Profile, Duration) -> Result<()>,
+) -> Vec<(usize, Error)> {
+    let unheard = |error: &Error| error.kind == Kind::Temporary && error.http_status.is_none();
+    let mut spent = Duration::ZERO;
+    let mut ask = |profile: &Profile| {
         let left = budget(profile, None).saturating_sub(spent);
         if !spent.is_zero() && left < LEAST {
             let what = format!("not asked: {server} has answered none of the profiles before it");
             return Err(profile.error(Kind::Temporary, what).hint("try again later"));
         }
-        let started = Deadline::after(left);
-        let renewed = renew(left);
-        let unheard = |error: &Error| error.kind == Kind::Temporary && error.http_status.is_none();
+        let deadline = Deadline::after(left);
+        let renewed = renew(profile, left);
         if renewed.as_ref().is_err_and(unheard) {
-            let spent = spent + left.saturating_sub(started.left());
-            self.0.insert(server, spent.max(Duration::from_millis(1)));
+            let took = left.saturating_sub(deadline.left());
+            spent += took.max(Duration::from_millis(1));
         }
         renewed
-    }
+    };
+    let failed = |(place, profile): &(usize, Profile)| Some((*place, ask(profile).err()?));
+    profiles.iter().filter_map(failed).collect()
 }
 
 /// Who is asked for a profile's tokens.

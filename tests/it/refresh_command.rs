@@ -3,7 +3,7 @@
 
 use crate::support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use support::{Reply, Request, Sandbox, Server, Tokens};
@@ -190,6 +190,37 @@ fn a_grant_that_ended_is_asked_for_once_with_each_refresh_and_by_no_get() {
         .run(["get", "ended"])
         .fails(4, "your grant for ended ended");
     assert_eq!(server.hits(), 5);
+}
+
+/// Twenty profiles of a server that is silent, and two of one that is well, which wait for none of them.
+#[test]
+fn a_server_that_is_silent_keeps_nobody_waiting_but_its_own_profiles() {
+    let silent = support::RawServer::silent();
+    let good = Server::start(answer);
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (0..20).map(|n| format!("dead-{n}")).collect();
+    let dead = names.iter().map(|name| {
+        let text = profile(name, &good, "/x").replace(&good.url("/x"), &silent.url("/t"));
+        text + "timeout = \"60s\"\n"
+    });
+    let live = ["live-1", "live-2"].map(|name| profile(name, &good, "/good"));
+    sandbox.config(&dead.chain(live).collect::<String>());
+    for name in names.iter().map(String::as_str).chain(["live-1", "live-2"]) {
+        import(&sandbox, name, "rt-1");
+    }
+    let started = Instant::now();
+    let run = sandbox.start(["refresh", "--all"]);
+    while good.hits() < 2 {
+        assert!(started.elapsed() < Duration::from_secs(30), "they wait");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(silent.connections() <= 1);
+    run.signal(Signal::SIGTERM);
+    let run = run.wait();
+    for name in ["live-1", "live-2"] {
+        sandbox.run(["get", name]).ok("at\n");
+    }
+    assert!(run.elapsed < Duration::from_secs(60), "{run:?}");
 }
 
 /// Accepts and says nothing: twenty profiles there cost one budget, and those of another server none.
