@@ -145,8 +145,13 @@ pub fn about(profile: &str, what: &str) -> String {
     format!("profile {profile:?}: {what}")
 }
 
-/// The operating system's words without Rust's "(os error 2)", in lower case.
+/// The operating system's words without Rust's "(os error 2)", in lower case; with the limit's name, which
+/// nobody knows by heart, where it is one.
 pub fn io_cause(cause: &std::io::Error) -> String {
+    #[cfg(unix)]
+    if let Some(nix::libc::EMFILE | nix::libc::ENFILE) = cause.raw_os_error() {
+        return "too many open files: raise the limit (ulimit -n, LimitNOFILE=)".to_owned();
+    }
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
@@ -173,6 +178,11 @@ mod tests {
     fn a_system_error_reads_as_plain_words() {
         let error = std::io::Error::from_raw_os_error(2);
         assert_eq!(io_cause(&error), "no such file or directory");
+        #[cfg(unix)]
+        {
+            let error = std::io::Error::from_raw_os_error(nix::libc::EMFILE);
+            assert!(io_cause(&error).contains("(ulimit -n, LimitNOFILE=)"));
+        }
     }
 
     #[test]

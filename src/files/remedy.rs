@@ -14,9 +14,7 @@ pub fn remedy(cause: &io::Error) -> Option<&'static str> {
         ENOSPC | EDQUOT => {
             "the disk, or your share of it, is full: free some space, or set TOKCTL_STATE_DIR to a directory elsewhere"
         }
-        EMFILE | ENFILE => {
-            "the limit of open files is reached: raise it (ulimit -n, LimitNOFILE=), or find what keeps them open"
-        }
+        EMFILE | ENFILE => "find what keeps so many files open, or raise the limit",
         _ => return None,
     })
 }

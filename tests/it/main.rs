@@ -68,6 +68,7 @@ mod leaks;
 mod leaks_ends;
 mod leaks_everywhere;
 mod leaks_repeated;
+mod limits;
 mod login;
 mod login_browser;
 mod login_chromium;

@@ -105,13 +105,23 @@ fn beside(work: impl FnOnce() + Send + 'static) -> Result<Sender<()>> {
     };
     match thread::Builder::new().spawn(waits) {
         Ok(_) => Ok(go),
-        Err(cause) => Err(Error::io(
-            "a thread for the renewals, and the command was not started",
-            &cause,
-        )
-        .hint("the limit of processes is reached: raise it (ulimit -u, TasksMax=, --pids-limit), or leave out --refresh")),
+        Err(cause) => {
+            let hint = match cause.kind() {
+                std::io::ErrorKind::PermissionDenied => FORBIDDEN,
+                _ => TOO_MANY,
+            };
+            let what = "a thread for the renewals, and the command was not started";
+            Err(Error::io(what, &cause).hint(hint))
+        }
     }
 }
+
+const TOO_MANY: &str = "the limit of processes is reached: raise it (ulimit -u, TasksMax=, --pids-limit), or leave out \
+                        --refresh";
+
+/// glibc takes EPERM for a last word, which a filter that knows no clone3 should not have answered.
+const FORBIDDEN: &str = "something forbids it, such as the seccomp profile of a Docker before 20.10.10: update it, or leave \
+                         out --refresh";
 
 /// Waits for the command, and lets no signal go to another process that gets its number.
 fn wait(mut child: Child, shared: &Shared) -> std::io::Result<ExitStatus> {
