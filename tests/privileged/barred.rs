@@ -96,7 +96,10 @@ fn a_home_that_cannot_be_written_costs_no_refresh_token() {
     let namespace = Namespace::start(&format!("mount --bind -o ro {state} {state}"));
     for args in [&["get", "p"][..], &["get", "p", "--force"]] {
         let run = run_in(&namespace, &sandbox.command(args), None);
-        run.fails(7, "read-only file system").fails(7, "hint: ");
+        run.fails(7, "read-only file system").fails(
+            7,
+            "hint: this file system is read-only: set TOKCTL_STATE_DIR to a directory that can be written",
+        );
     }
     assert_eq!(server.hits(), 0);
     sandbox.run(["get", "p"]).ok("at-1\n");
@@ -122,7 +125,10 @@ fn on_a_full_disk_the_refresh_token_is_not_spent() {
     for _ in 0..2 {
         let run = run_in(&namespace, &get, None);
         run.fails(7, "no space left on device");
-        run.fails(7, "hint: ");
+        run.fails(
+            7,
+            "hint: the disk, or your share of it, is full: free some space",
+        );
     }
     assert_eq!(server.hits(), 0);
     fs::remove_file(filler).expect("there");

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use support::grants::renewable;
-use support::{Run, Running, Sandbox, Server};
+use support::{Run, Running, Sandbox, Server, Tokens};
 
 /// A mount, taken away again when it is dropped.
 struct Mounted {
@@ -110,6 +110,47 @@ fn one_home_on_two_machines_makes_one_renewal_at_a_time() {
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|end| end == "lease"));
     assert_eq!(left.count(), 0, "a lease is left behind");
+}
+
+#[test]
+#[ignore = "needs root, FUSE and encfs: tests/run as root"]
+fn a_home_of_encfs_which_makes_no_hard_links_works() {
+    let tokens = Tokens::new(3600);
+    let server = Server::start(move |request| tokens.answer(request));
+    let mut sandbox = Sandbox::new();
+    let home = sandbox.home().to_owned();
+    let (back, mount) = (home.join("back"), home.join("mount"));
+    fs::create_dir(&back).expect("made");
+    fs::create_dir(&mount).expect("made");
+    // Its paranoia mode: a file's contents are bound to its name.
+    let answers = sandbox.write("answers", "p\nsecret\n");
+    let mut encfs = Command::new("sh");
+    let script = "exec encfs -f -S \"$0\" \"$1\" <\"$2\"";
+    encfs.args(["-c", script]).args([&back, &mount, &answers]);
+    let _mounted = Mounted::start(encfs, &mount);
+    let (one, other) = (mount.join("one"), mount.join("other"));
+    fs::write(&one, "").expect("written");
+    fs::hard_link(&one, &other).expect_err("no links here");
+    let text = renewable(
+        &server.url("/token"),
+        "store = \"encrypted-file\"\naccess_cache = \"none\"",
+    );
+    fs::create_dir_all(mount.join("config/tokctl")).expect("made");
+    fs::write(mount.join("config/tokctl/config.toml"), text).expect("written");
+    sandbox
+        .env("XDG_CONFIG_HOME", mount.join("config"))
+        .env("TOKCTL_STATE_DIR", mount.join("state"));
+    sandbox.import("rt-1");
+    for token in ["at-1\n", "at-2\n", "at-3\n"] {
+        sandbox.run(["get", "p", "--force"]).ok(token);
+        sandbox.run(["get", "p"]).ok(token);
+    }
+    let crowd: Vec<Running> = (0..6).map(|_| sandbox.start(["get", "p"])).collect();
+    for run in crowd {
+        run.wait().ok("at-3\n");
+    }
+    sandbox.run(["logout", "p"]);
+    sandbox.run(["get", "p"]).fails(4, "p");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use crate::support;
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -207,6 +208,45 @@ fn an_address_that_is_prohibited_or_unreachable_is_passed_over() {
     }
 }
 
+/// A python program in a scene's network, until it is dropped.
+struct Beside(Child);
+
+impl Beside {
+    /// Waits for its first line, "ready".
+    fn start(scene: &Scene, code: &str) -> Self {
+        let mut python = Command::new("/usr/bin/python3");
+        python.args(["-c", code]).env_clear();
+        let mut python = scene.network.enter(&python);
+        let mut python = python
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("nsenter is installed");
+        let mut ready = String::new();
+        let stdout = python.stdout.take().expect("stdout is piped");
+        let _ = BufReader::new(stdout).read_line(&mut ready);
+        assert_eq!(ready, "ready\n");
+        Self(python)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Scene {
+    /// `get p` behind a shell script, for this call alone.
+    fn get_behind(&self, script: &str, more: &[&str]) -> Run {
+        let script = format!("{script} && exec \"$0\" get p \"$@\"");
+        let mut args = vec!["-c", &script, support::tokctl()];
+        args.extend(more);
+        self.program(&self.sandbox.program("sh", args))
+    }
+}
+
 #[test]
 #[ignore = "needs root and a network namespace: tests/run as root"]
 fn a_name_server_that_says_nothing_is_what_is_told_and_costs_no_more_than_the_budget() {
@@ -215,32 +255,59 @@ fn a_name_server_that_says_nothing_is_what_is_told_and_costs_no_more_than_the_bu
     // A socket that is never read: no port unreachable comes back.
     let silent = "import socket,sys; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('10.9.9.53',53)); \
                   print('ready',flush=True); sys.stdin.read()";
-    let mut silent_server = Command::new("/usr/bin/python3");
-    silent_server.args(["-c", silent]).env_clear();
-    let mut silent_server = scene.network.enter(&silent_server);
-    let mut silent_server = silent_server
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("nsenter is installed");
-    let mut ready = String::new();
-    let stdout = silent_server.stdout.take().expect("stdout is piped");
-    let _ = BufReader::new(stdout).read_line(&mut ready);
-    let bind = format!(
-        "mount --bind {} /etc/resolv.conf && exec \"$0\" \"$@\"",
-        resolv.display()
-    );
-    let program = support::tokctl();
-    let args = ["-c", &bind, program, "get", "p", "--timeout=2s"];
-    let run = scene.program(&scene.sandbox.program("sh", args));
+    let _silent = Beside::start(&scene, silent);
+    let bind = format!("mount --bind {} /etc/resolv.conf", resolv.display());
+    let run = scene.get_behind(&bind, &["--timeout=2s"]);
     run.fails(
         6,
         "the name of the host auth.test could not be looked up in time",
     );
     run.fails(6, "name servers");
     assert!(run.elapsed < Duration::from_secs(3), "{:?}", run.elapsed);
-    let _ = silent_server.kill();
-    let _ = silent_server.wait();
+}
+
+#[test]
+#[ignore = "needs root and a network namespace: tests/run as root"]
+fn a_handshake_that_stands_still_after_a_dead_address_stays_in_the_one_budget() {
+    let scene = Scene::new(
+        "ip -6 addr add fd00:dead::1/128 dev lo nodad\nip addr add 10.9.9.2/32 dev lo",
+        &["fd00:dead::1", "10.9.9.2"],
+        NOT_KEPT,
+    );
+    let silent = "import socket,sys; s=socket.socket(); s.bind(('10.9.9.2',443)); s.listen(8); print('ready',flush=True); \
+                  sys.stdin.read()";
+    let _silent = Beside::start(&scene, silent);
+    for seconds in [2, 12] {
+        let run = scene.run(&["get", "p", &format!("--timeout={seconds}s")]);
+        run.fails(6, "no connection to auth.test in time");
+        let most = Duration::from_secs(seconds + 1);
+        assert!(run.elapsed < most, "{seconds}: {:?}", run.elapsed);
+    }
+}
+
+#[test]
+#[ignore = "needs root and a network namespace: tests/run as root"]
+fn an_authority_that_is_only_in_the_system_s_hashed_directory_is_trusted() {
+    let scene = Scene::new("", &["10.9.9.1"], NOT_KEPT);
+    let text = fs::read_to_string(scene.sandbox.config_file()).expect("written");
+    let lines = text.lines().filter(|line| !line.starts_with("ca_file"));
+    let text: Vec<&str> = lines.collect();
+    scene.sandbox.config(&text.join("\n"));
+    // In place of the system's own, which has a bundle too.
+    let directory = scene.sandbox.home().join("hashed");
+    fs::create_dir(&directory).expect("made");
+    let bind = format!("mount --bind {} /etc/ssl/certs", directory.display());
+    let run = scene.get_behind(&bind, &[]);
+    run.fails(6, "which is not trusted here");
+    let server = scene.sandbox.home().join("server.pem");
+    let hash = Command::new("openssl")
+        .args(["x509", "-noout", "-hash", "-in"])
+        .arg(&server)
+        .output()
+        .expect("openssl is installed");
+    let hash = String::from_utf8(hash.stdout).expect("eight digits");
+    fs::copy(&server, directory.join(format!("{}.0", hash.trim()))).expect("copied");
+    scene.get_behind(&bind, &[]).ok("at\n");
 }
 
 #[test]
