@@ -40,6 +40,24 @@ pub struct Get {
     pub no_newline: bool,
 }
 
+impl Get {
+    /// Of a call with nothing but the profile.
+    pub fn plain(profile: &str) -> Self {
+        Self {
+            profile: profile.to_owned(),
+            wanted: Wanted::default(),
+            format: Format::default(),
+            json: false,
+            min_ttl: None,
+            force: false,
+            offline: false,
+            timeout: None,
+            out: None,
+            no_newline: false,
+        }
+    }
+}
+
 /// Make a request to a service's API with the profile's token, as curl would
 ///
 /// The token goes to the hosts of the profile's `api_url` and `hosts`, and nowhere else: a redirect to another host

@@ -138,8 +138,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads the command line. What programs call is read with its own arguments alone: building the whole
-/// tree of commands would cost a fifth of what an empty process costs.
+/// tree of commands would cost a fifth of what an empty process costs; and where it has no option, without clap.
 pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    if let Some(cli) = plain(args) {
+        return Ok(cli);
+    }
     let word = args.get(1).and_then(|word| word.to_str());
     match word {
         Some("get") => parse_alone::<Get>(args, "tokctl get", Command::Get),
@@ -148,6 +151,27 @@ pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
         }
         _ => Cli::try_parse_from(args),
     }
+}
+
+/// `get PROFILE` and `helper PROGRAM WORD...`, which are most calls, where no word can be an option: what clap makes
+/// of them, at a hundredth of what that costs.
+fn plain(args: &[OsString]) -> Option<Cli> {
+    let words = args.iter().skip(1).map(|word| word.to_str());
+    let words = words.collect::<Option<Vec<_>>>()?;
+    if words.iter().any(|word| word.starts_with('-')) {
+        return None;
+    }
+    let command = match words[..] {
+        ["get", profile] => Command::Get(Get::plain(profile)),
+        ["helper", program, ref arguments @ ..] => {
+            Command::Helper(Helper::plain(program, arguments)?)
+        }
+        _ => return None,
+    };
+    Some(Cli {
+        global: Global::default(),
+        command,
+    })
 }
 
 /// Moves `install` before the options that precede it: behind them clap takes it for a program.
@@ -224,5 +248,57 @@ impl Cli {
             | Command::Complete(_)
             | Command::Renewal(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What both readings make of a command line is told apart by every field.
+    #[test]
+    fn a_plain_call_is_read_as_clap_reads_it() {
+        let calls = [
+            "get p",
+            "get help",
+            "get é",
+            "helper git get",
+            "helper git corp get",
+            "helper kubectl corp",
+            "helper go https://x.example/",
+            "helper go",
+            "helper terraform get app.example",
+        ];
+        for call in calls {
+            let args = words(call);
+            let plain = plain(&args).unwrap_or_else(|| panic!("{call}"));
+            let whole = Cli::try_parse_from(&args).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(format!("{plain:?}"), format!("{whole:?}"), "{call}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_something_else_is_left_to_clap() {
+        for call in [
+            "",
+            "get",
+            "get -",
+            "get p q",
+            "get p -q",
+            "-q get p",
+            "get p --json",
+            "status p",
+            "helper",
+            "helper install git",
+            "helper help",
+            "helper git get --token id",
+        ] {
+            assert!(plain(&words(call)).is_none(), "{call}");
+        }
+    }
+
+    fn words(call: &str) -> Vec<OsString> {
+        let words = call.split_whitespace().map(OsString::from);
+        std::iter::once("tokctl".into()).chain(words).collect()
     }
 }

@@ -25,6 +25,18 @@ pub struct Helper {
     pub token: Option<Kind>,
 }
 
+impl Helper {
+    /// Of a call without options; none where the first word is no program.
+    pub fn plain(program: &str, arguments: &[&str]) -> Option<Self> {
+        Some(Self {
+            setup: None,
+            program: Some(Program::from_str(program, false).ok()?),
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            token: None,
+        })
+    }
+}
+
 /// What is done about a helper, beside being one.
 #[derive(Debug, Subcommand)]
 pub enum Setup {

@@ -18,6 +18,7 @@ mod secret;
 mod status;
 mod turn;
 mod unlock;
+pub mod version;
 
 use crate::cli::{self, Cli, Command, Global, Kind, Setup};
 use crate::error::{Error, Result};

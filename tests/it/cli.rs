@@ -129,6 +129,37 @@ fn every_command_tells_the_same_version() {
 }
 
 #[test]
+fn a_bug_report_s_version_says_what_is_in_the_program() {
+    let told = printed(&["--version", "-v"]);
+    for words in [
+        &["-v", "--version"][..],
+        &["-Vv"],
+        &["-vV"],
+        &["--verbose", "-V"],
+        &["get", "-V", "-v"],
+    ] {
+        assert_eq!(printed(words), told, "{words:?}");
+    }
+    let (first, rest) = told.split_once('\n').expect("several lines");
+    assert_eq!(first, concat!("tokctl ", env!("CARGO_PKG_VERSION")));
+    let lines = rest.lines().map(|line| line.split_once(": ").expect(line));
+    let lines: Vec<(&str, &str)> = lines.collect();
+    let names: Vec<&str> = lines.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "commit", "target", "features", "helpers", "stores", "lookups"
+        ]
+    );
+    assert!(lines.iter().all(|(_, value)| !value.is_empty()), "{told}");
+    assert!(lines[1].1.starts_with(std::env::consts::ARCH), "{told}");
+    let help = printed(&["helper", "--help"]);
+    let possible = help.split_once("possible values: ").expect("clap's list").1;
+    let programs = possible.split_once(']').expect("its end").0;
+    assert_eq!(lines[3].1, programs.replace(',', ""));
+}
+
+#[test]
 fn a_wrong_call_is_exit_2_with_one_hint_and_an_empty_stdout() {
     for (args, words) in [
         (&["-v"][..], "tokctl --help"),
