@@ -1,17 +1,20 @@
 //! Stable names made of hashes. What goes into one is an identifier, never words for people.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{SHA256, digest};
+use zeroize::Zeroizing;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The first 16 bytes of SHA-256 over length-prefixed parts, in hexadecimal.
 pub fn hash(parts: &[&str]) -> String {
-    let mut context = Context::new(&SHA256);
+    let length = parts.iter().map(|part| 8 + part.len()).sum();
+    // A refresh token may be among them. In one piece they cost half of what they cost one by one.
+    let mut whole = Zeroizing::new(Vec::with_capacity(length));
     for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
+        whole.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        whole.extend_from_slice(part.as_bytes());
     }
-    let digest = context.finish();
+    let digest = digest(&SHA256, &whole);
     let mut text = String::with_capacity(32);
     for byte in &digest.as_ref()[..16] {
         // A formatter would cost a cached answer more than the hash itself.

@@ -91,7 +91,9 @@ fn find(ask: &Ask<'_>) -> Result<Token> {
     }
 }
 
-/// From the store, else renewed in turn; `alive` becomes the token that the store has.
+/// From the store, else renewed in turn; `alive` becomes the token that the store has. A cached answer does not pay for
+/// its room on the stack.
+#[inline(never)]
 fn stored_or_renewed(ask: &Ask<'_>, state: &Path, alive: &mut Option<Token>) -> Result<Token> {
     let profile = ask.profile;
     let mut storage = Storage::open(profile, ask.deadline, Interaction::Never)?;
@@ -206,6 +208,7 @@ fn renew_locked(
 }
 
 /// A stored token with time left is better than none while the server or the store is away.
+#[inline(never)]
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
     let Some(token) = alive.filter(|token| ask.is_better_than_none(token)) else {
         return Err(error);
@@ -231,6 +234,7 @@ fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> 
 }
 
 /// No place for any state (no home directory): what can be had without is had.
+#[inline(never)]
 fn without_state(ask: &Ask<'_>, stateless: Error) -> Result<Token> {
     let profile = ask.profile;
     if !profile.is_repeatable() || ask.offline {
