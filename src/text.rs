@@ -19,6 +19,10 @@ pub fn clean(text: &str, limit: usize, secrets: &[&Secret]) -> String {
     {
         return REPEATS.to_owned();
     }
+    // Most are one plain word, which `status` shows by the thousand.
+    if text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let mut line = String::new();
     for word in words {

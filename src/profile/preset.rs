@@ -5,7 +5,7 @@ mod described;
 use super::fault;
 use super::fields::merge;
 use super::keys::{self, Values};
-use super::preset_names::PRESETS;
+use super::preset_names;
 pub use super::preset_names::all as names;
 use super::vars::Pattern;
 pub use described::{Described, describe};
@@ -88,9 +88,7 @@ fn alias(text: &str) -> Option<&str> {
 /// A preset's tables as they stand in the file. All else is not even looked at: a profile without a
 /// preset must not pay for them.
 fn text(name: &str) -> Option<&'static str> {
-    // Most profiles have a name of their own, and then all of it is searched: at a tenth of what `find` takes.
-    let start = memchr::memmem::find(PRESETS.as_bytes(), format!("[preset.{name}]\n").as_bytes())?;
-    let (text, below) = (&PRESETS[start..], format!("{name}."));
+    let (text, below) = (preset_names::from(name)?, format!("{name}."));
     let next = text.match_indices("\n[preset.");
     let mut others = next.filter(|(at, head)| !text[at + head.len()..].starts_with(&below));
     Some(others.next().map_or(text, |(end, _)| &text[..end]))
@@ -165,7 +163,7 @@ pub fn nearest(name: &str) -> Option<String> {
 
 /// Whether a preset's text has this somewhere.
 pub fn mentions(word: &str) -> bool {
-    PRESETS.contains(word)
+    preset_names::PRESETS.contains(word)
 }
 
 /// The servers that a preset gives the token to, with its `{variables}` as they are; none of no preset.
@@ -271,7 +269,9 @@ mod tests {
                 assert!(!keys.contains_key(users), "{name}: {users}");
             }
         }
-        let lines = PRESETS.lines().filter(|line| !line.starts_with('#'));
+        let lines = preset_names::PRESETS
+            .lines()
+            .filter(|line| !line.starts_with('#'));
         for line in lines {
             for word in ["command", "password", "env =", "keyring", "\t"] {
                 assert!(!line.contains(word), "{word}: {line}");
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn the_tables_of_a_preset_stand_together() {
         let mut done: Vec<&str> = Vec::new();
-        for head in PRESETS
+        for head in preset_names::PRESETS
             .lines()
             .filter_map(|line| line.strip_prefix("[preset."))
         {
