@@ -11,7 +11,7 @@ use super::table::{Make, compare, heading};
 /// In bytes. A key of the kernel's keyring has room for 32 KB.
 const SIZES: [usize; 4] = [100, 1_000, 4_000, 16_000];
 
-pub fn stores(sandbox: &Sandbox, empty: &Path) {
+pub fn stores(sandbox: &Sandbox, empty: &Path, static_c: &Path) {
     for profile in ["kernel", "keyring", "file", "plain"] {
         sandbox.run(["get", profile]);
     }
@@ -20,6 +20,7 @@ pub fn stores(sandbox: &Sandbox, empty: &Path) {
         ROUNDS,
         &[
             ("empty program", &|| Command::new(empty)),
+            ("empty static C program", &|| Command::new(static_c)),
             ("keyring, kernel cache in front", &|| {
                 sandbox.command(["get", "kernel"])
             }),

@@ -47,7 +47,7 @@ fn main() {
     sandbox.env("DBUS_SESSION_BUS_ADDRESS", bus.address());
     let with_profiles = |n| home(&config(&token, &tls_token, n));
     let (one, many) = (with_profiles(1), with_profiles(SEVEN + 1000));
-    cached::stores(&sandbox, &empty);
+    cached::stores(&sandbox, &empty, &programs.join("static-c"));
     cached::keyrings(&token);
     cached::others(&sandbox, &bus, &token);
     cached::helpers(&sandbox);
