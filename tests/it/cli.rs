@@ -115,7 +115,7 @@ fn every_command_tells_the_same_version() {
     assert_eq!(printed(&["-V"]), version);
     for words in [
         &["get", "--version"][..],
-        &["-v", "get", "--version"],
+        &["-q", "get", "--version"],
         &["status", "-V"],
     ] {
         let told = printed(words);
