@@ -94,6 +94,10 @@ const SEES_SECRETS: &[(&str, &str)] = &[
     ("secret.rs", "checks what a secret may be made of"),
     ("ui.rs", "writes the answer to stdout"),
     (
+        "env.rs",
+        "gives out a variable that was lent, as one of the environment",
+    ),
+    (
         "command/get.rs",
         "puts the token into the form that was asked for",
     ),
