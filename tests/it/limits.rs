@@ -86,9 +86,9 @@ fn in_a_container_of_an_old_docker_tokens_are_had_and_the_rest_is_told() {
 /// One after another each file is the one too many.
 #[test]
 fn whichever_file_is_one_too_many_the_limit_is_named_and_nothing_is_lost() {
-    let server = Server::tokens(600);
     let mut failures = 0;
     for store in ["encrypted-file", "plaintext"] {
+        let server = Server::tokens(600);
         let sandbox = Sandbox::new();
         let more = format!("store = \"{store}\"\naccess_cache = \"none\"");
         sandbox.config(&renewable(&server.url("/token"), &more));
