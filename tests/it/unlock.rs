@@ -138,7 +138,9 @@ fn what_a_sandbox_reads_of_the_unlocked_key_opens_nothing() {
         .fails(7, "the encrypted file is locked");
     for part in payload.windows(32) {
         stolen.env("TOKCTL_STORE_KEY", STANDARD.encode(part));
-        stolen.run(["get", "p"]).fails(7, "cannot be opened");
+        stolen
+            .run(["get", "p"])
+            .fails(7, "it was not written with this key");
     }
     // The test is worth something: the whole key does open it, as far as that no server is there.
     sandbox.run(["get", "p"]).fails(6, "no connection");
@@ -181,7 +183,7 @@ fn a_session_s_copy_of_a_token_is_found_in_that_session_alone() {
         assert!(
             status
                 .stdout
-                .contains(&format!("\"access_cache\": \"{cache}\"")),
+                .contains(&format!("\"access_cache\":\"{cache}\"")),
             "{status:?}"
         );
         sandbox.run(["logout", "p"]);

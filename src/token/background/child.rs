@@ -117,6 +117,7 @@ pub fn serve() -> Result<()> {
         Ok(_) => serde_json::from_slice(&text).ok(),
         Err(_) => None,
     };
+    drop(text);
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
     env::borrow(job.lent.clone());
