@@ -278,3 +278,50 @@ fn cargo_s_own_git_misses_a_helper_on_a_port_and_git_itself_does_not() {
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(host.server.hits_of("/token"), 1);
 }
+
+/// What gitoxide's own `credential` makes of git's configuration.
+#[track_caller]
+fn gix(sandbox: &Sandbox, operation: &str, request: &str) -> Run {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/.tools/gitoxide/bin/gix");
+    let mut command = sandbox.program(program, ["credential", operation]);
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    Running::start(command, Some(request.as_bytes().to_vec())).wait()
+}
+
+#[test]
+#[ignore = "needs gitoxide: tests/run installs it"]
+fn gitoxide_is_given_the_token_and_its_erase_is_heard() {
+    let (sandbox, host) = host("Basic", "");
+    let install = sandbox.run(["helper", "install", "git", "p"]);
+    assert_eq!(install.code, 0, "{install:?}");
+    let request = format!("url={}\n\n", host.url());
+    let filled = gix(&sandbox, "fill", &request);
+    let lines: Vec<&str> = filled.stdout.lines().collect();
+    for line in ["username=oauth2", "password=at-1"] {
+        assert!(lines.contains(&line), "{filled:?}");
+    }
+    // What worked is nothing to write down, and what did not is renewed.
+    assert_eq!(gix(&sandbox, "approve", &filled.stdout).code, 0);
+    let again = gix(&sandbox, "fill", &request);
+    assert!(again.stdout.contains("password=at-1\n"), "{again:?}");
+    assert_eq!(host.server.hits_of("/token"), 1);
+    assert_eq!(gix(&sandbox, "reject", &filled.stdout).code, 0);
+    let renewed = gix(&sandbox, "fill", &request);
+    assert!(renewed.stdout.contains("password=at-2\n"), "{renewed:?}");
+    assert_eq!(host.server.hits_of("/token"), 2);
+    // Where a person must log in it shows that, before it would ask for a user name.
+    let other = Sandbox::new();
+    other.write(
+        ".gitconfig",
+        "[gitoxide \"credentials\"]\n\tterminalPrompt = false\n",
+    );
+    let hosts = format!("store = \"plaintext\"\nhosts = [\"{}\"]", host.origin());
+    other.config(&grant_at(&host.server.url("/token"), &hosts));
+    let install = other.run(["helper", "install", "git", "p"]);
+    assert_eq!(install.code, 0, "{install:?}");
+    let without = gix(&other, "fill", &request);
+    let told = without.stderr.contains("tokctl login p");
+    assert!(told && without.code != 0, "{without:?}");
+}
