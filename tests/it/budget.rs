@@ -3,7 +3,7 @@
 
 use crate::support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use support::grants::renewable;
@@ -15,6 +15,12 @@ const OWN: usize = 21;
 
 /// The loader's and those of Rust's start, which differ a little between C libraries. Measured: 60.
 const START: usize = 75;
+
+/// The way of a cached answer from the arguments to stdout, as a reader has to follow it: our functions that call another
+/// one of ours, each once, and the files in which they stand. Not counted: who calls nothing of ours, closures (a part of
+/// their function), and what is derived or implements a library's trait.
+const FUNCTIONS: usize = 75;
+const FILES: usize = 38;
 
 const HOSTS: &str = "hosts = [\"https://git.example\"]\nstore = \"encrypted-file\"";
 const REQUEST: &str = "protocol=https\nhost=git.example\n\n";
@@ -105,6 +111,65 @@ impl Calls {
     }
 }
 
+/// What callgrind has seen called.
+#[derive(Default)]
+struct Way {
+    /// Our functions with their files.
+    files: BTreeMap<String, String>,
+    calls: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Way {
+    /// Reads its listing: `fl=FILE`, `fn=CALLER`, `cfn=CALLED`.
+    fn read(listing: &str) -> Self {
+        let (mut way, mut file, mut caller) = (Self::default(), "", String::new());
+        for line in listing.lines() {
+            let Some((key, name)) = line.split_once('=') else {
+                continue;
+            };
+            match key {
+                "fl" => file = name,
+                "fn" => {
+                    caller = whole(name);
+                    if is_ours(&caller) && !name.contains("{{closure}}") {
+                        way.files.insert(caller.clone(), file.to_owned());
+                    }
+                }
+                "cfn" => drop(
+                    way.calls
+                        .entry(caller.clone())
+                        .or_default()
+                        .insert(whole(name)),
+                ),
+                _ => {}
+            }
+        }
+        way
+    }
+
+    /// Who calls another one of ours.
+    fn stations(&self) -> BTreeMap<&str, &str> {
+        let hands_on = |name: &String| {
+            let mut called = self.calls.get(name).into_iter().flatten();
+            called.any(|called| called != name && self.files.contains_key(called))
+        };
+        let stations = self.files.iter().filter(|(name, _)| hands_on(name));
+        stations
+            .map(|(name, file)| (name.as_str(), file.as_str()))
+            .collect()
+    }
+}
+
+fn is_ours(function: &str) -> bool {
+    function.starts_with("tokctl::") && !function.contains("::_::<impl")
+}
+
+/// A function's name without the closure in it, and without callgrind's number of a second one of that name.
+fn whole(name: &str) -> String {
+    let name = name.split("::{{closure}}").next().unwrap_or_default();
+    name.split('\'').next().unwrap_or_default().to_owned()
+}
+
 fn name(call: &str) -> &str {
     match call.split_once('(').map_or(call, |(name, _)| name) {
         // In musl's words.
@@ -145,6 +210,41 @@ fn git_is_answered_from_the_kernel_at_the_cost_of_reading_its_request() {
     calls.are_within(OWN + 5);
     assert_eq!(calls.counts().get("keyctl"), Some(&3));
     assert_eq!(calls.counts().get("openat"), Some(&3));
+}
+
+#[test]
+#[ignore = "needs valgrind, and a kernel keyring: tests/run installs it"]
+fn a_cached_get_goes_through_no_more_functions_and_files_than_before() {
+    let sandbox = with_token("store = \"encrypted-file\"");
+    let listing = sandbox.home().join("listing");
+    let to = format!("--callgrind-out-file={}", listing.display());
+    let callgrind = ["--tool=callgrind", "--compress-strings=no", &to];
+    let get = [support::program::built(), "get", "p"];
+    let command = sandbox.program("valgrind", [&callgrind[..], &get].concat());
+    let run = Running::start(command, None).wait();
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "at-budget\n"),
+        "{run:?}"
+    );
+    let way = Way::read(&fs::read_to_string(listing).expect("callgrind writes it"));
+    let stations = way.stations();
+    let all: String = stations
+        .iter()
+        .map(|(name, file)| format!("{name} in {file}\n"))
+        .collect();
+    let known = [
+        "tokctl::command::get::run",
+        "tokctl::token::kept",
+        "tokctl::ui::answer",
+    ];
+    assert!(
+        known.iter().all(|name| stations.contains_key(name)),
+        "{all}"
+    );
+    let files: BTreeSet<&str> = stations.values().copied().collect();
+    let count = (stations.len(), files.len());
+    assert!(count.0 <= FUNCTIONS && count.1 <= FILES, "{count:?}: {all}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use support::grants::renewable;
 use support::oidc::lost_reply;
 use support::run::at_once;
-use support::{OidcProvider, Reply, Running, Sandbox, Server, Tokens, http};
+use support::{Gate, OidcProvider, Reply, Running, Sandbox, Server, Tokens, http};
 
 const ALONE: &str = "store = \"encrypted-file\"\naccess_cache = \"none\"";
 
@@ -131,14 +131,15 @@ fn a_rotated_refresh_token_survives_the_signals_of_a_terminal() {
     });
 }
 
-/// A sandbox with `rt-1`, and a server that takes this long to answer.
-fn slow(delay: Duration) -> (Sandbox, Server) {
-    let tokens = Tokens::new(600);
-    let server = Server::start(move |request| tokens.answer(request).after(delay));
+/// A sandbox with `rt-1`, and a server that answers once its gate is open.
+fn held() -> (Sandbox, Server, Gate) {
+    let (tokens, gate) = (Tokens::new(600), Gate::default());
+    let held = gate.clone();
+    let server = Server::start(move |request| tokens.answer(request).once_open(&held));
     let sandbox = Sandbox::new();
     sandbox.config(&renewable(&server.url("/token"), ALONE));
     sandbox.import("rt-1");
-    (sandbox, server)
+    (sandbox, server, gate)
 }
 
 /// What a caller that is gone has ordered is there, and the login lives on.
@@ -152,21 +153,23 @@ fn is_stored(sandbox: &Sandbox, server: &Server) {
 
 #[test]
 fn a_callers_timeout_ends_the_wait_and_not_the_renewal() {
-    let (sandbox, server) = slow(Duration::from_secs(1));
+    let (sandbox, server, gate) = held();
     let tokctl = support::tokctl();
     let timeout = sandbox.program("timeout", ["0.2", tokctl, "get", "p"]);
     let run = Running::start(timeout, None).wait();
     assert_eq!((run.code, run.stdout.as_str()), (124, ""), "{run:?}");
     assert!(run.elapsed < Duration::from_millis(800), "{run:?}");
+    gate.open();
     is_stored(&sandbox, &server);
 }
 
 #[test]
 fn ones_own_budget_ends_the_wait_and_not_the_renewal() {
-    let (sandbox, server) = slow(Duration::from_secs(1));
+    let (sandbox, server, gate) = held();
     let run = sandbox.run(["get", "p", "--timeout", "200ms"]);
     run.fails(6, "the renewal goes on by itself");
     assert!(run.elapsed < Duration::from_millis(800), "{run:?}");
+    gate.open();
     is_stored(&sandbox, &server);
 }
 
@@ -180,10 +183,11 @@ fn a_substitution_ends_with_its_command_whatever_goes_on_behind() {
         "x=$(\"$0\" get p --timeout 200ms 3>&1 >/dev/null 2>&1); echo \"got '$x'\"",
     ];
     at_once(cases, |script| {
-        let (sandbox, server) = slow(Duration::from_secs(2));
+        let (sandbox, server, gate) = held();
         let run = Running::start(sandbox.program("sh", ["-c", script, tokctl]), None).wait();
         run.ok("got ''\n");
         assert!(run.elapsed < Duration::from_secs(1), "{script}: {run:?}");
+        gate.open();
         is_stored(&sandbox, &server);
     });
 }
@@ -192,7 +196,8 @@ fn a_substitution_ends_with_its_command_whatever_goes_on_behind() {
 fn a_caller_without_streams_stores_what_it_gets() {
     let tokctl = support::tokctl();
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
-        let (sandbox, server) = slow(Duration::ZERO);
+        let (sandbox, server, gate) = held();
+        gate.open();
         let script = format!("\"$0\" get p {closed}");
         let run = Running::start(sandbox.program("sh", ["-c", &script, tokctl]), None).wait();
         assert!([0, 1].contains(&run.code), "{closed}: {run:?}");

@@ -356,10 +356,10 @@ fn a_server_that_hangs_does_not_hold_up_for_long() {
 
 #[test]
 fn discovery_and_the_request_after_it_have_one_budget() {
-    // Metadata after two seconds, and no token at all.
+    // Metadata after a second, and no token at all.
     let server = Server::start(|request| match request.path.as_str() {
         OPENID => Reply::json(200, metadata(request, "").to_string())
-            .after(std::time::Duration::from_secs(2)),
+            .after(std::time::Duration::from_secs(1)),
         "/token" => Reply::json(200, "{}").after(std::time::Duration::from_secs(20)),
         _ => Reply::json(404, "{}"),
     });
@@ -367,10 +367,10 @@ fn discovery_and_the_request_after_it_have_one_budget() {
         &server,
         "grant = \"client_credentials\"\nclient_secret = { env = \"S\" }",
     );
-    let run = sandbox.env("S", "s").run(["get", "p", "--timeout=3s"]);
+    let run = sandbox.env("S", "s").run(["get", "p", "--timeout=1500ms"]);
     run.fails(6, "in time");
     assert!(
-        run.elapsed < std::time::Duration::from_millis(3900),
+        run.elapsed < std::time::Duration::from_millis(2400),
         "{:?}",
         run.elapsed
     );

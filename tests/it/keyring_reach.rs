@@ -5,6 +5,7 @@
 use crate::support;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -44,7 +45,8 @@ impl Inside {
             .stderr(Stdio::null())
             .spawn()
             .expect("setpriv is installed");
-        wait_for("the proxy", || socket.exists());
+        // Its socket is there before it listens.
+        wait_for("the proxy", || UnixStream::connect(&socket).is_ok());
         Self {
             _proxy: Daemon::Other(proxy),
             runtime,

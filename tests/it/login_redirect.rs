@@ -3,6 +3,7 @@
 
 use crate::support;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -235,18 +236,19 @@ fn ctrl_c_ends_the_wait_at_once_and_closes_the_port() {
 #[test]
 fn a_person_who_is_late_is_told_what_may_be_wrong_and_then_that_it_is_over() {
     let (_server, sandbox) = set_up("");
-    let mut login = Login::start(&sandbox, &["--timeout", "6s"]);
+    let begun = Instant::now();
+    let mut login = Login::start(&sandbox, &["--timeout", "4s"]);
     let url = login.address();
     let (place, uri) = (place(&url), parameter(&url, "redirect_uri"));
     let forged = format!("{uri}?code=c&state=forged");
     assert_eq!(http::get(&forged).status, 400);
-    std::thread::sleep(Duration::from_millis(1500));
-    assert!(!login.stderr().contains("still waiting"));
-    let begun = Instant::now();
-    while !login.stderr().contains("still waiting") && begun.elapsed() < Duration::from_secs(4) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let said = login.stderr();
+    let said = login.says("that it still waits", |line| {
+        line.contains("still waiting").then(|| line.to_owned())
+    });
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "half of the time"
+    );
     let early = format!(
         "if the server's page complains of the redirect URI: the redirect URI was {uri}, whose"
     );
@@ -255,7 +257,7 @@ fn a_person_who_is_late_is_told_what_may_be_wrong_and_then_that_it_is_over() {
     let run = login.wait();
     run.fails(
         4,
-        "within 6 s; answers that are not this login's: 1 (old tabs",
+        "within 4 s; answers that are not this login's: 1 (old tabs",
     );
     run.fails(
         4,
@@ -314,17 +316,22 @@ fn less_than_was_asked_for_is_told_at_the_login() {
 #[test]
 fn who_waits_for_an_address_says_so_and_what_to_do_without_one() {
     let (_server, sandbox) = set_up("");
-    let command = |stdin: &str| {
-        let script = format!("{stdin} | \"$0\" login p --paste");
-        sandbox.program("sh", ["-c", &script, support::tokctl()])
-    };
     let run = sandbox.run(["login", "p", "--paste"]);
     run.fails(4, "run: tokctl login p --paste, with that address on stdin");
-    let run = Running::start(command("sleep 2"), None).wait();
-    run.fails(
-        4,
-        "waiting on stdin for the address that the login to p ended at",
-    );
+    let fifo = sandbox.home().join("stdin");
+    let made = sandbox.program("mkfifo", [&fifo]);
+    Running::start(made, None).wait().ok("");
+    // Opened for both, nobody has to be there on the other side.
+    let other_end = File::options().read(true).write(true).open(&fifo);
+    let script = "exec \"$0\" login p --paste <\"$1\"";
+    let fifo = fifo.to_string_lossy();
+    let mut login = Login::of(sandbox.program("sh", ["-c", script, support::tokctl(), &fifo]));
+    let words = "waiting on stdin for the address that the login to p ended at";
+    login.says("what it waits for", |line| {
+        line.contains(words).then_some(())
+    });
+    drop(other_end.expect("a pipe that is there"));
+    login.wait().fails(4, words);
 }
 
 #[test]

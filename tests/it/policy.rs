@@ -116,7 +116,7 @@ fn a_token_that_never_lives_long_enough_is_one_request_and_no_loop() {
 #[test]
 fn a_token_ends_so_long_after_the_start_of_the_request() {
     let body = r#"{"access_token":"at","expires_in":100}"#;
-    let server = Server::always(Reply::json(200, body).after(Duration::from_millis(2500)));
+    let server = Server::always(Reply::json(200, body).after(Duration::from_secs(2)));
     let sandbox = Sandbox::with_client(&server, "");
     let started = SystemTime::now()
         .duration_since(UNIX_EPOCH)

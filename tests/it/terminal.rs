@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::profiles::client_at;
 use support::sandbox::files;
-use support::{Reply, Sandbox, Server, Terminal, Tokens};
+use support::{Gate, Reply, Sandbox, Server, Terminal, Tokens};
 
 /// Three profiles: a good token with a hostile scope, no login, and a mistake.
 fn set_up() -> (Server, Sandbox) {
@@ -165,9 +165,10 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
 #[ignore = "needs tmux: tests/run installs it"]
 fn what_takes_longer_than_a_second_is_shown_and_wiped_again() {
     let tokens = Tokens::new(3600);
-    let asked = AtomicUsize::new(0);
+    let (asked, gate) = (AtomicUsize::new(0), Gate::default());
+    let held = gate.clone();
     let server = Server::start(move |request| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => tokens.answer(request).after(Duration::from_millis(2500)),
+        0 => tokens.answer(request).once_open(&held),
         _ => tokens.answer(request),
     });
     let mut sandbox = Sandbox::with_client(&server, "");
@@ -176,6 +177,7 @@ fn what_takes_longer_than_a_second_is_shown_and_wiped_again() {
     terminal.types(&format!("{} get p", support::tokctl()));
     terminal.shows("tokctl: profile \"p\": asking for a token (1 s)");
     terminal.shows("(2 s)");
+    gate.open();
     let screen = terminal.shows("\nat-1");
     assert!(!screen.contains("asking"), "{screen}");
     terminal.types("clear");
@@ -233,15 +235,17 @@ fn polling_for_a_device_shows_that_it_goes_on() {
 #[test]
 #[ignore = "needs tmux: tests/run installs it"]
 fn a_line_that_comes_while_something_is_waited_for_stands_by_itself() {
-    let asked = AtomicUsize::new(0);
+    let (asked, gate) = (AtomicUsize::new(0), Gate::default());
+    let held = gate.clone();
     let server = Server::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => Reply::json(503, "{}").after(Duration::from_millis(2500)),
+        0 => Reply::json(503, "{}").once_open(&held),
         _ => Reply::json(200, r#"{"access_token":"at"}"#),
     });
     let sandbox = Sandbox::with_client(&server, "");
     let terminal = Terminal::start(&sandbox);
     terminal.tokctl("get p -v");
     terminal.shows("asking for a token (1 s)");
+    gate.open();
     let screen = terminal.shows("exit=0");
     let told = screen.lines().find(|line| line.contains("HTTP 503"));
     assert!(

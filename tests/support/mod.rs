@@ -49,7 +49,7 @@ pub use program::tokctl;
 pub use raw::RawServer;
 pub use run::{Run, Running};
 pub use sandbox::Sandbox;
-pub use server::{Reply, Request, Server};
+pub use server::{Gate, Reply, Request, Server};
 pub use signer::{Signer, SigningKey};
 pub use terminal::Terminal;
 pub use tls::TlsServer;

@@ -18,6 +18,11 @@ pub fn tokctl() -> &'static str {
             );
             path.to_str().expect("a path in UTF-8").to_owned()
         }
-        Err(_) => env!("CARGO_BIN_EXE_tokctl").to_owned(),
+        Err(_) => built().to_owned(),
     })
+}
+
+/// The one that cargo built, with the names of its functions.
+pub fn built() -> &'static str {
+    env!("CARGO_BIN_EXE_tokctl")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -45,6 +45,25 @@ impl Request {
     }
 }
 
+/// What an answer waits for where a time would be a guess: the test opens it.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub fn open(&self) {
+        let (is_open, opened) = &*self.0;
+        *is_open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        opened.notify_all();
+    }
+
+    /// No longer than a connection lives.
+    fn wait(&self) {
+        let (is_open, opened) = &*self.0;
+        let held = is_open.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(opened.wait_timeout_while(held, IDLE, |is_open| !*is_open));
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
@@ -52,6 +71,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Waited before a single byte is sent.
     pub delay: Duration,
+    /// The same until this is open.
+    pub gate: Option<Gate>,
     /// Sent instead of all else, then the connection is closed.
     pub raw: Option<Vec<u8>>,
     /// The connection is closed without a byte: the reply is lost.
@@ -65,6 +86,7 @@ impl Reply {
             headers: vec![("content-type".to_owned(), content_type.to_owned())],
             body: body.into(),
             delay: Duration::ZERO,
+            gate: None,
             raw: None,
             close_without_answer: false,
         }
@@ -102,6 +124,12 @@ impl Reply {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    #[must_use]
+    pub fn once_open(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
         self
     }
 
@@ -227,6 +255,9 @@ impl Shared {
         }
         let reply = (self.answer)(request);
         thread::sleep(reply.delay);
+        if let Some(gate) = &reply.gate {
+            gate.wait();
+        }
         // Before the last byte: who has the reply may look at the record.
         self.record().in_flight -= 1;
         if reply.close_without_answer {
