@@ -1,5 +1,7 @@
 //! The clock: wall time in whole seconds, and the one time budget of a command.
 
+pub mod budget;
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01 UTC, as tokens' expiry is kept.

@@ -1,6 +1,7 @@
 //! `tokctl` as a library of one function, which the binary calls: parse, run, report an error as words and an
 //! exit code.
 
+mod bounded;
 mod cli;
 mod clock;
 mod command;

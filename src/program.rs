@@ -1,5 +1,6 @@
 //! A program is run for what it prints: without a shell, within a time, and no longer than it lives.
 
+use crate::bounded;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::io_cause;
@@ -126,9 +127,7 @@ fn drain(output: &mut ChildStdout, text: &mut Vec<u8>, limit: u64) -> Result<(),
             Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
             Err(cause) => return Err(io_cause(&cause)),
         }
-        if text.len() as u64 > limit {
-            return Err(format!("it is longer than {} KiB", limit / 1024));
-        }
+        bounded::check(text.len(), limit).map_err(|cause| io_cause(&cause))?;
     }
 }
 
@@ -143,16 +142,13 @@ fn read(
     let (send, receive) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().spawn(move || {
         let mut text = Zeroizing::new(Vec::new());
-        let result = output.take(limit + 1).read_to_end(&mut text);
-        drop(send.send(result.map(|_| text)));
+        let result = bounded::read(output, limit, &mut text);
+        drop(send.send(result.map(|()| text)));
     });
     thread.map_err(|cause| io_cause(&cause))?;
     let text = receive.recv_timeout(deadline.left());
     let text = text.map_err(|_| "it gave no answer in time".to_owned())?;
     let text = text.map_err(|cause| io_cause(&cause))?;
-    if text.len() as u64 > limit {
-        return Err(format!("it is longer than {} KiB", limit / 1024));
-    }
     let status = child.wait().map_err(|cause| io_cause(&cause))?;
     if status.success() {
         Ok(text)

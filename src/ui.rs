@@ -4,6 +4,7 @@
 mod echo;
 mod waiting;
 
+use crate::bounded;
 use crate::cli::Color;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -11,9 +12,12 @@ use crate::text;
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// What a person types or pipes in: a certificate with its chain is a hundredth of it.
+const MAX_INPUT: u64 = 1024 * 1024;
 
 pub use waiting::{show_waiting, waiting};
 
@@ -215,11 +219,9 @@ pub fn can_ask() -> bool {
 /// A line from the terminal, without what surrounds it; `None` where the input has ended.
 pub fn ask(prompt: &str) -> Result<Option<String>> {
     write_stderr(prompt);
-    let mut line = String::new();
-    let read = std::io::stdin()
-        .read_line(&mut line)
+    let line = bounded::line(&mut std::io::stdin().lock(), MAX_INPUT)
         .map_err(|cause| Error::io("reading from the terminal", &cause))?;
-    Ok((read > 0).then(|| line.trim().to_owned()))
+    Ok(line.map(|line| String::from_utf8_lossy(&line).trim().to_owned()))
 }
 
 /// Lines for the person who is being asked, as they are.
@@ -247,15 +249,20 @@ pub fn read_piped(why: &str) -> Result<Secret> {
     read_stdin()
 }
 
-/// The whole of stdin, at most 1 MiB.
+/// The whole of stdin.
 fn read_stdin() -> Result<Secret> {
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    std::io::stdin()
-        .take(1024 * 1024)
-        .read_to_end(&mut bytes)
-        .map_err(|cause| Error::io("reading stdin", &cause))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Error::usage("stdin is not UTF-8 text"))?;
-    Ok(Secret::from_line(text.to_owned()))
+    match bounded::text(std::io::stdin(), MAX_INPUT) {
+        Ok(text) => Ok(Secret::from_line(text)),
+        Err(cause)
+            if matches!(
+                cause.kind(),
+                ErrorKind::InvalidData | ErrorKind::FileTooLarge
+            ) =>
+        {
+            Err(Error::usage(format!("reading stdin: {cause}")))
+        }
+        Err(cause) => Err(Error::io("reading stdin", &cause)),
+    }
 }
 
 /// Stdin, for a body of any size.

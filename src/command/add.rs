@@ -11,7 +11,7 @@ mod trial;
 use super::login;
 use super::turn::Turn;
 use crate::cli::{Add, Global, Login};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -23,10 +23,6 @@ use crate::token::credentials;
 use crate::ui;
 use draft::{Draft, Origin};
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// A person may have to unlock the keyring.
-const BUDGET: Duration = Duration::from_secs(120);
 
 /// Adds the profile.
 pub fn run(global: &Global, add: &Add) -> Result<()> {
@@ -136,7 +132,11 @@ fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Se
 
 /// Makes sure that the profile's store can keep a secret.
 fn usable_store(profile: &Profile) -> Result<()> {
-    let mut storage = Storage::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    let mut storage = Storage::open(
+        profile,
+        Deadline::after(budget::UNLOCKING),
+        Interaction::Allowed,
+    )?;
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         let what = "there is no keyring here that could keep a client secret";
         return Err(profile
@@ -193,7 +193,11 @@ fn with_secret(
     secret: &Secret,
     write: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
-    let mut storage = Storage::open(profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    let mut storage = Storage::open(
+        profile,
+        Deadline::after(budget::UNLOCKING),
+        Interaction::Allowed,
+    )?;
     let account = credentials::account(&profile.name);
     let before = storage.store.load(&account)?;
     credentials::keep(profile, &mut storage, secret)?;

@@ -2,6 +2,7 @@
 
 use super::over;
 use crate::cli::{Format, Get, Global};
+use crate::clock::budget::TOKEN;
 use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause};
@@ -11,7 +12,7 @@ use crate::profile::config::Config;
 use crate::secret::Secret;
 use crate::state::record::Token;
 use crate::state::refusals::Refusals;
-use crate::token::selected::{BUDGET, budget, from_environment};
+use crate::token::selected::{budget, from_environment};
 use crate::token::{self, Ask};
 use crate::ui;
 use std::io::Write;
@@ -25,7 +26,7 @@ pub fn run(global: &Global, get: &Get) -> Result<()> {
     check_use(&get.profile, &found.token, format)?;
     let text = render(&get.profile, &found, format);
     if let Some(file) = get.out.as_ref().filter(|file| *file != Path::new("-")) {
-        return write_file(file, &text, get.timeout.unwrap_or(BUDGET));
+        return write_file(file, &text, get.timeout.unwrap_or(TOKEN));
     }
     let end = if get.no_newline { "" } else { "\n" };
     ui::answer(&Secret::new(format!("{}{end}", text.expose())))

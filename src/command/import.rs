@@ -2,7 +2,7 @@
 
 use super::load;
 use crate::cli::{Global, Import, Wanted};
-use crate::clock::{self, Deadline};
+use crate::clock::{self, Deadline, budget};
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::oauth::id_token::{self, IdToken};
 use crate::oauth::reply::{self, Granted};
@@ -14,9 +14,6 @@ use crate::token::identity::{Judge, Origin};
 use crate::token::new_grant::{self, Come, Stored};
 use crate::ui;
 use std::time::Duration;
-
-/// A person or a provisioning script waits for this at most.
-const BUDGET: Duration = Duration::from_secs(30);
 
 /// The longest refresh tokens are encrypted ones of a few kilobytes.
 const LONGEST: usize = 32 * 1024;
@@ -34,7 +31,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     }
     let text = ui::read_secret("token response or refresh token")?;
     let granted = read(&profile, &text)?;
-    let deadline = Deadline::after(BUDGET);
+    let deadline = Deadline::after(budget::IMPORT);
     let mut storage = Storage::open(&profile, deadline, Interaction::Never)?;
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));

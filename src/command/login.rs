@@ -1,10 +1,10 @@
 //! `tokctl login`: a person logs in, and the grant is stored.
 
 use crate::cli::{Global, Login as Args};
-use crate::clock::{self, Deadline};
+use crate::clock::{self, Deadline, budget};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, shell_word};
-use crate::login::{self, Login, Outcome, browser};
+use crate::login::{Login, Outcome, browser};
 use crate::oauth::authorization_code::Attempt;
 use crate::oauth::id_token::{self, IdToken};
 use crate::oauth::metadata::Metadata;
@@ -21,13 +21,6 @@ use crate::token::new_grant::{self, Come};
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
-use std::time::Duration;
-
-/// A second login of the same profile waits for the first, which a person may take to its end.
-const TURN: Duration = login::PATIENCE.saturating_add(Duration::from_secs(20));
-
-/// The store, the server's metadata, saving: each has this time.
-const BUDGET: Duration = Duration::from_secs(60);
 
 /// A login that was begun without a terminal can be finished this long, in seconds.
 const PENDING_LIFE: i64 = 600;
@@ -73,8 +66,13 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
         profile: &profile.name,
         purpose: Purpose::Login,
     };
-    let taken = Lock::take_unless(which, Deadline::after(TURN), || None::<()>, waiting)
-        .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
+    let taken = Lock::take_unless(
+        which,
+        Deadline::after(budget::LOGIN_TURN),
+        || None::<()>,
+        waiting,
+    )
+    .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
     // Held until the login has ended.
     let turn = taken?;
     if matches!(turn, Taken::TimedOut) {
@@ -99,17 +97,21 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     } else {
         Interaction::Never
     };
-    let mut storage = Storage::open(profile, Deadline::after(BUDGET), interaction)?;
+    let mut storage = Storage::open(profile, Deadline::after(budget::LOGIN_STEP), interaction)?;
     new_grant::probe(profile, &mut storage)?;
-    let server = server::for_login(profile, Deadline::after(BUDGET))?;
-    let credentials = credentials::find(profile, Some(&mut storage), Deadline::after(BUDGET))?;
+    let server = server::for_login(profile, Deadline::after(budget::LOGIN_STEP))?;
+    let credentials = credentials::find(
+        profile,
+        Some(&mut storage),
+        Deadline::after(budget::LOGIN_STEP),
+    )?;
     let asking = with_scope(args, profile, &storage.note);
-    let has_keys = identity::prepare(&asking, &server, Deadline::after(BUDGET));
+    let has_keys = identity::prepare(&asking, &server, Deadline::after(budget::LOGIN_STEP));
     let login = Login {
         profile: &asking,
         server: &server,
         credentials: &credentials,
-        patience: args.timeout.unwrap_or(login::PATIENCE),
+        patience: args.timeout.unwrap_or(budget::BROWSER),
     };
     let mut outcome = match way(args, profile, &server) {
         Way::Browser { open } => login.in_browser(open)?,
@@ -166,7 +168,7 @@ fn keep(
     }
     let empty = crate::oauth::reply::Granted::none();
     let granted = std::mem::replace(&mut outcome.granted, empty);
-    let deadline = Deadline::after(BUDGET);
+    let deadline = Deadline::after(budget::LOGIN_STEP);
     let come = Come {
         granted,
         sent_at: outcome.sent_at,
@@ -204,7 +206,7 @@ fn account(login: &Login<'_>, has_keys: bool, outcome: &mut Outcome) -> Result<O
         origin: Origin::Reply,
     };
     let granted = &mut outcome.granted;
-    let deadline = Deadline::after(BUDGET);
+    let deadline = Deadline::after(budget::LOGIN_STEP);
     // Keys that were out of reach before are not waited for again: what has come is to be saved.
     if judge.look(granted, deadline) && has_keys {
         judge.ask(granted, deadline);

@@ -2,7 +2,7 @@
 
 use super::worst;
 use crate::cli::{Global, Logout};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::oauth::{Client, Credentials, revoke};
@@ -17,12 +17,6 @@ use crate::state::storage::{Cache, Storage};
 use crate::token::credentials;
 use crate::ui;
 use std::path::Path;
-use std::time::Duration;
-
-const BUDGET: Duration = Duration::from_secs(30);
-
-/// Revocation is a courtesy to the server: it must not keep a person waiting.
-const REVOKING: Duration = Duration::from_secs(10);
 
 /// Erases one profile's tokens, or every one's; the worst failure is the result.
 pub fn run(global: &Global, logout: &Logout) -> Result<()> {
@@ -44,7 +38,7 @@ pub fn run(global: &Global, logout: &Logout) -> Result<()> {
 fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let name = &profile.name;
     let state = env::state_dir()?;
-    let deadline = Deadline::after(BUDGET);
+    let deadline = Deadline::after(budget::LOGOUT);
     // A renewal in flight would write back what is erased here: its end is waited for.
     let taken = Lock::take(&state, name, Purpose::Renewal, deadline);
     let taken = taken.map_err(|cause| {
@@ -102,7 +96,7 @@ fn forget_cached(profile: &Profile, state: &Path) {
 
 /// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
 fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> Result<()> {
-    let deadline = Deadline::after(REVOKING);
+    let deadline = Deadline::after(budget::REVOCATION);
     let server = server::for_logout(profile, deadline)?;
     if !server.endpoints.has(EndpointKind::Revocation) {
         return Err(profile.error(Kind::Config, "the server has no revocation_endpoint"));

@@ -2,7 +2,7 @@
 
 use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::error::{Error, Kind, Result, about};
 use crate::profile::SecretSource;
 use crate::secret::Secret;
@@ -10,16 +10,12 @@ use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
 use crate::token::credentials;
 use crate::ui;
-use std::time::Duration;
-
-/// A person may have to unlock the keyring.
-const BUDGET: Duration = Duration::from_secs(120);
 
 /// Stores the secret, or removes it.
 pub fn run(global: &Global, action: &Action) -> Result<()> {
     let (Action::Set { profile: name } | Action::Rm { profile: name }) = action;
     let profile = load(global, name, &Wanted::default())?;
-    let deadline = Deadline::after(BUDGET);
+    let deadline = Deadline::after(budget::UNLOCKING);
     let mut storage = Storage::open(&profile, deadline, Interaction::Allowed)?;
     let account = credentials::account(name);
     let place = storage.store.describe();

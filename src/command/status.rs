@@ -5,7 +5,7 @@ mod card;
 mod table;
 
 use crate::cli::{Global, Status};
-use crate::clock::{self, Deadline, Epoch};
+use crate::clock::{self, Deadline, Epoch, budget};
 use crate::env;
 use crate::error::{Error, Result};
 use crate::profile::config::Config;
@@ -20,10 +20,6 @@ use crate::token::standing::{self, Facts, Life, Standing, Why};
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
-
-/// The time for one profile's store.
-const STORE: Duration = Duration::from_secs(3);
 
 /// What is known of a profile.
 struct Row {
@@ -86,7 +82,7 @@ fn check(profile: &Profile, state: Option<&Path>) -> Option<Error> {
     if !is_kept || note.generation == 0 && profile.storage.choice == StoreChoice::Auto {
         return standing::trouble(profile, &noted, &note, now);
     }
-    let found = Storage::examine(profile, Deadline::after(STORE))
+    let found = Storage::examine(profile, Deadline::after(budget::STATUS_STORE))
         .and_then(|mut storage| storage.find(profile));
     let record = match found {
         Ok(Found::Record(record)) => Some(record),

@@ -1,17 +1,13 @@
 //! The configuration file's turn: who changes it reads it, and writes it, while no other tokctl does.
 
 use crate::cli::Global;
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::files::in_place;
 use crate::profile::config::Config;
 use crate::state::lock::{Lock, Purpose, Taken};
 use std::path::Path;
-use std::time::Duration;
-
-/// Two that write the configuration at once wait for each other this long.
-const TURN: Duration = Duration::from_secs(10);
 
 /// The file as it is now; nobody else of us writes it meanwhile. Without locks it is as with an editor.
 pub struct Turn {
@@ -27,7 +23,7 @@ impl Turn {
     pub fn take(global: &Global) -> Result<Self> {
         let state = env::state_dir();
         let lock = state.as_deref().map(|state| {
-            let deadline = Deadline::after(TURN);
+            let deadline = Deadline::after(budget::CONFIG_TURN);
             Lock::take(state, "", Purpose::Configuration, deadline)
         });
         let config = Config::load_to_change(global.config.as_deref())?;

@@ -3,7 +3,7 @@
 
 use super::load;
 use crate::cli::{Global, Unlock, Wanted};
-use crate::clock::{Deadline, words};
+use crate::clock::{Deadline, budget, words};
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::profile::config::Config;
@@ -15,10 +15,6 @@ use crate::store::key_source::{KeySource, TYPED};
 use crate::store::{Backend, Interaction};
 use crate::ui;
 use std::path::Path;
-use std::time::Duration;
-
-/// A person has to find the keyring's window and type a password.
-const BUDGET: Duration = Duration::from_secs(120);
 
 /// Opens a profile's store, or the encrypted file.
 pub fn run(global: &Global, unlock: &Unlock) -> Result<()> {
@@ -35,7 +31,11 @@ pub fn run(global: &Global, unlock: &Unlock) -> Result<()> {
     if is_file && profile.storage.key.is_none() {
         return open_file(unlock, || Config::load(global.config.as_deref()));
     }
-    let mut storage = Storage::open(&profile, Deadline::after(BUDGET), Interaction::Allowed)?;
+    let mut storage = Storage::open(
+        &profile,
+        Deadline::after(budget::UNLOCKING),
+        Interaction::Allowed,
+    )?;
     let place = storage.store.describe();
     if storage.store.backend() != Backend::Keyring {
         ui::notice(&format!("{name}: nothing to unlock: {place}"));

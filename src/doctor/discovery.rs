@@ -1,15 +1,11 @@
 //! What the server says of itself, and whether it fits what the profile asks.
 
 use super::Report;
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::error::{Error, Kind};
 use crate::oauth::metadata::{self, Metadata};
 use crate::profile::{ClientAuth, EndpointKind, Profile};
 use crate::state::server::{learn, with_hand_set};
-use std::time::Duration;
-
-/// The two places where metadata can be have this time together.
-const LIMIT: Duration = Duration::from_secs(8);
 
 /// The server's addresses, asked for anew; `None` where nothing is known of it.
 pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option<Metadata> {
@@ -18,7 +14,7 @@ pub fn check(report: &mut Report, profile: &Profile, has_secret: bool) -> Option
         report.ok("discovery", what);
         return Some(with_hand_set(profile, Metadata::default()));
     };
-    match metadata::fetch(profile, issuer, Deadline::after(LIMIT)) {
+    match metadata::fetch(profile, issuer, Deadline::after(budget::CHECK_METADATA)) {
         Ok(found) => {
             learn(issuer, &found);
             let server = with_hand_set(profile, found);

@@ -18,11 +18,11 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
     let Some(path) = env::docker_config().filter(|path| path.exists() && !hosts.is_empty()) else {
         return;
     };
-    let config = logins::read(&path).unwrap_or_default();
     let shown = path.display();
-    if !config.is_object() {
-        return report.ok("docker", format!("not looked at: {shown} cannot be read"));
-    }
+    let config = match logins::read(&path) {
+        Ok(config) => config,
+        Err(why) => return report.ok("docker", format!("not looked at: {shown}: {why}")),
+    };
     for suffix in helpers_of_ours(&config) {
         let word = format!("docker-credential-{suffix}");
         let remedy = format!(

@@ -1,16 +1,21 @@
 //! Versions, and the environment variables in force.
 
 use super::Report;
+use crate::bounded;
 use crate::env;
 use crate::error::io_cause;
 use crate::files;
 use crate::secret::Secret;
 use percent_encoding::percent_decode_str;
 
+/// What a system says of itself is some lines.
+const MAX_BYTES: u64 = 64 * 1024;
+
 /// This program, and what it runs on.
 pub fn versions(report: &mut Report) {
     let line = |path: &str, key: &str| {
-        let text = std::fs::read_to_string(path).ok()?;
+        let file = std::fs::File::open(path).ok()?;
+        let text = bounded::text(file, MAX_BYTES).ok()?;
         let found = text.lines().find_map(|line| line.strip_prefix(key));
         found.map(|value| value.trim_matches('"').to_owned())
     };

@@ -1,15 +1,12 @@
 //! Other git credential helpers, which would write a token down that git hands to all of them.
 
 use super::{Report, short_path};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::error::shell_word;
 use crate::helper::git_config::{self, Line};
 use crate::http::Origin;
 use crate::profile::Profile;
 use crate::program;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(3);
 
 /// A configuration is a few kilobytes, also with includes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -27,7 +24,7 @@ pub fn check(report: &mut Report, profiles: &[Profile]) {
         return report.ok("git", "not looked at: no profile has hosts");
     }
     let words = ["git", "config", "--null", "--show-origin", "--list"].map(str::to_owned);
-    let lines = match program::quiet_output(&words, MAX_BYTES, Deadline::after(LIMIT)) {
+    let lines = match program::quiet_output(&words, MAX_BYTES, Deadline::after(budget::CHECK_GIT)) {
         Ok(output) => Line::read_all(&String::from_utf8_lossy(&output)),
         Err(why) => return report.ok("git", format!("not looked at: {why}")),
     };

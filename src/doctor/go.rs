@@ -2,15 +2,21 @@
 //! network.
 
 use super::{Report, short_path};
+use crate::bounded;
 use crate::env::{self, programs};
+use crate::files;
 use crate::helper::goauth;
+
+/// The file has a line a variable.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Looks at the variable, else at go's own file.
 pub fn check(report: &mut Report) {
     let file = programs::go_env();
     let text = file
         .as_ref()
-        .and_then(|file| std::fs::read_to_string(file).ok());
+        .and_then(|file| files::open_regular(file).ok())
+        .and_then(|file| bounded::text(file, MAX_BYTES).ok());
     let of_file = text.as_deref().and_then(goauth::setting).map(str::to_owned);
     let (place, list) = match (env::var("GOAUTH"), file, of_file) {
         (Some(list), ..) => ("the variable GOAUTH".to_owned(), list),

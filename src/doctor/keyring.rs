@@ -1,7 +1,7 @@
 //! The store: the system's keyring, and what a profile really keeps its tokens in.
 
 use super::Report;
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::env;
 use crate::error::{Error, Kind};
 use crate::profile::{Profile, StoreChoice};
@@ -10,14 +10,10 @@ use crate::state::storage::Storage;
 use crate::store::key_source::KeySource;
 use crate::store::{self, Backend};
 use std::path::Path;
-use std::time::Duration;
-
-/// A keyring that has not answered by then hangs.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// Tries the keyring for itself. That it fails is a problem only where a profile's tokens are in it.
 pub fn check(report: &mut Report, profiles: &[Profile], state: Option<&Path>) {
-    match store::try_keyring(Deadline::after(LIMIT)) {
+    match store::try_keyring(Deadline::after(budget::CHECK_KEYRING)) {
         Ok(name) => report.ok(
             "keyring",
             format!("{name}: open; an entry was written, read back and erased"),
@@ -56,7 +52,7 @@ pub enum Tried {
 
 /// Opens a profile's own store as `get` does, and tries it with an entry beside the profile's.
 pub fn of_profile(report: &mut Report, profile: &Profile) -> Tried {
-    let deadline = Deadline::after(LIMIT);
+    let deadline = Deadline::after(budget::CHECK_KEYRING);
     // The first use makes the key file; an examination does not.
     if profile.storage.choice == StoreChoice::EncryptedFile {
         let key = env::state_dir().and_then(|state| {

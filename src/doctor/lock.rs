@@ -13,7 +13,7 @@ pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
     let both = [(Purpose::Renewal, "a renewal"), (Purpose::Login, "a login")];
     let mut held = Vec::new();
     for (purpose, what) in both {
-        let path = lock::path(state, &profile.name, purpose);
+        let path = purpose.path(state, &profile.name);
         let standing = match files::open_own(&path, Open::Write) {
             Ok(file) => lock::standing(&file).map(|standing| (standing, file)),
             // Made by the first call that needs it.

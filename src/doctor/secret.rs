@@ -2,17 +2,13 @@
 
 use super::Report;
 use super::keyring::Tried;
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::oauth::Credentials;
 use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource};
 use crate::secret::Secret;
 use crate::token::credentials;
 use crate::token::subject;
-use std::time::Duration;
-
-/// A program that asks its own agent has answered by then.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads what a request needs as a request does; what there is of it.
 pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Credentials {
@@ -51,7 +47,7 @@ pub fn check_subject(report: &mut Report, profile: &Profile, config: &Config) {
     if profile.grant != Grant::TokenExchange {
         return;
     }
-    let checked = subject::check(profile, config, Deadline::after(LIMIT));
+    let checked = subject::check(profile, config, Deadline::after(budget::CHECK_SECRET));
     let Some(tokens) = report.of("subject token", checked) else {
         return;
     };
@@ -107,7 +103,7 @@ fn read(
 ) -> Option<(Secret, String)> {
     let source = source?;
     let what = &key.replace('_', " ");
-    let deadline = Deadline::after(LIMIT);
+    let deadline = Deadline::after(budget::CHECK_SECRET);
     let found = match (source, store) {
         // Told with the configuration already.
         (SecretSource::Literal(secret), _) => Ok(Some(secret.clone())),

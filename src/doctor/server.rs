@@ -1,6 +1,7 @@
 //! The way to the server, and that it answers at all. No secret is sent, but a certificate shown.
 
 use super::{Report, clock_and_tls, discovery};
+use crate::clock::budget;
 use crate::env;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
@@ -8,9 +9,6 @@ use crate::oauth::metadata::Metadata;
 use crate::oauth::{Client, Credentials};
 use crate::profile::{EndpointKind, Grant, Profile};
 use std::time::{Duration, Instant};
-
-/// A server that needs longer is not there for anybody.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks the issuer for its metadata, and each of the server's hosts whether it is there.
 pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) {
@@ -83,7 +81,7 @@ fn reach(report: &mut Report, profile: &Profile, credentials: &Credentials, endp
     };
     let http = &connection.http;
     let started = Instant::now();
-    match http.get(endpoint, LIMIT) {
+    match http.get(endpoint, budget::CHECK_SERVER) {
         Ok(reply) => {
             let took = started.elapsed();
             answered(report, &name, &reply, took);

@@ -3,11 +3,12 @@
 use super::own::{
     FOREIGN, Open, check_owner, is_ours, is_ours_or_root_s, no_follow, open_own, refused,
 };
+use crate::bounded;
 #[cfg(unix)]
 use crate::clock::Deadline;
 use crate::ui;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -86,7 +87,7 @@ pub fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(
         usize::try_from(metadata.len()).unwrap_or(0),
     ));
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    bounded::read(file, MAX_BYTES, &mut bytes)?;
     Ok(Some(bytes))
 }
 

@@ -1,14 +1,17 @@
 //! cargo's credential provider protocol: a hello, then a line for a line.
 
 use super::{Answer, Case, Core, Mode, managed};
+use crate::bounded;
 use crate::error::Error;
 use crate::http::Origin;
 use crate::secret::Secret;
 use crate::token::Caller;
 use crate::ui;
 use serde_json::{Value, json};
-use std::io::BufRead;
 use std::process::ExitCode;
+
+/// A request is a hundred bytes.
+const MAX_LINE: u64 = 1024 * 1024;
 
 /// Says hello: first, and at once, since cargo waits for it without end.
 pub fn hello() -> crate::error::Result<()> {
@@ -18,12 +21,10 @@ pub fn hello() -> crate::error::Result<()> {
 /// Answers each line until cargo hangs up. The exit code is 0 also after an error, which is in the
 /// answer.
 pub fn converse(core: Result<&Core<'_>, &Error>) -> ExitCode {
-    for line in std::io::stdin().lock().lines() {
-        let Ok(line) = line else {
-            return ExitCode::SUCCESS;
-        };
+    let mut stdin = std::io::stdin().lock();
+    while let Ok(Some(line)) = bounded::line(&mut stdin, MAX_LINE) {
         let reply = match core {
-            Ok(core) => answer(core, line.as_bytes()),
+            Ok(core) => answer(core, &line),
             Err(error) => Mode::Cargo.unfit(Case::Unreadable, error),
         };
         if ui::answer(&Secret::new(reply.stdout.to_string())).is_err() {

@@ -1,9 +1,8 @@
 //! The core that every helper asks: from a host or a profile to a token that fits.
 
 use super::matrix::one_line;
-use super::mode::BUDGET;
 use super::{Answer, Case, Mode};
-use crate::clock::{self, Deadline, Epoch};
+use crate::clock::{self, Deadline, Epoch, budget};
 use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Origin;
@@ -125,7 +124,7 @@ impl Core<'_> {
     /// answer, where there is something to say.
     pub fn refused(&self, origin: &Origin, presented: Option<&str>) -> Option<Answer> {
         self.at_owner(origin, |profile| {
-            let deadline = Deadline::after(BUDGET);
+            let deadline = Deadline::after(budget::HELPER);
             token::forget::refuse(profile, origin.as_str(), presented, deadline).map(drop)
         })
     }
@@ -134,7 +133,7 @@ impl Core<'_> {
     /// there is something to say.
     pub fn forget_at(&self, origin: &Origin) -> Option<Answer> {
         self.at_owner(origin, |profile| {
-            token::forget::forget(profile, Deadline::after(BUDGET)).map(drop)
+            token::forget::forget(profile, Deadline::after(budget::HELPER)).map(drop)
         })
     }
 
@@ -165,7 +164,10 @@ impl Core<'_> {
             };
             profile = wanted.over(profile);
         }
-        let budget = profile.timeout.unwrap_or(BUDGET).min(self.mode.budget());
+        let budget = profile
+            .timeout
+            .unwrap_or(budget::HELPER)
+            .min(self.mode.budget());
         let token = token::token(&Ask {
             min_ttl: Some(profile.min_ttl.unwrap_or_default()),
             caller,

@@ -1,13 +1,14 @@
 //! What a program hands over on stdin: as much as its protocol says, since not every program closes it.
 
 use super::Mode;
+use crate::bounded;
 use crate::error::{Error, Kind, Result};
 use crate::ui;
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
 /// A request of any of the protocols is smaller.
-const MAX_INPUT: usize = 1024 * 1024;
+const MAX_INPUT: u64 = 1024 * 1024;
 
 /// A program has its request ready; so long after its last byte nothing more is coming.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -61,7 +62,7 @@ pub fn read(mode: Mode, arguments: &[String]) -> Result<Vec<u8>> {
         ui::say(&format!("waiting for what {name} sends: {awaited}"));
     }
     let mut part = [0; 4096];
-    while !end.is_reached(&bytes) && bytes.len() < MAX_INPUT {
+    while !end.is_reached(&bytes) {
         if !is_terminal && !comes(PAUSE) {
             let what = format!(
                 "{} has sent no whole request, and left stdin open",
@@ -74,6 +75,8 @@ pub fn read(mode: Mode, arguments: &[String]) -> Result<Vec<u8>> {
             Ok(0) | Err(_) => break,
             Ok(read) => bytes.extend_from_slice(&part[..read]),
         }
+        bounded::check(bytes.len(), MAX_INPUT)
+            .map_err(|cause| Error::usage(format!("{}'s request: {cause}", mode.name())))?;
     }
     Ok(bytes)
 }

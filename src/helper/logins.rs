@@ -1,10 +1,11 @@
 //! Registry logins in the files of docker's kin: a token that helm or skopeo was once given comes before docker's
 //! helpers, also when it has ended.
 
+use crate::bounded;
 use crate::env::programs;
+use crate::error::io_cause;
 use crate::files;
 use serde_json::Value;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -48,7 +49,8 @@ pub fn of_kin(servers: &[String]) -> Vec<Login> {
     ];
     let mut found = Vec::new();
     for (file, program, logout) in files {
-        let Some((file, config)) = file.and_then(|file| read(&file).map(|config| (file, config)))
+        let Some((file, config)) =
+            file.and_then(|file| read(&file).ok().map(|config| (file, config)))
         else {
             continue;
         };
@@ -65,12 +67,14 @@ pub fn of_kin(servers: &[String]) -> Vec<Login> {
     found
 }
 
-/// Such a file, if it is there and JSON.
-pub fn read(file: &Path) -> Option<Value> {
-    let mut text = Zeroizing::new(Vec::new());
-    let opened = files::open_regular(file).ok()?;
-    opened.take(MAX_BYTES).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+/// Such a file, or why there is none that can be used. It may hold passwords.
+pub fn read(file: &Path) -> Result<Value, String> {
+    let text = files::open_regular(file).and_then(|file| bounded::text(file, MAX_BYTES));
+    let text = text.map_err(|cause| io_cause(&cause))?;
+    match serde_json::from_str(&Zeroizing::new(text)) {
+        Ok(config @ Value::Object(_)) => Ok(config),
+        _ => Err("it is no JSON object".to_owned()),
+    }
 }
 
 /// Whether an entry of `auths` holds something secret; docker leaves empty ones behind.

@@ -1,15 +1,10 @@
 //! Whom a helper speaks to: the mode's names, its words, and the time it has.
 
 pub use crate::cli::Program as Mode;
+use crate::clock::budget;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
-
-/// Callers wait 10 seconds (bazel) or without end (git); an answer later than this helps nobody.
-pub const BUDGET: Duration = Duration::from_secs(10);
-
-/// Bazel ends a helper after 10 seconds, and then shows nothing of what it says.
-const BAZEL_BUDGET: Duration = Duration::from_secs(8);
 
 impl Mode {
     /// Its name on the command line.
@@ -59,9 +54,9 @@ impl Mode {
     /// The time for an answer.
     pub fn budget(self) -> Duration {
         if self == Self::Bazel {
-            BAZEL_BUDGET
+            budget::BAZEL
         } else {
-            BUDGET
+            budget::HELPER
         }
     }
 

@@ -1,7 +1,8 @@
 //! A body out of its compression, which was not asked for.
 
+use crate::bounded;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use zeroize::Zeroizing;
 
 /// As many codings as curl undoes.
@@ -43,8 +44,11 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 fn undone(body: &[u8], coding: &str, limit: u64) -> Option<Option<Zeroizing<Vec<u8>>>> {
     let all = |from: &mut dyn Read| {
         let mut plain = Zeroizing::new(Vec::new());
-        from.take(limit + 1).read_to_end(&mut plain).ok()?;
-        Some((plain.len() as u64 <= limit).then_some(plain))
+        match bounded::read(from, limit, &mut plain) {
+            Ok(()) => Some(Some(plain)),
+            Err(cause) if cause.kind() == ErrorKind::FileTooLarge => Some(None),
+            Err(_) => None,
+        }
     };
     match coding {
         "gzip" | "x-gzip" if body.starts_with(&GZIP) => all(&mut MultiGzDecoder::new(body)),

@@ -3,6 +3,7 @@
 use super::connection::{Proxy, Refused, Unknown};
 use super::tls;
 use super::trouble::Trouble;
+use crate::bounded;
 use crate::error::io_cause;
 use crate::files;
 use std::io;
@@ -230,9 +231,9 @@ impl Way {
     /// The answer is larger than any that is read.
     pub fn too_large(&self, limit: u64) -> Failure {
         let what = format!(
-            "the answer of {} is larger than {} MiB",
+            "the answer of {} is larger than {}",
             self.words(),
-            limit / 1024 / 1024
+            bounded::size(limit)
         );
         Failure {
             retry: false,

@@ -27,9 +27,6 @@ use qrcode::render::unicode::Dense1x2;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// How long a person may take at the browser, unless the command line says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(180);
-
 /// After this a person is not busy with consent any more, but with a page that says something else.
 const EARLY: Duration = Duration::from_secs(20);
 

@@ -1,14 +1,18 @@
 //! A login whose redirect cannot arrive here: a person brings the address that the browser ended at.
 
 use super::{Login, Outcome};
+use crate::bounded;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::oauth::authorization_code::Attempt;
 use crate::ui;
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
+
+/// No address is longer.
+const MAX_LINE: u64 = 1024 * 1024;
 
 /// A code is good for ten minutes at most (RFC 6749 section 4.1.2): who waits longer waits for nothing.
 const CODE_LIFE: Duration = Duration::from_secs(600);
@@ -114,8 +118,11 @@ fn typed() -> Receiver<std::io::Result<String>> {
     let (send, lines) = mpsc::channel();
     let failed = send.clone();
     let thread = std::thread::Builder::new().spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            if send.send(line).is_err() {
+        let mut stdin = std::io::stdin().lock();
+        while let Some(line) = bounded::line(&mut stdin, MAX_LINE).transpose() {
+            let line = line.map(|line| String::from_utf8_lossy(&line).into_owned());
+            let failed = line.is_err();
+            if send.send(line).is_err() || failed {
                 return;
             }
         }

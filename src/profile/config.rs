@@ -6,18 +6,18 @@ use super::owner::{Distrust, anybodys, untrusted, untrusted_dir};
 use super::raw::kind;
 use super::slice;
 use super::value::Value;
+use crate::bounded;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A configuration of a thousand profiles is 200 KB; this is a file that is something else.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The configuration file's text, or none where there is no file.
 pub struct Config {
@@ -82,12 +82,7 @@ impl Config {
         }
         let mut bytes =
             Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0).min(1 << 20) + 1);
-        file.take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|cause| refuse(io_cause(&cause)))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(refuse("it is larger than 16 MiB".to_owned()));
-        }
+        bounded::read(file, MAX_BYTES, &mut bytes).map_err(|cause| refuse(io_cause(&cause)))?;
         let text = Arc::new(bytes);
         let shared = Arc::clone(&text);
         env::name_secrets(move || named_variables(&shared));

@@ -71,7 +71,7 @@ impl<T> Endpoints<T> {
 
     /// Whether it is known.
     pub fn has(&self, kind: EndpointKind) -> bool {
-        self.get(kind).is_some()
+        self.0[kind as usize].is_some()
     }
 
     /// Sets one of them.

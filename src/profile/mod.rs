@@ -55,7 +55,7 @@ use quirks::Quirks;
 use request::Request;
 pub use schema::schema;
 pub use scope::{missing_scope, split_scope};
-pub use secret_source::{NO_TEXT, SecretSource, from_file};
+pub use secret_source::{SecretSource, from_file};
 use serde::{Deserialize, Serialize};
 use server::Server;
 use std::collections::BTreeMap;

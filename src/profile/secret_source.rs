@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, unknown};
 use super::raw::{kind, text};
+use crate::bounded::{self, NO_TEXT};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause};
@@ -10,16 +11,12 @@ use crate::hash::quoted;
 use crate::program;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
 
 /// No secret, key or certificate password is longer, and a pipe that never ends must.
 const MAX_BYTES: u64 = 64 * 1024;
-
-/// Of a file that holds something else than characters.
-pub const NO_TEXT: &str = "it is not UTF-8 text";
 
 /// A place that a secret is read from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -220,8 +217,10 @@ impl SecretSource {
                         .to_owned(),
                 ),
             },
-            Self::Command(words) => program::output(words, MAX_BYTES, deadline)
-                .and_then(|text| read_bounded(text.as_slice())),
+            Self::Command(words) => program::output(words, MAX_BYTES, deadline).and_then(|text| {
+                let text = std::str::from_utf8(&text).map_err(|_| NO_TEXT)?;
+                Ok(Secret::from_line(text.to_owned()))
+            }),
         };
         match found {
             Ok(secret) if secret.is_empty() => Err(self.nothing(profile, key, "it is empty")),
@@ -277,20 +276,7 @@ fn from_env_file(file: &Path, name: &str) -> Result<Secret, String> {
 /// Reads a small text file.
 pub fn from_file(file: &Path) -> Result<Secret, String> {
     files::open_regular(file)
+        .and_then(|file| bounded::text(file, MAX_BYTES))
+        .map(Secret::from_line)
         .map_err(|cause| io_cause(&cause))
-        .and_then(read_bounded)
-}
-
-fn read_bounded(from: impl Read) -> Result<Secret, String> {
-    let mut text = zeroize::Zeroizing::new(Vec::new());
-    from.take(MAX_BYTES + 1)
-        .read_to_end(&mut text)
-        .map_err(|cause| io_cause(&cause))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err("it is longer than 64 KiB".to_owned());
-    }
-    match std::str::from_utf8(&text) {
-        Ok(text) => Ok(Secret::from_line(text.to_owned())),
-        Err(_) => Err(NO_TEXT.to_owned()),
-    }
 }

@@ -19,12 +19,12 @@ pub fn for_profile(text: &[u8], profile: &str, table: &str) -> Option<String> {
     let first = usize::from(text.first() == Some(&b'['));
     let heads = memmem::find_iter(text, b"\n[").map(|newline| newline + 1);
     let mut start = 0;
-    let mut keep = first == 0 || belongs_at(text, 0, profile, table)?;
+    let mut keep = first == 0 || belongs(text, 0, profile, table)?;
     for head in heads {
         if keep {
             kept.extend_from_slice(&text[start..head]);
         }
-        (start, keep) = (head, belongs_at(text, head, profile, table)?);
+        (start, keep) = (head, belongs(text, head, profile, table)?);
     }
     if keep {
         kept.extend_from_slice(&text[start..]);
@@ -33,46 +33,25 @@ pub fn for_profile(text: &[u8], profile: &str, table: &str) -> Option<String> {
 }
 
 /// Whether the table whose head begins here matters; `None` where that cannot be told quickly.
-fn belongs_at(text: &[u8], head: usize, profile: &str, table: &str) -> Option<bool> {
+fn belongs(text: &[u8], head: usize, profile: &str, table: &str) -> Option<bool> {
     let rest = &text[head + 1..];
     let head = std::str::from_utf8(&rest[..memchr(b'\n', rest).unwrap_or(rest.len())]).ok()?;
-    match belongs(head, profile, table) {
-        Belongs::Yes => Some(true),
-        Belongs::No => Some(false),
-        Belongs::Unsure => None,
-    }
-}
-
-enum Belongs {
-    Yes,
-    No,
-    Unsure,
-}
-
-/// Judges the head of a table, given what follows its opening bracket.
-fn belongs(head: &str, profile: &str, table: &str) -> Belongs {
-    let Some((path, _)) = head.split_once(']') else {
-        return Belongs::Unsure;
-    };
+    let (path, _) = head.split_once(']')?;
     if path.starts_with('"') || path.contains([' ', '\t', '\\', '\'', '[', ',', '=']) {
-        return Belongs::Unsure;
+        return None;
     }
-    let Some(rest) = path.strip_prefix(table) else {
-        // `[defaults]` and tables that nobody knows: the parser says what is wrong with them.
-        return Belongs::Yes;
+    // `[defaults]` and tables that nobody knows: the parser says what is wrong with them.
+    let below = path
+        .strip_prefix(table)
+        .and_then(|rest| rest.strip_prefix('.'));
+    let Some(below) = below else {
+        return Some(true);
     };
-    let Some(rest) = rest.strip_prefix('.') else {
-        return Belongs::Yes;
+    let name = match below.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => below.split('.').next(),
     };
-    let name = match rest.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
-        None => rest.split('.').next().unwrap_or_default(),
-    };
-    if name == profile {
-        Belongs::Yes
-    } else {
-        Belongs::No
-    }
+    Some(name == Some(profile))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! It is made with `O_EXCL`, which servers keep, and removed with the lock's end. One that is left behind
 //! counts for nothing on the machine that made it, whose lock is free, and on others when it has become old.
 
-use crate::files::{self, Open};
+use crate::files::{self, Open, layout};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct Lease {
 impl Lease {
     /// Takes the lease of a lock that this process has; nothing while another machine holds it.
     pub fn take(lock: &Path, file: &File) -> io::Result<Option<Self>> {
-        let (path, owner) = (place(lock), owner(file)?);
+        let (path, owner) = (layout::lease(lock), owner(file)?);
         // Once more where one was in the way that counts for nothing.
         for _ in 0..2 {
             match make(&path, &owner) {
@@ -50,7 +50,7 @@ impl Lease {
     /// The same for whom the lock was handed to with its lease, if there is one.
     #[cfg(unix)]
     pub fn adopt(lock: &Path, file: &File) -> Option<Self> {
-        let (path, owner) = (place(lock), owner(file).ok()?);
+        let (path, owner) = (layout::lease(lock), owner(file).ok()?);
         let ours = read(&path).ok()? == owner;
         ours.then_some(Self { path, owner })
     }
@@ -70,10 +70,6 @@ impl Drop for Lease {
             drop(fs::remove_file(&self.path));
         }
     }
-}
-
-fn place(lock: &Path) -> PathBuf {
-    lock.with_extension("lease")
 }
 
 fn make(path: &Path, owner: &str) -> io::Result<()> {

@@ -1,8 +1,7 @@
 //! One profile's lock across processes, within a deadline.
 
 use crate::clock::Deadline;
-use crate::files::{self, Open};
-use crate::hash::hash;
+use crate::files::{self, Open, layout};
 use crate::state::lease::{self, Lease};
 use crate::state::stand_in;
 use std::fs::{File, TryLockError};
@@ -39,6 +38,18 @@ pub enum Purpose {
     Login,
     /// Changing the configuration file.
     Configuration,
+}
+
+impl Purpose {
+    /// Where a profile's lock for it is.
+    pub fn path(self, state: &Path, profile: &str) -> PathBuf {
+        let ending = match self {
+            Self::Renewal => "lock",
+            Self::Login => "login.lock",
+            Self::Configuration => "config.lock",
+        };
+        layout::lock(state, profile, ending)
+    }
 }
 
 /// How waiting for a lock ended.
@@ -185,7 +196,7 @@ fn leased(which: Which<'_>, file: &File, here: &Here) -> io::Result<Option<Optio
     if !matches!(purpose, Purpose::Renewal) || !may_be_shared {
         return Ok(Some(None));
     }
-    Ok(Lease::take(&path(state, profile, purpose), file)?.map(Some))
+    Ok(Lease::take(&purpose.path(state, profile), file)?.map(Some))
 }
 
 fn taken_with<T>(file: File, here: Option<Here>, lease: Option<Lease>) -> Taken<T> {
@@ -220,7 +231,7 @@ pub fn standing(file: &File) -> io::Result<Standing> {
 /// Ends the lease of a renewal's lock that was handed to this process, where there is one.
 #[cfg(unix)]
 pub fn end_lease(state: &Path, profile: &str) {
-    let path = path(state, profile, Purpose::Renewal);
+    let path = Purpose::Renewal.path(state, profile);
     if let Ok(file) = files::open_own(&path, Open::Read) {
         drop(Lease::adopt(&path, &file));
     }
@@ -236,21 +247,10 @@ pub fn is_remote_dir(dir: &Path) -> bool {
     File::open(dir).is_ok_and(|dir| lease::is_remote(&dir))
 }
 
-/// Where a profile's lock is.
-pub fn path(state: &Path, profile: &str, purpose: Purpose) -> PathBuf {
-    let ending = match purpose {
-        Purpose::Renewal => "lock",
-        Purpose::Login => "login.lock",
-        Purpose::Configuration => "config.lock",
-    };
-    let name = format!("{}.{ending}", hash(&["profile-1", profile]));
-    state.join("locks").join(name)
-}
-
 fn open(state: &Path, profile: &str, purpose: Purpose) -> io::Result<File> {
-    files::ensure_dir(&state.join("locks"))?;
+    files::ensure_dir(&layout::locks(state))?;
     // Never deleted: a lock on a file that is gone from its directory excludes nobody.
-    files::open_own(&path(state, profile, purpose), Open::Make)
+    files::open_own(&purpose.path(state, profile), Open::Make)
 }
 
 fn unsupported(cause: &io::Error) -> bool {

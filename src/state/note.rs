@@ -3,7 +3,7 @@
 
 use crate::clock::{self, Epoch};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, layout};
 use crate::hash::hash;
 use crate::secret::Secret;
 use crate::state::remembered::{Doubt, Remembered};
@@ -11,7 +11,7 @@ use crate::store::Backend;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// More variants than a record has room for: those that it has dropped are remembered for a while.
 const MAX_COPIES: usize = 32;
@@ -132,7 +132,7 @@ pub struct Failure {
 impl Note {
     /// The profile's note; an absent or unreadable one says nothing.
     pub fn load(state: &Path, profile: &str) -> Self {
-        let read = files::read(&path(state, profile)).ok().flatten();
+        let read = files::read(&layout::note(state, profile)).ok().flatten();
         let note: Option<Self> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut note = note.unwrap_or_else(|| Self {
             profile: profile.to_owned(),
@@ -150,7 +150,7 @@ impl Note {
     /// Replaces the profile's note. After a power cut an older one will do.
     pub fn save(&self, state: &Path) -> io::Result<()> {
         let bytes = serde_json::to_vec(self).expect("strings and numbers always serialize");
-        files::write_unsynced(&path(state, &self.profile), &bytes)
+        files::write_unsynced(&layout::note(state, &self.profile), &bytes)
     }
 
     /// What `auto` was resolved to. Nothing is remembered but by its traces of the kernel alone, which
@@ -209,7 +209,9 @@ impl Note {
 /// Each helper's last failure for a profile, for programs that do not show it. In a file of its own,
 /// since a helper that has failed holds no lock.
 pub fn helper_failures(state: &Path, profile: &str) -> BTreeMap<String, HelperFailure> {
-    let read = files::read(&helpers_path(state, profile)).ok().flatten();
+    let read = files::read(&layout::helper_failures(state, profile))
+        .ok()
+        .flatten();
     read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
 }
@@ -233,22 +235,10 @@ pub fn add_helper_failure(
     let mut all = helper_failures(state, profile);
     all.insert(helper.to_owned(), failure);
     let bytes = serde_json::to_vec(&all).expect("strings and numbers always serialize");
-    files::write_unsynced(&helpers_path(state, profile), &bytes)
-}
-
-fn helpers_path(state: &Path, profile: &str) -> PathBuf {
-    state
-        .join("helpers")
-        .join(format!("{}.json", hash(&["profile-1", profile])))
+    files::write_unsynced(&layout::helper_failures(state, profile), &bytes)
 }
 
 /// A refresh token's hash, to remember it by.
 pub fn fingerprint(refresh: &Secret) -> String {
     hash(&["ended-1", refresh.expose()])
-}
-
-fn path(state: &Path, profile: &str) -> PathBuf {
-    state
-        .join("profiles")
-        .join(format!("{}.json", hash(&["profile-1", profile])))
 }

@@ -3,13 +3,13 @@
 
 use crate::clock::{self, Epoch};
 use crate::error::io_cause;
-use crate::files;
+use crate::files::{self, layout};
 use crate::hash::hash;
 use crate::state::record::Token;
 use crate::ui;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A token that came of a refusal and is refused in its turn within this: it is not the token's age
 /// that the server minds.
@@ -53,7 +53,9 @@ pub enum Verdict {
 impl Refusals {
     /// What is known of a profile; mostly nothing, and then there is no file.
     pub fn load(state: &Path, profile: &str) -> Self {
-        let read = files::read(&path(state, profile)).ok().flatten();
+        let read = files::read(&layout::refusals(state, profile))
+            .ok()
+            .flatten();
         read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default()
     }
@@ -64,7 +66,7 @@ impl Refusals {
         let mut refusals = Self::load(state, profile);
         let result = change(&mut refusals);
         let bytes = serde_json::to_vec(&refusals).expect("strings and numbers always serialize");
-        if let Err(cause) = files::write_unsynced(&path(state, profile), &bytes) {
+        if let Err(cause) = files::write_unsynced(&layout::refusals(state, profile), &bytes) {
             ui::step(&format!(
                 "the refusal cannot be noted: {}",
                 io_cause(&cause)
@@ -148,7 +150,7 @@ impl Refusals {
 
     /// A person has seen to it: the next refusal is the first.
     pub fn forgive(state: &Path, profile: &str) {
-        if path(state, profile).exists() {
+        if layout::refusals(state, profile).exists() {
             Self::change(state, profile, |refusals| {
                 *refusals = Self {
                     basic: std::mem::take(&mut refusals.basic),
@@ -169,12 +171,6 @@ impl Bar {
 /// A token's mark: enough to tell it from its successor.
 pub fn mark(token: &Token) -> String {
     hash(&["refused-1", token.text.expose()])
-}
-
-fn path(state: &Path, profile: &str) -> PathBuf {
-    state
-        .join("refusals")
-        .join(format!("{}.json", hash(&["profile-1", profile])))
 }
 
 #[cfg(test)]

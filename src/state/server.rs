@@ -4,8 +4,7 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::files;
-use crate::hash::hash;
+use crate::files::{self, layout};
 use crate::http::Endpoint;
 use crate::oauth::metadata::{self, Metadata};
 use crate::profile::{EndpointKind, Profile};
@@ -192,9 +191,7 @@ fn remembered(issuer: &str) -> Option<Remembered> {
 
 /// The file of what a server publishes: of such a kind, and by such a name.
 pub(super) fn beside_metadata(kind: &str, name: &str) -> Option<PathBuf> {
-    let state = env::state_dir().ok()?;
-    let file = format!("{}.json", hash(&[kind, name]));
-    Some(state.join("metadata").join(file))
+    Some(layout::published(&env::state_dir().ok()?, kind, name))
 }
 
 /// What is set by hand always wins; of the others, a client with a certificate has those for it.

@@ -1,8 +1,7 @@
 //! The spool: where a renewed token is kept, sealed, if the store will not take it.
 
 use crate::error::{Kind, Result, io_cause};
-use crate::files::{self, Open};
-use crate::hash::hash;
+use crate::files::{self, Open, layout};
 use crate::profile::Profile;
 use crate::state::record::Record;
 use crate::store::cipher;
@@ -23,7 +22,7 @@ pub struct Spool {
 impl Spool {
     /// Takes the room.
     pub fn reserve(state: &Path, profile: &Profile) -> Result<Self> {
-        let path = self::path(state, &profile.name);
+        let path = layout::spool(state, &profile.name);
         let reserve = || {
             let dir = path.parent().unwrap_or(state);
             files::ensure_dir(dir)?;
@@ -75,13 +74,6 @@ impl Spool {
     pub fn discard(self) {
         drop(files::remove(&self.path));
     }
-}
-
-/// Where a profile's is.
-pub fn path(state: &Path, profile: &str) -> PathBuf {
-    state
-        .join("spool")
-        .join(format!("{}.sealed", hash(&["profile-1", profile])))
 }
 
 /// What a profile's is sealed for.

@@ -4,7 +4,7 @@
 use crate::clock::{self, Deadline, Epoch};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
-use crate::files;
+use crate::files::{self, layout};
 use crate::hash::hash;
 use crate::profile::{AccessCache, Grant, LoginGrant, Profile, StoreChoice, TokenKind};
 use crate::secret::Secret;
@@ -262,7 +262,7 @@ impl Storage {
         let record = self.record(profile)?;
         if let Some(record) = record
             .as_ref()
-            .filter(|_| spool::path(&self.state, &profile.name).exists())
+            .filter(|_| layout::spool(&self.state, &profile.name).exists())
         {
             self.save(profile, record)?;
         }
@@ -270,7 +270,7 @@ impl Storage {
     }
 
     fn spooled(&self, profile: &Profile, stored: &Record) -> Option<Record> {
-        let sealed = files::read(&spool::path(&self.state, &profile.name)).ok()??;
+        let sealed = files::read(&layout::spool(&self.state, &profile.name)).ok()??;
         let key = cipher::key_from_text(&stored.spool_key)?;
         let record = Record::from_line(&cipher::open(
             &key,
@@ -299,7 +299,7 @@ impl Storage {
         }
         self.store.save(&profile.name, &record.to_line())?;
         // If it stays, it has a lower generation and is never taken again.
-        drop(files::remove(&spool::path(&self.state, &profile.name)));
+        drop(files::remove(&layout::spool(&self.state, &profile.name)));
         Ok(())
     }
 
@@ -371,7 +371,7 @@ impl Storage {
         self.store.erase_seen(&pending_login(&profile.name))?;
         // Of a login that was killed while it tried the store.
         self.store.erase_seen(&probe_account(&profile.name))?;
-        let spooled = files::remove(&spool::path(&self.state, &profile.name)).map_err(io)?;
+        let spooled = files::remove(&layout::spool(&self.state, &profile.name)).map_err(io)?;
         let noted = self.note.generation > 0;
         // A client secret that is kept in the store stays, and with it the store is still settled. The
         // note stays for its epoch, without which cached tokens would be found again.

@@ -6,6 +6,7 @@
 //! container's seccomp filter, another system) or no quota (20,000 bytes a user), nothing is kept.
 
 use crate::clock::Epoch;
+pub use platform::get;
 
 /// Whose keyring.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,12 +23,6 @@ pub fn put(ring: Ring, name: &str, (bytes, seconds): (&[u8], Epoch)) -> bool {
 /// Whether anything is kept under a name.
 pub fn has(ring: Ring, name: &str) -> bool {
     platform::has(ring, name).is_some()
-}
-
-/// What is kept under a name. It is overwritten as all that is freed: `Zeroizing`, which does it byte by byte, would
-/// cost a cached answer a sixtieth of its instructions.
-pub fn get(ring: Ring, name: &str) -> Option<Vec<u8>> {
-    platform::get(ring, name)
 }
 
 /// Forgets a name; whether there was one.
@@ -89,6 +84,8 @@ mod platform {
         keyring(ring)?.search(name).ok().map(drop)
     }
 
+    /// What is kept under a name. It is overwritten as all that is freed: `Zeroizing`, which does it byte by byte,
+    /// would cost a cached answer a sixtieth of its instructions.
     pub fn get(ring: Ring, name: &str) -> Option<Vec<u8>> {
         let key = keyring(ring)?.search(name).ok()?;
         for room in [USUAL_PAYLOAD, MAX_PAYLOAD] {
@@ -120,6 +117,7 @@ mod platform {
         None
     }
 
+    /// Nothing.
     pub fn get(_: Ring, _: &str) -> Option<Vec<u8>> {
         None
     }

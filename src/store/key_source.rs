@@ -8,7 +8,7 @@ use super::kernel::{self, Ring};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
-use crate::files;
+use crate::files::{self, layout};
 use crate::hash::hash;
 use crate::profile::{Profile, SecretSource, from_file};
 use crate::secret::Secret;
@@ -123,27 +123,23 @@ impl<'a> KeySource<'a> {
             .key_file_key()?
             .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))?;
         // Where this cannot be written, no record can.
-        drop(files::create(&self.made_file(), b""));
+        drop(files::create(&layout::key_made(self.state), b""));
         Ok(found)
     }
 
     /// Refuses where no source has a key and something is sealed with the one that was: a new one would
     /// not open it.
     pub fn refuse_lost(&self) -> Result<()> {
-        let records = self.state.join("records");
-        let is_sealed = |entry: std::fs::DirEntry| {
-            let name = entry.file_name();
-            Path::new(&name)
-                .extension()
-                .is_some_and(|end| end == "sealed")
-        };
+        let records = layout::sealed_records(self.state);
+        let is_sealed =
+            |entry: std::fs::DirEntry| layout::is_sealed_record(Path::new(&entry.file_name()));
         let sealed = || {
             std::fs::read_dir(&records)
                 .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(is_sealed)))
         };
-        let own = super::file(self.state, "records", self.profile);
+        let own = layout::sealed_record(self.state, self.profile);
         // Those of other profiles may have keys of their own.
-        let is_lost = own.exists() || self.made_file().exists() && sealed();
+        let is_lost = own.exists() || layout::key_made(self.state).exists() && sealed();
         if !is_lost {
             return Ok(());
         }
@@ -157,11 +153,6 @@ impl<'a> KeySource<'a> {
             "put the key back; if it is lost, remove {} and log in again",
             shell_word(&records.to_string_lossy())
         )))
-    }
-
-    /// Is there once this store has been used with a key file.
-    fn made_file(&self) -> PathBuf {
-        self.state.join("store.made")
     }
 
     /// Where the key is, if it is in a place that is looked at before a passphrase.
@@ -246,11 +237,7 @@ impl<'a> KeySource<'a> {
     }
 
     fn check_file(&self, source: &str) -> PathBuf {
-        let name = match source {
-            TYPED => "store.check".to_owned(),
-            _ => format!("store-{}.check", hash(&["check-1", source])),
-        };
-        self.state.join(name)
+        layout::key_check(self.state, (source != TYPED).then_some(source))
     }
 
     /// Keeps a passphrase's key in the kernel keyring, sealed under another that is in a file: a sandbox that can read
@@ -281,7 +268,7 @@ impl<'a> KeySource<'a> {
 
     /// Where the other key is, anew with each unlocking.
     fn half_file(&self) -> PathBuf {
-        self.state.join("store.unlocked")
+        layout::unlocked(self.state)
     }
 
     fn unlocked_name(&self) -> String {
@@ -291,7 +278,7 @@ impl<'a> KeySource<'a> {
 
     /// Where the salt is, which also tells that a passphrase is in use.
     pub fn salt_file(&self) -> PathBuf {
-        self.state.join("store.salt")
+        layout::salt(self.state)
     }
 
     fn salt(&self) -> Result<Zeroizing<Vec<u8>>> {

@@ -13,8 +13,7 @@ mod secret_service;
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
-use crate::files;
-use crate::hash::hash;
+use crate::files::{self, layout};
 use crate::ui;
 use cipher::Key;
 use key_source::Found;
@@ -116,10 +115,16 @@ impl Store {
         match &self.opened {
             Opened::Keyring(_) => System::NAME.to_owned(),
             Opened::EncryptedFile { place, .. } => {
-                format!("{}, key from {place}", self.state.join("records").display())
+                format!(
+                    "{}, key from {place}",
+                    layout::sealed_records(&self.state).display()
+                )
             }
             Opened::Plaintext => {
-                format!("{}, in clear text", self.state.join("plaintext").display())
+                format!(
+                    "{}, in clear text",
+                    layout::plain_records(&self.state).display()
+                )
             }
             Opened::Nothing {
                 backend: Backend::Kernel,
@@ -167,7 +172,7 @@ impl Store {
                 return Ok(held(account, found));
             }
             Opened::EncryptedFile { key, .. } => {
-                let path = file(&self.state, "records", account);
+                let path = layout::sealed_record(&self.state, account);
                 let Some(sealed) = read(&path)? else {
                     return Ok(Held::Nothing);
                 };
@@ -176,7 +181,7 @@ impl Store {
                 };
                 Some(plain)
             }
-            Opened::Plaintext => read(&file(&self.state, "plaintext", account))?,
+            Opened::Plaintext => read(&layout::plain_record(&self.state, account))?,
             Opened::Nothing { .. } => None,
         };
         Ok(plain.map_or(Held::Nothing, Held::Plain))
@@ -213,18 +218,17 @@ impl Store {
         let Some(bytes) = read(&path)? else {
             return Ok(None);
         };
-        let copy = beside(&path);
+        let copy = layout::set_aside(&path);
         write(&copy, &bytes)?;
         Ok(Some(copy))
     }
 
     fn path(&self, account: &str) -> Option<PathBuf> {
-        let folder = match &self.opened {
-            Opened::EncryptedFile { .. } => "records",
-            Opened::Plaintext => "plaintext",
-            Opened::Keyring(_) | Opened::Nothing { .. } => return None,
-        };
-        Some(file(&self.state, folder, account))
+        match &self.opened {
+            Opened::EncryptedFile { .. } => Some(layout::sealed_record(&self.state, account)),
+            Opened::Plaintext => Some(layout::plain_record(&self.state, account)),
+            Opened::Keyring(_) | Opened::Nothing { .. } => None,
+        }
     }
 
     /// Replaces what is kept for an account.
@@ -235,9 +239,9 @@ impl Store {
                 .map_err(|trouble| keyring_error(account, &trouble)),
             Opened::EncryptedFile { key, .. } => {
                 let sealed = cipher::seal(key, &purpose(account), record);
-                write(&file(&self.state, "records", account), &sealed)
+                write(&layout::sealed_record(&self.state, account), &sealed)
             }
-            Opened::Plaintext => write(&file(&self.state, "plaintext", account), record),
+            Opened::Plaintext => write(&layout::plain_record(&self.state, account), record),
             Opened::Nothing { .. } => Ok(()),
         }
     }
@@ -272,7 +276,7 @@ impl Store {
         let Some(path) = self.path(account) else {
             return Ok(Erased::Nothing);
         };
-        let aside = files::remove(&beside(&path));
+        let aside = files::remove(&layout::set_aside(&path));
         match aside.and_then(|aside| Ok(files::remove_all(&path)? || aside)) {
             Ok(true) => Ok(Erased::All),
             Ok(false) => Ok(Erased::Nothing),
@@ -314,8 +318,8 @@ impl Store {
             Opened::Keyring(keyring) => keyring
                 .ready()
                 .map_err(|trouble| keyring_error(account, &trouble)),
-            Opened::EncryptedFile { .. } => folder_ready(&self.state.join("records")),
-            Opened::Plaintext => folder_ready(&self.state.join("plaintext")),
+            Opened::EncryptedFile { .. } => folder_ready(&layout::sealed_records(&self.state)),
+            Opened::Plaintext => folder_ready(&layout::plain_records(&self.state)),
             Opened::Nothing { .. } => Ok(()),
         }
     }
@@ -360,25 +364,6 @@ fn held(account: &str, found: InKeyring) -> Held {
 /// The account with which a store is tried for a profile; a profile's name has no slash.
 pub fn probe_account(profile: &str) -> String {
     format!("probe/{profile}")
-}
-
-/// Which file holds an account's record.
-fn file(state: &Path, folder: &str, account: &str) -> PathBuf {
-    let ending = if folder == "plaintext" {
-        "json"
-    } else {
-        "sealed"
-    };
-    state
-        .join(folder)
-        .join(format!("{}.{ending}", hash(&["account-1", account])))
-}
-
-/// Where a file that could not be read is kept.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".corrupt");
-    PathBuf::from(name)
 }
 
 /// Another key and a damaged file cannot be told apart.

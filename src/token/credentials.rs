@@ -1,9 +1,10 @@
 //! What a profile's client proves itself with, from wherever the profile says.
 
+use crate::bounded::NO_TEXT;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::oauth::Credentials;
-use crate::profile::{ClientAuth, Grant, NO_TEXT, Profile, SecretSource, from_file};
+use crate::profile::{ClientAuth, Grant, Profile, SecretSource, from_file};
 use crate::secret::Secret;
 use crate::state::storage::Storage;
 use crate::ui;

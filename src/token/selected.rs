@@ -9,12 +9,9 @@ use crate::profile::{Profile, TokenKind, split_scope};
 use crate::state::record::Token;
 use std::time::Duration;
 
-/// The time for one token where neither the call nor the profile sets one.
-pub const BUDGET: Duration = Duration::from_secs(30);
-
 /// The time for a token of this profile, `set` being what the call sets.
 pub fn budget(profile: &Profile, set: Option<Duration>) -> Duration {
-    set.or(profile.timeout).unwrap_or(BUDGET)
+    set.or(profile.timeout).unwrap_or(clock::budget::TOKEN)
 }
 
 /// What a call sets over a profile.

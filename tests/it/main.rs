@@ -15,6 +15,7 @@ mod add_refused;
 mod answers;
 mod api;
 mod assertion_grants;
+mod bounded;
 mod broken_on_the_way;
 mod budget;
 mod cli;

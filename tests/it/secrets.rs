@@ -125,7 +125,7 @@ fn a_source_that_gives_nothing_is_named_and_no_request_is_made() {
         ("{ file = \"~/empty\" }".to_owned(), "it is empty"),
         ("{ file = \"~/config\" }".to_owned(), "not a regular file"),
         ("{ file = \"~/latin1\" }".to_owned(), "not UTF-8"),
-        ("{ file = \"~/huge\" }".to_owned(), "longer than 64 KiB"),
+        ("{ file = \"~/huge\" }".to_owned(), "larger than 64 KiB"),
         (
             "{ env_file = \"~/env\" }".to_owned(),
             "no variable P_CLIENT_SECRET",
@@ -144,7 +144,7 @@ fn a_source_that_gives_nothing_is_named_and_no_request_is_made() {
         (sh("echo"), "it is empty"),
         (
             "{ command = [\"yes\", \"canary\"] }".to_owned(),
-            "longer than 64 KiB",
+            "larger than 64 KiB",
         ),
         ("{ keyring = true }".to_owned(), "tokctl secret set p"),
     ] {

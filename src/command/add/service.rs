@@ -2,7 +2,7 @@
 
 use super::answers::{one, until};
 use super::draft::Draft;
-use crate::clock::Deadline;
+use crate::clock::{Deadline, budget};
 use crate::error::Result;
 use crate::http::Endpoint;
 use crate::oauth::metadata::Metadata;
@@ -10,10 +10,6 @@ use crate::profile::config::Config;
 use crate::profile::{EndpointKind, preset};
 use crate::state::server;
 use crate::ui;
-use std::time::Duration;
-
-/// Asking a server for its metadata.
-const BUDGET: Duration = Duration::from_secs(15);
 
 /// Which service: one that is known, an issuer, or addresses.
 pub fn ask(draft: &mut Draft, config: &Config) -> Result<Option<Metadata>> {
@@ -92,7 +88,7 @@ pub fn discover(draft: &Draft, config: &Config, url: &str) -> Result<Metadata> {
         ..Draft::default()
     };
     let profile = super::checked(&asking, config, true)?;
-    server::for_login(&profile, Deadline::after(BUDGET))
+    server::for_login(&profile, Deadline::after(budget::ADD_METADATA))
 }
 
 fn endpoints(draft: &mut Draft) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A new profile is tried before it is kept.
 
-use crate::clock::{self, Deadline};
+use crate::clock::{self, Deadline, budget};
 use crate::error::{Kind, Result};
 use crate::http::Http;
 use crate::oauth::{Client, Credentials, TokenRequest};
@@ -13,12 +13,9 @@ use crate::token::credentials;
 use crate::token::request;
 use std::time::Duration;
 
-/// A person waits for it.
-const BUDGET: Duration = Duration::from_secs(20);
-
 /// Tries it as far as that goes without a person; what was seen.
 pub fn run(profile: &Profile, given: Option<&Secret>) -> Result<String> {
-    let deadline = Deadline::after(profile.timeout.unwrap_or(BUDGET));
+    let deadline = Deadline::after(profile.timeout.unwrap_or(budget::ADD_TRIAL));
     if profile.is_repeatable() {
         return fetch(profile, given, deadline);
     }

@@ -1,15 +1,19 @@
 //! A request as the command line describes it: method, headers and a body that may be sent twice.
 
+use crate::bounded;
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::http::{Payload, is_own_header};
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// A body from stdin up to this size is kept, so that it can be sent a second time.
 const KEPT: u64 = 1024 * 1024;
+
+/// What a form is put together of is in memory.
+const MAX_PART: u64 = 64 * 1024 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -198,13 +202,21 @@ fn data(text: &str) -> Result<Vec<u8>> {
     let Some(file) = text.strip_prefix('@') else {
         return Ok(text.as_bytes().to_vec());
     };
-    let mut bytes = Vec::new();
-    let read = if file == "-" {
-        crate::ui::input().read_to_end(&mut bytes)
+    let from: Box<dyn Read> = if file == "-" {
+        Box::new(crate::ui::input())
     } else {
-        open(Path::new(file))?.read_to_end(&mut bytes)
+        Box::new(open(Path::new(file))?)
     };
-    read.map_err(|cause| Error::io(format!("reading {file}"), &cause))?;
+    let mut bytes = Vec::new();
+    bounded::read(from, MAX_PART, &mut bytes).map_err(|cause| {
+        let error = Error::io(format!("reading {file}"), &cause);
+        match cause.kind() {
+            ErrorKind::FileTooLarge => {
+                error.hint("a single --data-binary or --input may be of any size")
+            }
+            _ => error,
+        }
+    })?;
     Ok(bytes)
 }
 

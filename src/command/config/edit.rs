@@ -2,11 +2,12 @@
 
 use super::Turn;
 use super::check;
+use crate::bounded;
 use crate::cli::Global;
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::files::in_place;
-use crate::profile::config::Config;
+use crate::files::{self, in_place};
+use crate::profile::config::{Config, MAX_BYTES};
 use crate::program;
 use crate::ui;
 use std::io::Write;
@@ -30,7 +31,8 @@ pub fn run(global: &Global) -> Result<()> {
             let what = format!("the editor {:?}: {why}; nothing is changed", env::editor());
             Error::new(Kind::Io, what).hint("name another one in VISUAL or EDITOR")
         })?;
-        let text = std::fs::read_to_string(copy.path())
+        let text = files::open_regular(copy.path())
+            .and_then(|file| bounded::text(file, MAX_BYTES))
             .map_err(|cause| check::file_error(copy.path(), &cause))?;
         if text == before {
             ui::notice("nothing is changed");

@@ -1,7 +1,7 @@
 //! A text file of the user's: as it was read, and as it is to be.
 
+use crate::bounded;
 use crate::error::{Error, Kind, Result, io_cause};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Configurations that people write are a thousand times smaller.
@@ -57,14 +57,7 @@ fn read(path: &Path) -> Result<Option<String>> {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(refuse(io_cause(&cause))),
     };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|cause| refuse(io_cause(&cause)))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(refuse("it is larger than 16 MiB".to_owned()));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
+    let text = bounded::text(file, MAX_BYTES).map_err(|cause| refuse(io_cause(&cause)))?;
     Ok(Some(text))
 }
 
