@@ -193,8 +193,9 @@ impl Transport for Line {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        let output = self.buffers.0.output();
-        self.out.extend_from_slice(&output[..amount]);
+        let output = &mut self.buffers.0.output()[..amount];
+        self.out.extend_from_slice(output);
+        output.zeroize();
         if std::mem::take(&mut self.holds) {
             return Ok(());
         }
