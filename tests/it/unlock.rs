@@ -7,6 +7,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use support::golden::hash;
 use support::grants::renewable;
 use support::{Run, Running, Sandbox, Server, Terminal};
 
@@ -100,20 +101,9 @@ fn in_a_sandbox(name: &str) -> Vec<u8> {
     found.stdout
 }
 
-fn key_names(part: &str) -> Vec<String> {
-    let keys = std::fs::read_to_string("/proc/keys").expect("the kernel has keys");
-    let names = keys
-        .split_whitespace()
-        .filter(|word| word.starts_with(part));
-    names
-        .map(|word| word.trim_end_matches(':').to_owned())
-        .collect()
-}
-
 #[test]
 #[ignore = "needs keyctl, user namespaces and a kernel keyring: tests/run installs it"]
 fn what_a_sandbox_reads_of_the_unlocked_key_opens_nothing() {
-    let before = key_names("tokctl:store-key:");
     let sandbox = sandbox();
     let unlock = ["unlock", "--for", "1m"];
     sandbox
@@ -122,10 +112,10 @@ fn what_a_sandbox_reads_of_the_unlocked_key_opens_nothing() {
     sandbox
         .run_with_stdin(["import", "p"], "rt-1")
         .ok_with("", "stored");
-    let mut new = key_names("tokctl:store-key:");
-    new.retain(|name| !before.contains(name));
-    assert_eq!(new.len(), 1, "{new:?}");
-    let payload = in_a_sandbox(&new[0]);
+    let state = sandbox.state_dir().join("tokctl");
+    let state = state.to_str().expect("UTF-8");
+    let name = format!("tokctl:store-key:{}", hash(&["store-key-1", state]));
+    let payload = in_a_sandbox(&name);
     // With the records too, from a backup.
     let mut stolen = Sandbox::new();
     stolen.config(&renewable("http://127.0.0.1:9/token", FILE));
@@ -145,7 +135,7 @@ fn what_a_sandbox_reads_of_the_unlocked_key_opens_nothing() {
     // The test is worth something: the whole key does open it, as far as that no server is there.
     sandbox.run(["get", "p"]).fails(6, "no connection");
     let id = Command::new("keyctl")
-        .args(["purge", "user", &new[0]])
+        .args(["purge", "user", &name])
         .output();
     assert!(id.expect("keyctl is installed").status.success());
 }
