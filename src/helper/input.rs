@@ -4,6 +4,7 @@ use super::Mode;
 use crate::bounded;
 use crate::error::{Error, Kind, Result};
 use crate::ui;
+use memchr::memmem;
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
 
@@ -88,8 +89,8 @@ impl End {
             Self::Line => bytes.contains(&b'\n'),
             Self::EmptyLine => {
                 bytes.starts_with(b"\n")
-                    || bytes.windows(2).any(|two| two == b"\n\n")
-                    || bytes.windows(3).any(|three| three == b"\n\r\n")
+                    || memmem::find(bytes, b"\n\n").is_some()
+                    || memmem::find(bytes, b"\n\r\n").is_some()
             }
             Self::Json => {
                 let mut values = serde_json::Deserializer::from_slice(bytes)

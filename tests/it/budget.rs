@@ -18,8 +18,8 @@ const START: usize = 75;
 
 /// The way of a cached answer from the arguments to stdout, as a reader has to follow it: our functions that call another
 /// one of ours, each once, and the files in which they stand. Not counted: who calls nothing of ours, closures (a part of
-/// their function), and what is derived or implements a library's trait.
-const FUNCTIONS: usize = 75;
+/// their function), and what is derived or implements a library's trait. Measured: 87 in 38.
+const FUNCTIONS: usize = 88;
 const FILES: usize = 38;
 
 const HOSTS: &str = "hosts = [\"https://git.example\"]\nstore = \"encrypted-file\"";
