@@ -247,7 +247,7 @@ fn open_to_others(log: &str) -> Vec<String> {
             "open" | "openat"
                 if arguments.contains("O_CREAT") || arguments.contains("O_TMPFILE") =>
             {
-                mode == "0600"
+                ["0600", "0100600"].contains(&mode)
             }
             "mkdir" | "mkdirat" => mode == "0700",
             "creat" | "mknod" | "mknodat" | "chmod" | "fchmod" | "fchmodat" | "fchmodat2" => false,

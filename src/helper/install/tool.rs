@@ -22,10 +22,11 @@ impl Copy {
         let failed = |cause: &std::io::Error| Error::io("making a copy to work on", cause);
         let state = env::state_dir()?;
         crate::files::ensure_dir(&state).map_err(|cause| failed(&cause))?;
-        let dir = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempdir_in(state)
-            .map_err(|cause| failed(&cause))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tmp-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let dir = builder.tempdir_in(state).map_err(|cause| failed(&cause))?;
         let path = dir.path().join("copy");
         let original = text.path.clone();
         let copy = Self {
