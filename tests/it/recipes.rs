@@ -527,6 +527,9 @@ fn packages() -> (Sandbox, Server) {
     sandbox.write("project/package.json", project);
     sandbox.write("project/yarn.lock", "");
     sandbox.env("YARN_ENABLE_TELEMETRY", "0");
+    // Root's is not below the home.
+    let cache = sandbox.home().join("yarn-cache");
+    sandbox.env("YARN_CACHE_FOLDER", cache);
     // Whatever is looked for elsewhere is not there.
     for name in ["NPM_CONFIG_REGISTRY", "YARN_NPM_REGISTRY_SERVER"] {
         sandbox.env(name, "http://127.0.0.1:1/");
