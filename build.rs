@@ -1,13 +1,17 @@
-//! What the compiler must be told beside the code: the commit and the target that `tokctl --version -v` names, and for
+//! The manual, compressed, which is inside of the program; and what the compiler must be told beside the code: the commit and the target that `tokctl --version -v` names, and for
 //! glibc the unwinder, where the C compiler has it as an archive: finding and loading `libgcc_s.so.1` takes a sixth of
 //! all that a cached `get` takes.
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 fn main() {
+    compress_manual();
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-env=TOKCTL_TARGET={}", variable("TARGET"));
     println!("cargo:rustc-env=TOKCTL_COMMIT={}", commit());
@@ -15,6 +19,25 @@ fn main() {
     if linux && variable("CARGO_CFG_TARGET_ENV") == "gnu" {
         link_unwinder();
     }
+}
+
+/// All pages as one stream, each after a mark and its file's name: `command/man/pages.rs` reads it.
+fn compress_manual() {
+    println!("cargo:rerun-if-changed=man");
+    let mut files: Vec<PathBuf> = fs::read_dir("man")
+        .expect("the manual is there")
+        .map(|entry| entry.expect("its directory can be read").path())
+        .collect();
+    files.sort();
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let stream = fs::File::create(out.join("pages.deflate")).expect("the directory can be written");
+    let mut stream = DeflateEncoder::new(stream, Compression::best());
+    for file in files {
+        let name = file.file_name().expect("it has one").to_string_lossy();
+        let page = fs::read_to_string(&file).expect("a page is text");
+        write!(stream, "\u{1}{name}\n{page}").expect("the file can be written");
+    }
+    stream.finish().expect("the file can be written");
 }
 
 fn variable(name: &str) -> String {

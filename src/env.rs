@@ -187,6 +187,18 @@ fn runtime_dir() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(format!("/run/user/{user}")))
 }
 
+/// Whether the locale has more characters than ASCII (POSIX: `LC_ALL` before `LC_CTYPE` before `LANG`).
+pub fn speaks_utf8() -> bool {
+    if cfg!(any(target_os = "macos", windows)) {
+        return true;
+    }
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(var);
+    set.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
 /// Whether a window would be seen, as far as variables tell.
 pub fn has_display() -> bool {
     var("DISPLAY").or_else(|| var("WAYLAND_DISPLAY")).is_some()

@@ -154,10 +154,21 @@ pub fn io_cause(cause: &std::io::Error) -> String {
     }
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
+    let text = text.trim_end_matches('.');
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_lowercase().chain(letters).collect()
     })
+}
+
+/// The command that a hint names: what comes after "run:", to the end of that part.
+pub fn command(hint: &str) -> Option<&str> {
+    let (_, rest) = hint.split_once("run: ")?;
+    let end = ["; ", " (", ", or "]
+        .iter()
+        .filter_map(|end| rest.find(end))
+        .min();
+    Some(&rest[..end.unwrap_or(rest.len())])
 }
 
 /// A word as it can be typed into a shell.

@@ -347,7 +347,7 @@ pub fn edit(text: &[u8]) {
         ("client_id", "new".into()),
         ("issuer", "https://b.example".into()),
     ];
-    let Ok(changed) = edit::with_profile(text, "added", &keys, true) else {
+    let Ok(changed) = edit::with_profile(text, "added", &keys, edit::There::Replaced) else {
         return;
     };
     let after = Config::from_text(&changed);

@@ -29,11 +29,8 @@ mod ui;
 
 #[cfg(target_env = "musl")]
 use dlmalloc::GlobalDlmalloc as Allocator;
-use error::{Error, Kind};
 #[cfg(not(target_env = "musl"))]
 use std::alloc::System as Allocator;
-use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -55,9 +52,10 @@ pub fn main() -> ExitCode {
     if let Some(call) = helper::Call::from_args(&args) {
         return helper::run(&call, None);
     }
+    ui::set_unicode(env::speaks_utf8());
     let cli = match cli::parse(&args) {
         Ok(cli) => cli,
-        Err(usage) => return report_usage(&usage, &args),
+        Err(usage) => return command::help::report(&usage, &args),
     };
     ui::set_level(cli.global.quiet, cli.global.verbose);
     ui::set_color(cli.global.color);
@@ -83,76 +81,6 @@ pub fn main() -> ExitCode {
             ui::error(&error, json);
             ExitCode::from(error.kind.exit_code())
         }
-    }
-}
-
-/// What a person sees who has no configuration and gives no command. On stderr and with exit code 2, as
-/// every call without an answer: a script must not take it for a token.
-const BEGIN: &str = "\
-tokctl keeps OAuth 2.0 tokens and hands them to programs. No profile is set up yet; begin with
-  tokctl add             asks which service, for which client, and tries it
-  tokctl get NAME        prints a token: curl -H \"Authorization: Bearer $(tokctl get NAME)\" ...
-  tokctl providers       lists the services that are known by name
-  tokctl --help          shows every command; the manual is tokctl(1)
-";
-
-/// Help and version go to stdout and are no error; a wrong call is an error like any other.
-fn report_usage(usage: &clap::Error, args: &[OsString]) -> ExitCode {
-    ui::set_color(cli::color(args));
-    if !usage.use_stderr() {
-        let version = usage.kind() == clap::error::ErrorKind::DisplayVersion;
-        let printed = if version && command::version::is_wanted(args) {
-            ui::output().write_all(command::version::text().as_bytes())
-        } else {
-            usage.print()
-        };
-        return match printed {
-            Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
-                ui::error(&Error::io("writing to stdout", &cause), false);
-                ExitCode::FAILURE
-            }
-            _ => ExitCode::SUCCESS,
-        };
-    }
-    if usage.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        if args.len() == 1 && !env::config_file().is_some_and(|file| file.exists()) {
-            ui::show(BEGIN);
-            return ExitCode::from(Kind::Usage.exit_code());
-        }
-        let error = Error::usage("a command is missing");
-        let error = error.hint(format!("for help, run: {} --help", usage_of(args)));
-        ui::error(&error, false);
-        return ExitCode::from(error.kind.exit_code());
-    }
-    let text = usage.to_string();
-    // The library's first paragraph says what is wrong; the rest repeats the usage.
-    let what = text.split("\n\n").next().unwrap_or_default();
-    // It quotes the command line, which another program may have put together from anything.
-    let what = text::clean(what, 500, &[]);
-    let command = usage_of(args);
-    let separated = args.iter().any(|word| word == "--");
-    let hint = if command == "tokctl exec" && !separated {
-        "-- comes before the command: tokctl exec PROFILE -- COMMAND".to_owned()
-    } else {
-        let all = ["tokctl refresh", "tokctl logout"].contains(&command.as_str())
-            && usage.kind() == clap::error::ErrorKind::MissingRequiredArgument;
-        let first = if all {
-            "name a profile, or say --all; "
-        } else {
-            ""
-        };
-        format!("{first}for help, run: {command} --help")
-    };
-    let error = Error::usage(what.strip_prefix("error: ").unwrap_or(&what)).hint(hint);
-    ui::error(&error, args.iter().any(|word| word == "--json"));
-    ExitCode::from(error.kind.exit_code())
-}
-
-/// The command whose help a wrong call needs.
-fn usage_of(args: &[OsString]) -> String {
-    match args.iter().skip(1).find(|word| cli::is_command(word)) {
-        Some(word) => format!("tokctl {}", word.to_string_lossy()),
-        None => "tokctl".to_owned(),
     }
 }
 

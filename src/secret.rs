@@ -36,6 +36,11 @@ impl Secret {
         self.0.as_str() == other.0.as_str()
     }
 
+    /// Whether it is one of these words, in whatever case.
+    pub fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.0.eq_ignore_ascii_case(word))
+    }
+
     /// Whether there is no text at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -13,8 +13,9 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
+use unicode_width::UnicodeWidthStr;
 
 /// What a person types or pipes in: a certificate with its chain is a hundredth of it.
 const MAX_INPUT: u64 = 1024 * 1024;
@@ -39,6 +40,18 @@ pub fn collected() -> Vec<String> {
         .unwrap_or_else(PoisonError::into_inner)
         .take()
         .unwrap_or_default()
+}
+
+/// Whether the terminal shows more characters than ASCII.
+static UNICODE: AtomicBool = AtomicBool::new(false);
+
+/// Says whether the terminal shows more characters than ASCII.
+pub fn set_unicode(unicode: bool) {
+    UNICODE.store(unicode, Ordering::Relaxed);
+}
+
+fn speaks_utf8() -> bool {
+    UNICODE.load(Ordering::Relaxed)
 }
 
 /// Sets how much is said.
@@ -89,7 +102,8 @@ pub fn step(text: &str) {
     }
 }
 
-fn is_collecting() -> bool {
+/// Whether that is so now.
+pub fn is_collecting() -> bool {
     COLLECTED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -99,13 +113,22 @@ fn is_collecting() -> bool {
 /// Words on stderr. Nobody can be told that stderr is gone, so that is not an error. A path or a name
 /// in them may come from anywhere, and must not repaint the terminal.
 fn line(kind: Tag, text: &str) {
-    let text: String = text.chars().filter(|c| text::is_shown(*c)).collect();
-    let tag = match kind {
-        Tag::None => String::new(),
-        _ if !is_colored(&std::io::stderr()) => kind.word().to_owned(),
-        _ => format!("{}{}{:#}", kind.style(), kind.word(), kind.style()),
-    };
-    write_stderr(&format!("tokctl: {tag}{text}\n"));
+    let mut text: String = text.chars().filter(|c| text::is_shown(*c)).collect();
+    if text.contains('…') && !speaks_utf8() {
+        text = text.replace('…', "...");
+    }
+    let word = kind.word();
+    let mut whole = format!("tokctl: {word}{text}");
+    let stderr = std::io::stderr();
+    // What is written below one another stays so.
+    if !text.contains('\n') && !text.starts_with(' ') {
+        whole = wrapped(&whole, columns(&stderr), 0);
+    }
+    if !word.is_empty() && is_colored(&stderr) {
+        let styled = format!("{}{word}{:#}", kind.style(), kind.style());
+        whole = whole.replacen(word, &styled, 1);
+    }
+    write_stderr(&format!("{whole}\n"));
 }
 
 fn write_stderr(text: &str) {
@@ -148,6 +171,61 @@ pub struct Look {
     pub columns: Option<usize>,
 }
 
+impl Look {
+    /// As in a pipe.
+    #[cfg(test)]
+    pub const PLAIN: Self = Self {
+        color: false,
+        columns: None,
+    };
+}
+
+/// Words in lines of so many columns, those after the first `indent` columns to the right. A word that is longer, an
+/// address or a path, stays whole, and so does the command after "run:", which is to be copied.
+pub fn wrapped(text: &str, columns: Option<usize>, indent: usize) -> String {
+    let Some(room) = columns
+        .map(|columns| columns.saturating_sub(indent))
+        .filter(|room| *room >= 20)
+    else {
+        return text.to_owned();
+    };
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let (mut lines, mut used) = (String::new(), 0);
+    for word in words(text) {
+        let width = word.width();
+        if used > 0 && used + 1 + width > room {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += width;
+    }
+    lines
+}
+
+/// The words of a text; a command is one.
+fn words(text: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    let mut rest = text;
+    while let Some((before, command)) = rest.split_once("run: ").zip(crate::error::command(rest)) {
+        let at = before.0.len() + "run: ".len();
+        all.extend(rest[..at].split(' ').filter(|word| !word.is_empty()));
+        // With the mark that ends it.
+        let after = &rest[at + command.len()..];
+        let end = at + command.len() + after.find(' ').unwrap_or(after.len());
+        all.push(&rest[at..end]);
+        rest = rest[end..].trim_start();
+    }
+    all.extend(rest.split(' ').filter(|word| !word.is_empty()));
+    all
+}
+
 /// How an answer on stdout is to look.
 pub fn look() -> Look {
     let stdout = std::io::stdout();
@@ -155,6 +233,30 @@ pub fn look() -> Look {
         color: is_colored(&stdout),
         columns: columns(&stdout),
     }
+}
+
+/// Shows a picture in black on white, whatever the terminal's own colours are, with room for so many lines `below` it.
+/// False where it would not be seen as it is: no terminal, no colours, a locale without its characters, too small.
+pub fn draw(what: &str, picture: &str, below: usize) -> bool {
+    let stderr = std::io::stderr();
+    let lines = picture.lines().count();
+    let wide = picture.lines().map(|line| line.chars().count()).max();
+    let fits = terminal_size::terminal_size_of(&stderr).is_some_and(|(width, height)| {
+        wide.unwrap_or(0) <= usize::from(width.0) && lines + below <= usize::from(height.0)
+    });
+    if !stderr.is_terminal() || !fits || !is_colored(&stderr) || !speaks_utf8() {
+        return false;
+    }
+    say(&format!("{what}\n"));
+    let style = Style::new()
+        .fg_color(Some(AnsiColor::Black.into()))
+        .bg_color(Some(AnsiColor::BrightWhite.into()));
+    let drawn: String = picture
+        .lines()
+        .map(|line| format!("  {style}{line}{style:#}\n"))
+        .collect();
+    write_stderr(&format!("{drawn}\n"));
+    true
 }
 
 /// Sets where colours are wanted, over what the environment says (`NO_COLOR`, `CLICOLOR`,
@@ -211,6 +313,22 @@ pub fn error(error: &Error, json: bool) {
     }
 }
 
+/// The columns that a person has who is asked.
+pub fn width() -> usize {
+    columns(&std::io::stderr()).unwrap_or(80)
+}
+
+/// As much of a line as there is room for.
+pub fn fitting(line: &str) -> String {
+    let room = width().saturating_sub(1);
+    if line.chars().count() <= room {
+        return line.to_owned();
+    }
+    let mut short: String = line.chars().take(room.saturating_sub(3)).collect();
+    short.push_str("...");
+    short
+}
+
 /// Whether there is somebody to be asked, and who sees the question.
 pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -235,7 +353,7 @@ pub fn read_secret(prompt: &str) -> Result<Secret> {
         return read_stdin();
     }
     #[cfg(unix)]
-    echo::keep();
+    echo::keep(&format!("{prompt}: "));
     let typed = rpassword::prompt_password(format!("{prompt}: "))
         .map_err(|cause| Error::io("reading from the terminal", &cause))?;
     Ok(Secret::from_line(typed))

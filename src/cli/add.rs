@@ -1,6 +1,6 @@
 //! What `add` takes.
 
-use super::Program;
+use super::{Program, examples};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ const PROGRAMS: &str = "Programs that ask for it";
 
 /// Add a profile to the configuration file: asks on a terminal, takes flags without one
 #[derive(Debug, Args)]
+#[command(after_help = examples::ADD)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Add {
     /// The profile's name [default on a terminal: the preset's]
@@ -88,6 +89,9 @@ pub struct Add {
     /// Replace a profile of this name
     #[arg(long)]
     pub force: bool,
+    /// Change the profile of this name: what is said here takes the place of what is there, and all else stays
+    #[arg(long, conflicts_with = "force", requires = "name")]
+    pub change: bool,
     /// Write the profile without trying it
     #[arg(long)]
     pub no_try: bool,

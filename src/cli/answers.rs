@@ -1,6 +1,6 @@
 //! What the commands that give a token away take: `get`, `api` and `exec`.
 
-use super::duration;
+use super::{duration, examples};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// Print an access token, renewed or fetched when needed; never asks anything
 #[derive(Debug, Args)]
+#[command(after_help = examples::GET)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Get {
     /// The profile in the configuration, or the name of a preset
@@ -65,6 +66,7 @@ impl Get {
 /// body can be sent twice. An answer of 400 or more is printed too, unless --fail is given, and ends with exit code
 /// 4 where a person must log in, 6 where it is temporary (408, 429, 5xx), and else 5.
 #[derive(Debug, Args)]
+#[command(after_help = examples::API)]
 pub struct Api {
     /// The profile in the configuration, or the name of a preset
     pub profile: String,
@@ -108,6 +110,7 @@ pub struct Api {
 /// digits as _), where a tokctl that the command calls finds them too. The exit code is 127 where there is no such
 /// command, 126 where it cannot be run, and tokctl's own where there is no token; then nothing is run.
 #[derive(Debug, Args)]
+#[command(after_help = examples::EXEC)]
 pub struct Exec {
     /// The profiles
     #[arg(value_name = "PROFILE")]

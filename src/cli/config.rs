@@ -1,9 +1,11 @@
 //! What `config` takes: the configuration file and its keys.
 
+use super::examples;
 use clap::{Args, Subcommand};
 
 /// Read, check and change the configuration file
 #[derive(Debug, Args)]
+#[command(after_help = examples::CONFIG)]
 pub struct Config {
     #[command(subcommand)]
     pub what: What,

@@ -1,11 +1,12 @@
 //! What the commands take that get, keep, show and end grants.
 
-use super::duration;
+use super::{duration, examples};
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
 /// Log in, in a browser or on another device, and store the grant
 #[derive(Debug, Args)]
+#[command(after_help = examples::LOGIN)]
 pub struct Login {
     /// The profile
     pub profile: String,
@@ -28,6 +29,7 @@ pub struct Login {
 
 /// Store a token response (JSON) or a bare refresh token from stdin
 #[derive(Debug, Args)]
+#[command(after_help = examples::IMPORT)]
 pub struct Import {
     /// The profile it belongs to
     pub profile: String,
@@ -35,6 +37,7 @@ pub struct Import {
 
 /// Renew now, so that grants which die of disuse do not; for cron
 #[derive(Debug, Args)]
+#[command(after_help = examples::REFRESH)]
 pub struct Refresh {
     /// The profiles; or --all
     #[arg(value_name = "PROFILE", required_unless_present = "all")]
@@ -49,6 +52,7 @@ pub struct Refresh {
 
 /// Revoke a profile's grant at the server, and erase what is stored
 #[derive(Debug, Args)]
+#[command(after_help = examples::LOGOUT)]
 pub struct Logout {
     /// The profile; or --all
     #[arg(required_unless_present = "all")]
@@ -63,6 +67,7 @@ pub struct Logout {
 
 /// Show the profiles: what is stored where, and for how long it is good; never a token
 #[derive(Debug, Args)]
+#[command(after_help = examples::STATUS)]
 pub struct Status {
     /// One profile only
     pub profile: Option<String>,
@@ -77,6 +82,7 @@ pub struct Status {
 
 /// Keep a profile's client secret in its store
 #[derive(Debug, Subcommand)]
+#[command(after_help = examples::SECRET)]
 pub enum Secret {
     /// Take it from the terminal without echo, or from stdin
     Set {
@@ -95,6 +101,7 @@ pub enum Secret {
 /// Asks for the encrypted file's passphrase and keeps the key in the kernel keyring. With a profile whose
 /// tokens are in the desktop's keyring, has that ask for its own password.
 #[derive(Debug, Args)]
+#[command(after_help = examples::UNLOCK)]
 pub struct Unlock {
     /// Whose store is to be opened; without it the encrypted file
     pub profile: Option<String>,

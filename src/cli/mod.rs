@@ -7,7 +7,9 @@
 mod add;
 mod answers;
 mod config;
+mod examples;
 mod grants;
+mod more;
 mod programs;
 
 pub use add::Add;
@@ -17,6 +19,7 @@ pub use config::{
     Check as ConfigCheck, Config, Key as ConfigKey, Set as ConfigSet, What as ConfigWhat,
 };
 pub use grants::{Import, Login, Logout, Refresh, Renewal, Secret, Status, Unlock};
+pub use more::{Doctor, Help, Man, Providers};
 pub use programs::{Complete, Completions, Helper, Install, Program, Setup, Shell};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ use std::time::Duration;
 /// Obtains tokens, keeps them in the system's keyring with their expiry, renews them once for
 /// everybody who asks, and prints just a token (or JSON) on stdout.
 #[derive(Debug, Parser)]
-#[command(name = "tokctl", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "tokctl", version, propagate_version = true, disable_help_subcommand = true, after_help = MORE)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -35,7 +38,15 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "\
+const MORE: &str = "\
+Options of every command:
+      --config <FILE>  Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]
+  -v, --verbose        Say on stderr what is being done; never a secret
+  -q, --quiet          Errors only
+      --color <WHEN>   When to use colours: auto, always or never [default: auto]
+
+More: tokctl COMMAND --help, tokctl help TOPIC (tokctl help lists them), tokctl man. Begin with: tokctl add
+
 Exit codes: 0 the answer is on stdout; 1 I/O or internal error; 2 wrong usage; 3 configuration wrong or no such
 profile; 4 a person must log in; 5 refused by the server; 6 temporary, try again later; 7 the store is locked
 or cannot be used.";
@@ -46,16 +57,16 @@ const GLOBAL: &str = "Options of every command";
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Configuration file [default: $TOKCTL_CONFIG, else tokctl/config.toml in $XDG_CONFIG_HOME or ~/.config]
-    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, hide_long_help = true, help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
     /// Say on stderr what is being done; never a secret
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, hide_short_help = true, hide_long_help = true, help_heading = GLOBAL)]
     pub verbose: u8,
     /// Errors only
-    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    #[arg(short, long, global = true, hide_short_help = true, hide_long_help = true, help_heading = GLOBAL)]
     pub quiet: bool,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = GLOBAL)]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_short_help = true, hide_long_help = true, help_heading = GLOBAL)]
     pub color: Color,
 }
 
@@ -77,6 +88,15 @@ pub fn is_command(word: &std::ffi::OsStr) -> bool {
         .any(|command| word == command.get_name())
 }
 
+/// The commands that a person is shown, and `help`.
+pub fn names() -> Vec<String> {
+    let whole = Cli::command();
+    let shown = whole
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    shown.map(|command| command.get_name().to_owned()).collect()
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Add(Box<Add>),
@@ -96,37 +116,12 @@ pub enum Command {
     Doctor(Doctor),
     Helper(Helper),
     Completions(Completions),
+    Man(Man),
+    Help(Help),
     #[command(hide = true)]
     Complete(Complete),
     #[command(hide = true)]
     Renewal(Renewal),
-}
-
-/// Show the built-in presets, or what is known of one and where each key comes from
-#[derive(Debug, Args)]
-pub struct Providers {
-    /// The preset
-    #[arg(value_name = "PRESET")]
-    pub name: Option<String>,
-    /// Print it as a profile, to be put into a configuration and changed there
-    #[arg(long, requires = "name", conflicts_with = "json")]
-    pub toml: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Say what works here and what does not, with what to do about it; shows no secret
-///
-/// Without a profile it makes no request and looks at what all profiles share. With one it also tries the
-/// profile's store, client secret, proxy and server. The report is made to be pasted into a bug report.
-#[derive(Debug, Args)]
-pub struct Doctor {
-    /// One profile, down to its server
-    pub profile: Option<String>,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// A duration in the words of humantime, or whole seconds, as in the configuration.
@@ -245,6 +240,8 @@ impl Cli {
             | Command::Unlock(_)
             | Command::Helper(_)
             | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Help(_)
             | Command::Complete(_)
             | Command::Renewal(_) => false,
         }

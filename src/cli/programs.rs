@@ -1,6 +1,6 @@
 //! What `helper` and `completions` take: other programs that ask.
 
-use super::Kind;
+use super::{Kind, examples};
 use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 
@@ -9,7 +9,8 @@ use std::ffi::OsString;
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = examples::HELPER
 )]
 pub struct Helper {
     #[command(subcommand)]
@@ -48,6 +49,7 @@ pub enum Setup {
 /// Shows on stderr what it changes, changes nothing that is there already, and leaves what others have written as it
 /// is. Only the hosts that the profile owns are written down.
 #[derive(Debug, Args)]
+#[command(after_help = examples::INSTALL)]
 pub struct Install {
     /// The program
     #[arg(value_enum)]
@@ -76,18 +78,12 @@ pub enum Program {
 
 /// Print the completions of a shell, for it to read when it starts
 #[derive(Debug, Args)]
-#[command(after_help = COMPLETIONS)]
+#[command(after_help = examples::COMPLETIONS)]
 pub struct Completions {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
 }
-
-const COMPLETIONS: &str = "\
-bash:        source <(tokctl completions bash)                        in ~/.bashrc
-zsh:         source <(tokctl completions zsh)                         in ~/.zshrc, after compinit
-fish:        tokctl completions fish | source                         in ~/.config/fish/config.fish
-PowerShell:  tokctl completions powershell | Out-String | Invoke-Expression   in $PROFILE";
 
 /// The shells that can be completed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

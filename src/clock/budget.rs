@@ -60,3 +60,6 @@ pub const CHECK_METADATA: Duration = Duration::from_secs(8);
 
 /// `doctor`, for what git says of its configuration, which it reads from files alone.
 pub const CHECK_GIT: Duration = Duration::from_secs(3);
+
+/// `doctor`: a token request with everything before it.
+pub const CHECK_TOKEN: Duration = Duration::from_secs(15);

@@ -5,8 +5,10 @@ mod draft;
 mod facts;
 mod programs;
 mod questions;
+mod scopes;
 mod service;
 mod trial;
+mod wizard;
 
 use super::login;
 use super::turn::Turn;
@@ -15,7 +17,7 @@ use crate::clock::{Deadline, budget};
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::profile::edit::{self, Refused};
+use crate::profile::edit::{self, Refused, There};
 use crate::secret::Secret;
 use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
@@ -32,32 +34,49 @@ pub fn run(global: &Global, add: &Add) -> Result<()> {
     let config = Config::load_to_change(global.config.as_deref())?;
     let taken = config.names()?;
     let mut draft = Draft::from_flags(add)?;
-    if taken.contains(&draft.name) && !add.force {
-        return Err(exists(&draft.name));
+    match (taken.contains(&draft.name), draft.there) {
+        (true, There::Kept) => return Err(exists(&draft.name)),
+        (false, There::Changed) => return Err(config.no_such_profile(&draft.name)),
+        _ => {}
     }
-    let asking = ui::can_ask() && (!draft.has_server() || draft.client_id.is_none());
-    if asking {
-        questions::ask(&mut draft, &config, add.force)?;
-    } else {
+    let asking = ui::can_ask() && !add.change && lacks(&draft, add);
+    if !asking && !add.change {
         require(&draft)?;
     }
-    if add.client_secret_stdin {
-        draft.secret = Origin::Given(secret_from_stdin(&draft, &config, add.force)?);
-    }
-    let profile = checked(&draft, &config, add.force)?;
-    needs_secret(&profile, &draft)?;
-    let with = with_draft(&draft, &config, add.force)?;
-    programs::check(add, &profile, &with)?;
-    if add.dry_run {
-        return programs::show(add, &draft, &with);
-    }
-    if !add.no_try {
-        try_out(&profile, &draft, asking)?;
-    }
-    let path = keep(global, &profile, &draft, add.force)?;
-    ui::notice(&format!("added profile {} to {path}", profile.name));
-    programs::install(global, &programs::wanted(add)?, &profile.name)?;
+    let given = draft.clone();
+    let profile = loop {
+        if asking {
+            questions::ask(&mut draft, &given, &config)?;
+        } else if add.client_secret_stdin {
+            draft.secret = Origin::Given(secret_from_stdin(&draft, &config)?);
+        }
+        let profile = checked(&draft, &config)?;
+        needs_secret(&profile, &draft)?;
+        let with = with_draft(&draft, &config)?;
+        programs::check(add, &profile, &with)?;
+        if add.dry_run {
+            return programs::show(add, &draft, &with);
+        }
+        if add.no_try || try_out(&profile, &draft, asking)? {
+            break profile;
+        }
+    };
+    let path = keep(global, &profile, &draft)?;
+    let (done, place) = match draft.there {
+        There::Changed => ("changed", "in"),
+        _ => ("added", "to"),
+    };
+    ui::notice(&format!("{done} profile {} {place} {path}", profile.name));
+    programs::install(global, &programs::wanted(add, &draft)?, &profile.name)?;
     finish(global, &profile, asking && !add.no_try)
+}
+
+/// Whether the flags leave something open without which there is no profile.
+fn lacks(draft: &Draft, add: &Add) -> bool {
+    let has_secret = add.client_secret_stdin || !matches!(draft.secret, Origin::None);
+    let is_own = draft.grant.as_deref() == Some("client_credentials");
+    let needs_one = is_own && draft.client_auth.is_none() && !has_secret;
+    !draft.has_server() || draft.client_id.is_none() || needs_one
 }
 
 /// Without a person to ask, the flags must say it.
@@ -91,13 +110,13 @@ fn needs_secret(profile: &Profile, draft: &Draft) -> Result<()> {
 }
 
 /// The draft as a profile, as if it were in the file.
-fn checked(draft: &Draft, config: &Config, replace: bool) -> Result<Profile> {
-    draft.profile(&with_draft(draft, config, replace)?)
+fn checked(draft: &Draft, config: &Config) -> Result<Profile> {
+    draft.profile(&with_draft(draft, config)?)
 }
 
 /// The configuration as it would be with the draft in it.
-fn with_draft(draft: &Draft, config: &Config, replace: bool) -> Result<Config> {
-    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace);
+fn with_draft(draft: &Draft, config: &Config) -> Result<Config> {
+    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), draft.there);
     let text = text.map_err(|refused| not_put(draft, config, refused))?;
     Ok(Config::from_excerpt(config.path().map(PathBuf::from), text))
 }
@@ -116,12 +135,12 @@ fn not_put(draft: &Draft, config: &Config, refused: Refused) -> Error {
 
 fn exists(name: &str) -> Error {
     Error::usage(format!("there is a profile {name:?} already"))
-        .hint("choose another name, or replace it with --force")
+        .hint("choose another name, or replace it with --force, or change single keys of it with --change")
 }
 
 /// The secret, once it is clear that it can be kept.
-fn secret_from_stdin(draft: &Draft, config: &Config, replace: bool) -> Result<Secret> {
-    usable_store(&checked(draft, config, replace)?)?;
+fn secret_from_stdin(draft: &Draft, config: &Config) -> Result<Secret> {
+    usable_store(&checked(draft, config)?)?;
     let secret = ui::read_secret(&format!("client secret of {}", draft.name))?;
     if secret.is_empty() {
         let what = "the client secret on stdin is empty";
@@ -146,8 +165,8 @@ fn usable_store(profile: &Profile) -> Result<()> {
     storage.store.ready(&credentials::account(&profile.name))
 }
 
-/// Tries the profile; one that fails is kept only if the person wants it.
-fn try_out(profile: &Profile, draft: &Draft, asking: bool) -> Result<()> {
+/// Tries the profile. True where it is to be kept, false where a person changes an answer first.
+fn try_out(profile: &Profile, draft: &Draft, asking: bool) -> Result<bool> {
     let given = match &draft.secret {
         Origin::Given(secret) => Some(secret),
         _ => None,
@@ -155,29 +174,52 @@ fn try_out(profile: &Profile, draft: &Draft, asking: bool) -> Result<()> {
     let mut error = match trial::run(profile, given) {
         Ok(seen) => {
             ui::notice(&format!("tried: {seen}"));
-            return Ok(());
+            return Ok(true);
         }
         Err(error) => error,
     };
+    error.hint = error
+        .hint
+        .map(|hint| before_it_is_there(&hint, profile, draft));
     if asking {
         ui::error(&error, false);
-        if answers::yes("keep the profile all the same? [y/N]: ", false)? {
-            return Ok(());
-        }
-        return Err(Error::new(error.kind, "nothing is added"));
+        let question =
+            "c to change an answer, k to keep the profile all the same, q to end without it [c]: ";
+        return match answers::choice(question, "ckq", 'c')? {
+            'c' => Ok(false),
+            'k' => Ok(true),
+            _ => Err(Error::new(error.kind, "nothing is added")),
+        };
     }
-    error.message = format!("{}; nothing is added", error.message);
+    let not = match draft.there {
+        There::Changed => "changed",
+        _ => "added",
+    };
+    error.message = format!("{}; nothing is {not}", error.message);
     if error.hint.is_none() {
         error = error.hint("--no-try adds it without trying it");
     }
     Err(error)
 }
 
+/// A remedy in the words of who has no such profile yet.
+fn before_it_is_there(hint: &str, profile: &Profile, draft: &Draft) -> String {
+    if draft.there == There::Changed {
+        return hint.to_owned();
+    }
+    let name = shell_word(&profile.name);
+    hint.replace(&format!("run: tokctl add {name} --change "), "give ")
+        .replace(
+            &format!("to enter the secret anew, run: tokctl secret set {name}"),
+            "the secret may have been copied badly",
+        )
+}
+
 /// Stores the secret and writes the file: both or neither. The file's path.
-fn keep(global: &Global, profile: &Profile, draft: &Draft, replace: bool) -> Result<String> {
+fn keep(global: &Global, profile: &Profile, draft: &Draft) -> Result<String> {
     let turn = Turn::take(global)?;
     let config = &turn.config;
-    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), replace)
+    let text = edit::with_profile(config.whole()?, &draft.name, &draft.keys(), draft.there)
         .map_err(|refused| not_put(draft, config, refused))?;
     let write = || turn.write(&text, "nothing is added");
     match &draft.secret {

@@ -4,7 +4,7 @@
 //! with a tab and what it is. Names of files and programs are the shell's own affair, which knows how they
 //! are quoted. A candidate never holds a character that a shell would act upon.
 
-use crate::cli::{Cli, Complete};
+use crate::cli::{self, Cli, Complete};
 use crate::env;
 use crate::error::Result;
 use crate::profile::config::{self, Config};
@@ -221,6 +221,9 @@ impl<'c> Place<'c> {
         match name {
             "FILE" => End::Files,
             "PROFILE" => End::Words(beginning(current, self.profiles().into_iter().map(plain))),
+            "TOPIC" if self.positionals == 0 => {
+                End::Words(beginning(current, cli::names().into_iter().map(plain)))
+            }
             "PRESET" => End::Words(beginning(current, presets())),
             "KEY" => End::Words(beginning(current, keys())),
             _ if self.command.get_name() == "add" && id == "name" => {

@@ -8,11 +8,15 @@ use crate::ui;
 
 /// Prints the report whatever is in it; a problem is the exit code.
 pub fn run(global: &Global, args: &Doctor) -> Result<()> {
-    let report = doctor::examine(global.config.as_deref(), args.profile.as_deref());
+    let report = doctor::examine(
+        global.config.as_deref(),
+        args.profile.as_deref(),
+        args.offline,
+    );
     let text = if args.json {
         format!("{}\n", report.json())
     } else {
-        report.lines()
+        report.lines(ui::look())
     };
     ui::answer(&Secret::new(text))?;
     let Some(kind) = report.worst() else {

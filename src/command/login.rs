@@ -56,9 +56,9 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
     let state = env::state_dir()?;
     let before = Note::load(&state, &profile.name);
     let waiting = || {
-        ui::notice(&format!(
-            "{}: another login is under way; waiting for it",
-            profile.name
+        ui::notice(&about(
+            &profile.name,
+            "another login is under way; waiting for it",
         ));
     };
     let which = Which {
@@ -66,13 +66,9 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
         profile: &profile.name,
         purpose: Purpose::Login,
     };
-    let taken = Lock::take_unless(
-        which,
-        Deadline::after(budget::LOGIN_TURN),
-        || None::<()>,
-        waiting,
-    )
-    .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
+    let patience = args.timeout.unwrap_or(budget::LOGIN_TURN);
+    let taken = Lock::take_unless(which, Deadline::after(patience), || None::<()>, waiting)
+        .map_err(|cause| Error::io(format!("no lock below {}", state.display()), &cause));
     // Held until the login has ended.
     let turn = taken?;
     if matches!(turn, Taken::TimedOut) {
@@ -83,7 +79,7 @@ pub fn run(global: &Global, args: &Args) -> Result<()> {
     let logged_in = after.epoch != before.epoch && (after.has_token || after.refreshable);
     // One that asks for other scopes still has something to ask.
     if logged_in && args.scope.is_empty() {
-        ui::notice(&format!("{}: logged in by the other login", profile.name));
+        ui::notice(&about(&profile.name, "logged in by the other login"));
         return Ok(());
     }
     log_in(args, &profile)
@@ -119,9 +115,10 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         Way::DeviceOrPaste => match login.device() {
             Ok(device) => login.wait_for_device(&device)?,
             // Not every client may do what its server can.
-            Err(error) if error.kind == Kind::Refused => {
-                ui::notice(&format!(
-                    "{name}: the server gives this client no code for another device"
+            Err(error) if login.may_go_another_way(&error) => {
+                ui::notice(&about(
+                    name,
+                    "the server gives this client no code for another device",
                 ));
                 paste(&login, &mut storage, false)?
             }
@@ -184,14 +181,37 @@ fn keep(
         shell_word(name)
     ));
     if stored.record.refresh.is_none() {
-        let until = stored.token.and_then(|token| token.expires);
-        let until = until.map_or_else(String::new, |end| format!(" at {}", clock::rfc3339(end)));
-        ui::warn(&format!(
-            "the server gave no refresh token, so this login ends with its access token{until}; many servers give one for \
-             scope offline_access, Google for authorization_params = {{ access_type = \"offline\", prompt = \"consent\" }}"
-        ));
+        let end = stored.token.and_then(|token| token.expires);
+        let until = end.map_or_else(String::new, |end| {
+            format!(" {}", clock::from_now(end, clock::now()))
+        });
+        let what = format!(
+            "the server gave no refresh token, so this login ends with its access token{until}"
+        );
+        ui::warn(&about(name, &format!("{what}; {}", how_to_stay(asking))));
     }
     Ok(account)
+}
+
+/// How a login gets a refresh token where none came.
+fn how_to_stay(asking: &Profile) -> String {
+    let asked = asking.login_scope();
+    let asks = |word: &str| asked.split([' ', ',']).any(|scope| scope == word);
+    if asks("offline_access") {
+        return "offline_access was asked for: the client's settings at the server must allow it refresh tokens"
+            .to_owned();
+    }
+    let of_google = asking
+        .server
+        .url(EndpointKind::Token)
+        .is_some_and(|url| url.contains("googleapis.com"));
+    if of_google {
+        return "Google gives one for authorization_params = { access_type = \"offline\", prompt = \"consent\" }".to_owned();
+    }
+    format!(
+        "many servers give one for the scope offline_access: tokctl login {} --scope +offline_access",
+        shell_word(&asking.name)
+    )
 }
 
 /// Whose login it is, as the id token says; one that is not good ends the login.
@@ -261,9 +281,11 @@ fn way(args: &Args, profile: &Profile, server: &Metadata) -> Way {
     } else {
         (Way::Paste, "pasting an address")
     };
-    ui::notice(&format!(
-        "{}: {why}, so the login goes by {other}; --no-browser waits for a browser's redirect all the same",
-        profile.name
+    ui::notice(&about(
+        &profile.name,
+        &format!(
+            "{why}, so the login goes by {other}; --no-browser waits for a browser's redirect all the same"
+        ),
     ));
     way
 }
@@ -306,7 +328,10 @@ fn with_scope(args: &Args, profile: &Profile, note: &Note) -> Profile {
         } else {
             format!("in addition: {}", news.join(" "))
         };
-        ui::notice(&format!("{}: granted: {had}; asking {what}", profile.name));
+        ui::notice(&about(
+            &profile.name,
+            &format!("granted: {had}; asking {what}"),
+        ));
         scope.extend(granted);
     }
     scope.extend(added);

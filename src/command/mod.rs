@@ -8,10 +8,12 @@ mod config;
 mod doctor;
 mod exec;
 mod get;
+pub mod help;
 mod import;
 mod install;
 mod login;
 mod logout;
+mod man;
 mod providers;
 mod refresh;
 mod secret;
@@ -58,6 +60,8 @@ fn run_other(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Secret(secret) => secret::run(global, &secret),
         Command::Unlock(unlock) => unlock::run(global, &unlock),
         Command::Completions(completions) => completions::run(&completions),
+        Command::Man(man) => man::run(&man),
+        Command::Help(help) => return help::run(&help),
         Command::Complete(complete) => complete::run(&complete),
         // main hands the others over before: their answers are their programs', not ours.
         Command::Helper(helper) => match helper.setup {

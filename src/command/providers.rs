@@ -29,8 +29,7 @@ pub fn run(providers: &Providers) -> Result<()> {
 }
 
 fn unknown(name: &str) -> Error {
-    let near =
-        preset::nearest(name).map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+    let near = preset::meant(name);
     let what = format!("there is no preset {name:?}{near}");
     Error::new(Kind::UnknownProfile, what).hint("to list them, run: tokctl providers")
 }

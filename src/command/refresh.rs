@@ -144,7 +144,7 @@ fn renew(config: &Config, profile: &Profile, refresh: &Refresh, left: Duration) 
     })?;
     Refusals::forgive(&env::state_dir()?, name);
     let until = token.expires.map_or_else(String::new, |end| {
-        format!(", good until {}", clock::rfc3339(end))
+        format!(", good for {}", clock::about(end - clock::now()))
     });
     ui::notice(&format!("{name}: renewed{until}"));
     Ok(())

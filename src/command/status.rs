@@ -7,7 +7,7 @@ mod table;
 use crate::cli::{Global, Status};
 use crate::clock::{self, Deadline, Epoch, budget};
 use crate::env;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
@@ -34,11 +34,17 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
     let config = Config::load(global.config.as_deref())?;
     let state = env::state_dir().ok();
     let mut troubles = Vec::new();
+    let mut remedies = Vec::new();
     let mut see = |profile: &Profile| {
         if status.check {
             troubles.extend(check(profile, state.as_deref()));
         }
-        describe(profile, state.as_deref())
+        let row = describe(profile, state.as_deref());
+        if row.facts["state"] == Standing::Login(Why::Nothing).words() {
+            let remedy = profile.login_required("").hint.unwrap_or_default();
+            remedies.push(about(&profile.name, &remedy));
+        }
+        row
     };
     let mut faults = Vec::new();
     let rows: Vec<Row> = match &status.profile {
@@ -59,6 +65,11 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
         ui::notice(&none(&config));
     }
     ui::answer(&Secret::new(text(rows, status)))?;
+    if !status.json && !status.check && ui::look().columns.is_some() {
+        for remedy in &remedies {
+            ui::notice(remedy);
+        }
+    }
     if !status.check {
         return Ok(());
     }
@@ -264,9 +275,35 @@ fn lines(row: &Value) -> String {
         return String::new();
     };
     let known = object.iter().filter(|(_, value)| !value.is_null());
+    let said = |(key, value): (&String, &Value)| match failures(key, value) {
+        Some(failures) => failures,
+        None => vec![(key.clone(), plain(value))],
+    };
     known
-        .map(|(key, value)| format!("{key:<15} {}\n", plain(value)))
+        .flat_map(said)
+        .map(|(key, said)| format!("{key:<15} {said}\n"))
         .collect()
+}
+
+/// A line for each failure that is remembered, with its time and its words.
+fn failures(key: &str, value: &Value) -> Option<Vec<(String, String)>> {
+    let words = |failure: &Value| {
+        let parts = ["at", "host", "message"].map(|part| plain(&failure[part]));
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("  ")
+    };
+    match (key, value) {
+        ("helper_failures", Value::Object(all)) => Some(
+            all.iter()
+                .map(|(helper, failure)| (format!("failed_{helper}"), words(failure)))
+                .collect(),
+        ),
+        ("last_failure", Value::Object(_)) => Some(vec![(key.to_owned(), words(value))]),
+        _ => None,
+    }
 }
 
 /// All profiles, a line each: the columns are stable, and scope, which may have spaces, is the last.

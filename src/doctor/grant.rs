@@ -81,10 +81,7 @@ fn lives(life: Life) -> String {
 fn waiting(report: &mut Report, note: &Note) {
     let now = clock::now();
     if let Some(at) = note.not_before.filter(|at| *at > now) {
-        let what = format!(
-            "the server asked not to be called before {}",
-            clock::rfc3339(at)
-        );
+        let what = "the server has asked not to be called for a while";
         let hint = format!("wait for {}", clock::words(at - now));
         report.warn("last request", what, hint);
     } else if let Some(failure) = &note.failure {

@@ -8,8 +8,8 @@ use crate::state::lock::{self, Purpose, Standing};
 use std::fs::File;
 use std::path::Path;
 
-/// Looks at both locks of a profile without making or waiting for them.
-pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
+/// Looks at both locks of a profile without making or waiting for them. Whether one is held.
+pub fn check(report: &mut Report, profile: &Profile, state: &Path) -> bool {
     let both = [(Purpose::Renewal, "a renewal"), (Purpose::Login, "a login")];
     let mut held = Vec::new();
     for (purpose, what) in both {
@@ -27,18 +27,21 @@ pub fn check(report: &mut Report, profile: &Profile, state: &Path) {
                 let what = format!("{}: {}", path.display(), io_cause(&cause));
                 let error = Error::new(Kind::StoreUnavailable, what);
                 let hint = "remove that file, or make it yours (chown, chmod 600)";
-                return report.problem("lock", &error.hint(hint));
+                report.problem("lock", &error.hint(hint));
+                return false;
             }
         }
     }
     if held.is_empty() {
-        return report.ok("lock", "free");
+        report.ok("lock", "free");
+        return false;
     }
     report.warn(
         "lock",
         held.join("; "),
         "wait for it, or end that process if it hangs",
     );
+    true
 }
 
 /// Who holds the lock on a file, as the kernel knows it, and since when that process runs.

@@ -3,6 +3,7 @@
 //! A report is made to be pasted into a bug report, so that nothing in it is a secret: secrets that
 //! are met on the way are handed to the [`Report`], which keeps their text out of every line.
 
+mod attempt;
 mod clock_and_tls;
 mod configuration;
 mod directories;
@@ -27,9 +28,9 @@ use crate::profile::config::Config;
 pub use report::Report;
 use std::path::Path;
 
-/// Examines this machine, and one profile down to its server; without one, makes no request.
-pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
-    let mut report = Report::default();
+/// Examines this machine, and one profile down to its server; without one, or `offline`, makes no request.
+pub fn examine(named: Option<&Path>, name: Option<&str>, offline: bool) -> Report {
+    let mut report = Report::about(name);
     environment::versions(&mut report);
     environment::check(&mut report, name);
     let config = report.of("configuration", Config::load(named));
@@ -38,7 +39,7 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
     kernel::check(&mut report);
     match (name, profiles.first(), &config) {
         (Some(_), Some(profile), Some(config)) => {
-            examine_profile(&mut report, profile, config, state.as_deref());
+            examine_profile(&mut report, (profile, config), state.as_deref(), offline);
         }
         (Some(_), ..) => {}
         (None, ..) => {
@@ -55,14 +56,29 @@ pub fn examine(named: Option<&Path>, name: Option<&str>) -> Report {
 }
 
 /// What only a named profile can be asked: its store, its secret, its grant and its server.
-fn examine_profile(report: &mut Report, profile: &Profile, config: &Config, state: Option<&Path>) {
-    if let Some(state) = state {
-        lock::check(report, profile, state);
-    }
+fn examine_profile(
+    report: &mut Report,
+    (profile, config): (&Profile, &Config),
+    state: Option<&Path>,
+    offline: bool,
+) {
+    let is_busy = state.is_some_and(|state| lock::check(report, profile, state));
     let mut store = keyring::of_profile(report, profile);
     let credentials = secret::check(report, profile, &mut store);
     secret::check_subject(report, profile, config);
     grant::check(report, profile, &mut store);
     login::check(report, profile);
-    server::check(report, profile, &credentials);
+    if offline {
+        return report.ok("server", "not asked: --offline");
+    }
+    let server = server::check(report, profile, &credentials);
+    // What is wrong already would only be said again.
+    if report.keeps_from_asking() || is_busy {
+        return;
+    }
+    match server {
+        Some(_) if profile.is_repeatable() => attempt::token(report, profile, config),
+        Some(server) => attempt::login(report, profile, &server, &credentials),
+        None => {}
+    }
 }

@@ -6,20 +6,22 @@ use crate::env;
 use crate::error::{Error, Kind};
 use crate::http::{self, Endpoint, Http};
 use crate::oauth::metadata::Metadata;
-use crate::oauth::{Client, Credentials};
+use crate::oauth::{Client, Credentials, hint};
 use crate::profile::{EndpointKind, Grant, Profile};
 use std::time::{Duration, Instant};
 
-/// Asks the issuer for its metadata, and each of the server's hosts whether it is there.
-pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) {
+/// Asks the issuer for its metadata, and each of the server's hosts whether it is there. What is known of the server.
+pub fn check(
+    report: &mut Report,
+    profile: &Profile,
+    credentials: &Credentials,
+) -> Option<Metadata> {
     let issuer = profile.server.issuer.as_ref();
     if let Some(issuer) = issuer {
         way(report, profile, issuer);
     }
     let has_secret = credentials.secret.is_some() || credentials.key.is_some();
-    let Some(server) = discovery::check(report, profile, has_secret) else {
-        return;
-    };
+    let server = discovery::check(report, profile, has_secret)?;
     let told = issuer.map(Endpoint::origin);
     for endpoint in hosts(profile, &server) {
         if told.as_ref() != Some(&endpoint.origin()) {
@@ -27,6 +29,7 @@ pub fn check(report: &mut Report, profile: &Profile, credentials: &Credentials) 
         }
         reach(report, profile, credentials, &endpoint);
     }
+    Some(server)
 }
 
 /// One endpoint on each of the hosts that the profile's grant needs.
@@ -84,20 +87,26 @@ fn reach(report: &mut Report, profile: &Profile, credentials: &Credentials, endp
     match http.get(endpoint, budget::CHECK_SERVER) {
         Ok(reply) => {
             let took = started.elapsed();
-            answered(report, &name, &reply, took);
+            answered(report, profile, (&name, &reply), took);
             clock_and_tls::check(report, &connection, &reply);
         }
         Err(failure) => {
             let mut error = Error::new(Kind::Temporary, failure.what);
             let hint = "check the network, the address and the proxy";
-            error.hint = failure.hint.or_else(|| Some(hint.to_owned()));
+            let known = failure.hint.map(|hint| profile.addressed(&hint));
+            error.hint = known.or_else(|| Some(hint.to_owned()));
             report.problem(name, &error);
         }
     }
 }
 
 /// Any answer shows that it is there: without a request for a token it has reason to complain.
-fn answered(report: &mut Report, name: &str, reply: &http::Reply, took: Duration) {
+fn answered(
+    report: &mut Report,
+    profile: &Profile,
+    (name, reply): (&str, &http::Reply),
+    took: Duration,
+) {
     let (status, took) = (reply.status, took.as_millis());
     let what = format!("answers (HTTP {status}) within {took} ms");
     match (status, &reply.location) {
@@ -109,6 +118,16 @@ fn answered(report: &mut Report, name: &str, reply: &http::Reply, took: Duration
                 "where a token request gets the same, set the endpoint to the server's real address",
             );
         }
+        // Of a repeatable grant the token request itself says more, and the server's own metadata knows its addresses.
+        (404 | 410, _)
+            if !profile.is_repeatable() && profile.server.endpoints.has(EndpointKind::Token) =>
+        report.warn(
+            name,
+            format!(
+                "{what}, as if there were nothing at this address (some servers say so to all but a token request)"
+            ),
+            hint::address(profile),
+        ),
         (500..600, _) => report.warn(name, what, "the server has trouble: try again later"),
         _ => report.ok(name, what),
     }

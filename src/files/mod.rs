@@ -12,7 +12,7 @@ pub use own::{Open, open_own, own_dirs};
 #[cfg(target_os = "linux")]
 pub use own::{is_kept, make_own_dir};
 pub use private::*;
-pub use remedy::remedy;
+pub use remedy::{readable, remedy};
 pub use replace::{
     create, remove, remove_all, replace, sweep, sync_dir, try_write, write, write_unsynced,
 };

@@ -1,6 +1,8 @@
 //! What to do about a system's error that has a remedy of its own.
 
+use crate::error::shell_word;
 use std::io;
+use std::path::Path;
 
 /// The remedy, where it is neither a mode nor an owner that is wrong.
 #[cfg(unix)]
@@ -17,6 +19,13 @@ pub fn remedy(cause: &io::Error) -> Option<&'static str> {
         EMFILE | ENFILE => "find what keeps so many files open, or raise the limit",
         _ => return None,
     })
+}
+
+/// The command that lets the user read a file of theirs that its mode keeps them from.
+pub fn readable(path: &Path, cause: &io::Error) -> Option<String> {
+    let is_barred = cause.kind() == io::ErrorKind::PermissionDenied;
+    (is_barred && cfg!(unix))
+        .then(|| format!("run: chmod u+r {}", shell_word(&path.to_string_lossy())))
 }
 
 #[cfg(not(unix))]

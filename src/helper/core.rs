@@ -223,9 +223,8 @@ impl Core<'_> {
 /// Why nothing is renewed for a host.
 fn barred(name: &str, origin: &Origin, until: Epoch) -> Error {
     let what = format!(
-        "{origin} has refused the token that was renewed for it too, so that none is renewed for it \
-         before {}",
-        clock::rfc3339(until)
+        "{origin} has refused the token that was renewed for it too, so that none is renewed for another {}",
+        clock::about(until - clock::now())
     );
     Error::about(name, Kind::Refused, what).hint(format!(
         "see whether this account may do there what is asked; to renew all the same, run: tokctl refresh {}",

@@ -98,9 +98,14 @@ impl Way {
                 format!("the name of {first}{purpose} could not be looked up: {words}")
             }
         };
-        let slow = "no name server has answered: check the network, and the name servers in /etc/resolv.conf";
+        let hint = match why {
+            Unknown::NotInTime | Unknown::NoServer => Some(SLOW.to_owned()),
+            Unknown::NoSuchHost if self.proxy.is_none() => Some(MISNAMED.to_owned()),
+            Unknown::NoSuchHost => Some(self.without_proxy()),
+            Unknown::Failed(_) => None,
+        };
         Failure {
-            hint: matches!(why, Unknown::NotInTime | Unknown::NoServer).then(|| slow.to_owned()),
+            hint,
             ..Self::failure(what, Verdict::NothingSent)
         }
     }
@@ -123,13 +128,25 @@ impl Way {
         }
         let what = format!("no connection to {words}: {}", io_cause(cause));
         let hint = match cause.kind() {
-            io::ErrorKind::PermissionDenied => Some(BARRED),
-            _ => files::remedy(cause),
+            io::ErrorKind::PermissionDenied => Some(BARRED.to_owned()),
+            io::ErrorKind::ConnectionRefused if self.proxy.is_some() => Some(self.without_proxy()),
+            io::ErrorKind::ConnectionRefused => Some(NOBODY.to_owned()),
+            _ => files::remedy(cause).map(str::to_owned),
         };
         Failure {
-            hint: hint.map(str::to_owned),
+            hint,
             ..Self::failure(what, Verdict::NothingSent)
         }
+    }
+
+    /// What to do about a proxy that is not there.
+    fn without_proxy(&self) -> String {
+        let variable = self.proxy.as_ref().map_or("", |(_, variable)| *variable);
+        let host = self.host.split(':').next().unwrap_or_default();
+        format!(
+            "start the proxy, or do without: for this host alone, run: export no_proxy={host}; for all, run: unset \
+             {variable}"
+        )
     }
 
     /// The proxy has not made a way to the server. Once is enough: a password that is wrong five times
@@ -253,6 +270,16 @@ impl Way {
         }
     }
 }
+
+const SLOW: &str =
+    "no name server has answered: check the network, and the name servers in /etc/resolv.conf";
+
+/// `PROFILE` and `ADDRESS` are filled in where they are known: see `Profile::addressed`.
+const MISNAMED: &str = "if the name is right, it is known in another network only (a VPN?); for another address, run: tokctl add \
+                        PROFILE --change ADDRESS https://…";
+
+const NOBODY: &str = "nothing listens there: the server is not running, or its host or port is another one; for another address, \
+                      run: tokctl add PROFILE --change ADDRESS https://…";
 
 const BARRED: &str = "something on this machine forbids the connection: a firewall's rule, a route that prohibits it, or \
                       a unit's IPAddressDeny= or RestrictAddressFamilies=";

@@ -24,11 +24,22 @@ use listener::{Arrival, Listener};
 use peer::Peer;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 /// After this a person is not busy with consent any more, but with a page that says something else.
 const EARLY: Duration = Duration::from_secs(20);
+
+/// A person who carries an address to a browser by hand has done so within this.
+const BY_HAND: Duration = Duration::from_secs(60);
+
+/// When the address is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    AtOnce,
+    ByHand,
+    /// By a later call's reader.
+    Later,
+}
 
 /// Requests to the server on the way.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -70,10 +81,9 @@ impl Outcome {
         };
         match result {
             Ok(account) => browser.answer("200 OK", &page::done(profile, account)),
-            Err(error) => browser.answer(
-                "500 Internal Server Error",
-                &page::failed(profile, &error.to_string()),
-            ),
+            Err(error) => {
+                browser.answer("500 Internal Server Error", &page::failed(profile, error));
+            }
         }
     }
 }
@@ -84,7 +94,7 @@ impl Login<'_> {
         let profile = self.profile;
         let listener = Listener::start(&profile.name, profile.request.redirect_uri.as_deref())?;
         let attempt = Attempt::new(profile, listener.redirect_uri().to_owned());
-        let url = self.url(&attempt, true)?;
+        let url = self.url(&attempt, Opening::AtOnce)?;
         ui::say(&format!(
             "to log in to {}, open this address in a browser:\n\n  {url}\n",
             profile.name
@@ -129,7 +139,7 @@ impl Login<'_> {
                     arrival.turn_away("403 Forbidden", page::plain("Not this user"));
                 }
                 Some(Err(error)) => {
-                    arrival.answer("200 OK", &page::failed(&profile.name, &error.to_string()));
+                    arrival.answer("200 OK", &page::failed(&profile.name, &error));
                     return Err(error);
                 }
                 Some(Ok(code)) => {
@@ -138,7 +148,7 @@ impl Login<'_> {
                 }
             }
         }
-        Err(self.nobody_came(attempt, strangers))
+        Err(self.nobody_came(strangers))
     }
 
     /// The next redirect. Who waits for long is told what the server's own page may complain of.
@@ -157,7 +167,7 @@ impl Login<'_> {
         listener.next(end)
     }
 
-    fn nobody_came(&self, attempt: &Attempt, strangers: usize) -> Error {
+    fn nobody_came(&self, strangers: usize) -> Error {
         let name = &self.profile.name;
         let patience = self.patience.as_secs();
         let others = match strangers {
@@ -167,10 +177,10 @@ impl Login<'_> {
             }
         };
         let what = format!("nobody came back from the browser within {patience} s{others}");
-        let redirect = hint::redirect(self.profile, &attempt.redirect_uri);
+        let name_word = shell_word(name);
         Error::about(name, Kind::LoginRequired, what).hint(format!(
-            "run: tokctl login {}; and if the server's page complains of the redirect URI: {redirect}",
-            shell_word(name)
+            "to try again, run: tokctl login {name_word}; on another device: tokctl login {name_word} --device; to carry the \
+             address by hand: tokctl login {name_word} --paste"
         ))
     }
 
@@ -193,17 +203,26 @@ impl Login<'_> {
     pub fn wait_for_device(&self, device: &Device) -> Result<Outcome> {
         let profile = self.profile;
         let token = server::endpoint(profile, self.server, EndpointKind::Token)?;
-        ui::say(&format!(
-            "to log in to {}, open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
-            profile.name, device.verification_uri, device.user_code
-        ));
+        // The code is what must be on the screen at the end.
         let complete = device.verification_uri_complete.as_deref();
-        if let Some(picture) = complete
-            .filter(|_| std::io::stderr().is_terminal())
-            .and_then(picture)
-        {
-            ui::say(&format!("or scan this, and compare the code:\n\n{picture}"));
-        } else if let Some(complete) = complete {
+        let is_drawn = complete.and_then(picture).is_some_and(|picture| {
+            let what = format!(
+                "to log in to {}, scan this, and compare the code:",
+                profile.name
+            );
+            ui::draw(&what, &picture, BELOW_PICTURE)
+        });
+        let or = if is_drawn { "or" } else { "to log in to" };
+        let who = if is_drawn {
+            String::new()
+        } else {
+            format!(" {},", profile.name)
+        };
+        ui::say(&format!(
+            "{or}{who} open this address on any device:\n\n  {}\n\nand enter the code\n\n  {}\n",
+            device.verification_uri, device.user_code
+        ));
+        if let Some(complete) = complete.filter(|_| !is_drawn) {
             ui::say(&format!(
                 "or open this, and compare the code:\n\n  {complete}\n"
             ));
@@ -231,15 +250,41 @@ impl Login<'_> {
         Attempt::new(self.profile, uri)
     }
 
-    /// The address to open. `soon` if it is opened at once: a pushed request is good for a minute or so.
-    fn url(&self, attempt: &Attempt, soon: bool) -> Result<String> {
+    /// Asks the server to take the login's request beforehand, which nobody then opens; nothing where it takes none.
+    pub fn try_push(&self) -> Option<Result<()>> {
+        let (profile, server) = (self.profile, self.server);
+        let kind = EndpointKind::PushedAuthorizationRequest;
+        server.endpoints.get(kind)?;
+        let attempt = self.new_attempt();
+        let pushed =
+            server::endpoint(profile, server, EndpointKind::Authorization).and_then(|endpoint| {
+                let push_to = server::endpoint(profile, server, kind)?;
+                let suited = server.suited(profile);
+                let connection = Client::new(&suited, self.credentials).connect(&push_to)?;
+                let pushed = attempt.pushed_url(&connection, &endpoint, LIMIT);
+                pushed.map(drop).map_err(|refused| refused.error)
+            });
+        Some(match pushed {
+            // Without it the request goes in the address, as a login's does.
+            Err(error)
+                if !server.require_pushed_authorization_requests && !self.is_final(&error) =>
+            {
+                return None;
+            }
+            pushed => pushed,
+        })
+    }
+
+    /// The address to open: short where the server takes the request beforehand (RFC 9126), which is good for a minute
+    /// or so.
+    fn url(&self, attempt: &Attempt, opening: Opening) -> Result<String> {
         let (profile, server) = (self.profile, self.server);
         let endpoint = server::endpoint(profile, server, EndpointKind::Authorization)?;
         let required = server.require_pushed_authorization_requests;
         let kind = EndpointKind::PushedAuthorizationRequest;
         let url = server.endpoints.get(kind);
         let is_good = url.is_some_and(|url| Endpoint::parse(url).is_ok());
-        if !required && (!is_good || !soon) {
+        if !required && (!is_good || opening == Opening::Later) {
             return Ok(attempt.url(profile, &endpoint));
         }
         // Used wherever it is offered: some servers demand it of single clients without saying so.
@@ -250,8 +295,11 @@ impl Login<'_> {
             .map_err(Refused::unsent)
             .and_then(|push_to| attempt.pushed_url(&push_to, &endpoint, LIMIT));
         match pushed {
-            Ok(url) => Ok(url),
-            Err(refused) if required => Err(refused.error),
+            Ok((_, life)) if !required && opening == Opening::ByHand && life < BY_HAND => {
+                Ok(attempt.url(profile, &endpoint))
+            }
+            Ok((url, _)) => Ok(url),
+            Err(refused) if required || self.is_final(&refused.error) => Err(refused.error),
             Err(refused) => {
                 ui::step(&format!(
                     "{}; the request goes in the address instead",
@@ -260,6 +308,30 @@ impl Login<'_> {
                 Ok(attempt.url(profile, &endpoint))
             }
         }
+    }
+
+    /// Whether a refusal would meet the person at the browser, or the code after that: the client itself is not
+    /// believed, or what it asks for is not allowed.
+    fn is_final(&self, error: &Error) -> bool {
+        let code = error.oauth_code.as_deref().unwrap_or_default();
+        let about_redirect = || error.message.contains("redirect_uri");
+        match code {
+            "invalid_client" => self.proves_itself(),
+            "unauthorized_client" => self.proves_itself() && error.http_status == Some(401),
+            "invalid_redirect_uri" | "redirect_uri_mismatch" | "invalid_scope" => true,
+            "invalid_request" => about_redirect(),
+            _ => false,
+        }
+    }
+
+    fn proves_itself(&self) -> bool {
+        let credentials = self.credentials;
+        credentials.secret.is_some() || credentials.key.is_some()
+    }
+
+    /// Whether another way than a device code is worth trying after this refusal.
+    pub fn may_go_another_way(&self, error: &Error) -> bool {
+        error.kind == Kind::Refused && !self.is_final(error)
     }
 
     fn finish(
@@ -284,10 +356,7 @@ impl Login<'_> {
             }),
             Err(refused) => {
                 if let Some(browser) = browser {
-                    browser.answer(
-                        "200 OK",
-                        &page::failed(&self.profile.name, &refused.error.to_string()),
-                    );
+                    browser.answer("200 OK", &page::failed(&self.profile.name, &refused.error));
                 }
                 Err(refused.error)
             }
@@ -310,14 +379,11 @@ fn is_fit(arrival: &Arrival) -> bool {
     }
 }
 
+/// Lines that come below a picture: the address and the code.
+const BELOW_PICTURE: usize = 10;
+
+/// A QR code, two rows in a line, of which what is dark is to be drawn dark.
 fn picture(text: &str) -> Option<String> {
     let code = QrCode::new(text).ok()?;
-    let mut picture = code.render::<Dense1x2>();
-    // Dark on light where the terminal is light on dark, as most are.
-    Some(
-        picture
-            .dark_color(Dense1x2::Light)
-            .light_color(Dense1x2::Dark)
-            .build(),
-    )
+    Some(code.render::<Dense1x2>().build())
 }

@@ -1,6 +1,6 @@
 //! A login whose redirect cannot arrive here: a person brings the address that the browser ended at.
 
-use super::{Login, Outcome};
+use super::{Login, Opening, Outcome};
 use crate::bounded;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result, shell_word};
@@ -32,7 +32,12 @@ impl Login<'_> {
         let mut told = false;
         // What is piped in may end an earlier login, which needs no new address.
         if terminal || pending.is_none() || !read {
-            let url = self.url(attempt, false)?;
+            let opening = if terminal {
+                Opening::ByHand
+            } else {
+                Opening::Later
+            };
+            let url = self.url(attempt, opening)?;
             let name = shell_word(&profile.name);
             let then = if terminal {
                 "then paste that address here:".to_owned()

@@ -76,13 +76,13 @@ impl Attempt {
         join(endpoint, query.expose())
     }
 
-    /// The address to open after the parameters were pushed to the server (RFC 9126).
+    /// The address to open after the parameters were pushed to the server (RFC 9126), and how long it can be opened.
     pub fn pushed_url(
         &self,
         push_to: &Connection<'_>,
         endpoint: &Endpoint,
         limit: Duration,
-    ) -> Result<String, Refused> {
+    ) -> Result<(String, Duration), Refused> {
         let profile = push_to.client.profile;
         let form = self.parameters(profile, Form::default().with_id(profile));
         let answer = push_to.post(form, limit)?;
@@ -96,7 +96,8 @@ impl Attempt {
         };
         let id = form_encode(&profile.client.id);
         let query = format!("client_id={}&request_uri={}", *id, *form_encode(uri));
-        Ok(join(endpoint, &query))
+        let life = value["expires_in"].as_u64().unwrap_or_default();
+        Ok((join(endpoint, &query), Duration::from_secs(life)))
     }
 
     /// Takes the code out of the redirect's parameters: `None` where they are not this login's,
@@ -145,9 +146,9 @@ impl Attempt {
             _ => {}
         }
         if let Some(error) = get("error") {
-            let code = crate::text::clean(error, 64, &secrets);
+            let code = crate::text::clean(error, 200, &secrets);
             let words =
-                get("error_description").map(|words| crate::text::clean(words, 300, &secrets));
+                get("error_description").map(|words| crate::text::clean(words, 1000, &secrets));
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
             let sent = Sent {
                 what: None,

@@ -2,7 +2,7 @@
 
 use super::TokenRequest;
 use crate::error::shell_word;
-use crate::profile::{ClientAuth, Profile};
+use crate::profile::{ClientAuth, Profile, SecretSource};
 
 /// What was sent, as far as a hint depends on it.
 #[derive(Clone, Copy)]
@@ -40,6 +40,8 @@ pub fn of(profile: &Profile, sent: Sent<'_>, code: &str, status: u16) -> Option<
         }
         // The long names are GitHub's and Slack's.
         ("invalid_client" | "incorrect_client_credentials" | "bad_client_secret", _)
+        // 401 is for who is not believed (RFC 6749 section 5.2), whatever the code (Keycloak).
+        | ("unauthorized_client", 401)
         | ("", 401 | 403) => return Some(client(profile)),
         ("invalid_grant" | "bad_verification_code" | "invalid_code", _) => {
             if matches!(what, Some(TokenRequest::JwtBearer)) {
@@ -60,16 +62,14 @@ pub fn of(profile: &Profile, sent: Sent<'_>, code: &str, status: u16) -> Option<
                 "the person at the browser, or the server, said no; to be asked anew, {login}"
             ));
         }
-        ("insufficient_scope", _) => "it needs another scope: add it to scope in the profile",
+        ("insufficient_scope", _) => return Some(another_scope(profile)),
         // RFC 6749 section 6: no more than what was granted.
         ("invalid_scope", _)
             if matches!(what, Some(TokenRequest::RefreshToken(_))) && profile.asks_beyond() =>
         {
             return Some(beyond(profile));
         }
-        ("invalid_scope", _) => {
-            "check scope: the server does not know or allow one of them for this client; compare the spelling"
-        }
+        ("invalid_scope", _) => return Some(scope(profile)),
         ("unauthorized_client", _) => {
             "the server does not allow this grant for this client: check grant, and the client's settings at the server"
         }
@@ -85,11 +85,56 @@ pub fn of(profile: &Profile, sent: Sent<'_>, code: &str, status: u16) -> Option<
             "the server wants tokens bound to a key (DPoP, RFC 9449), which tokctl does not have: \
              switch that off for this client"
         }
-        ("", 404 | 405) => "check token_endpoint",
-        ("", 300..=399) => "set token_endpoint to the address that the server really has",
+        ("", 404 | 405) => return Some(elsewhere(profile, "that is not its address")),
+        ("", 300..=399) => return Some(elsewhere(profile, "give the address that the server really has")),
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// The command that changes a profile.
+pub fn change(profile: &Profile, flags: &str) -> String {
+    profile.addressed(&format!("run: tokctl add PROFILE --change {flags}"))
+}
+
+/// The command that puts another address into a profile.
+pub fn address(profile: &Profile) -> String {
+    profile.addressed("run: tokctl add PROFILE --change ADDRESS https://…")
+}
+
+fn elsewhere(profile: &Profile, what: &str) -> String {
+    format!("{what}; {}", address(profile))
+}
+
+fn another_scope(profile: &Profile) -> String {
+    format!(
+        "it needs another scope; {}",
+        change(profile, "--scope SCOPE")
+    )
+}
+
+/// One of the scopes is not known, or not for this client.
+fn scope(profile: &Profile) -> String {
+    let asked = profile.request.scope.join(" ");
+    if asked.is_empty() {
+        return format!(
+            "the profile asks for no scope, and this server wants one; {}",
+            change(profile, "--scope SCOPE")
+        );
+    }
+    format!(
+        "the server does not know one of {asked:?}, or does not allow it for this client; for others, {}",
+        change(profile, "--scope SCOPE")
+    )
+}
+
+/// Two copies of one login, of which each has made the other's refresh token worthless.
+pub fn copies(profile: &Profile) -> String {
+    let name = shell_word(&profile.name);
+    format!(
+        "a second copy of this login (another machine, a backup, another program) has used the same refresh token: log \
+         in on each by itself; here, run: tokctl login {name}"
+    )
 }
 
 /// A caller has asked for more than what the person has agreed to.
@@ -133,7 +178,7 @@ fn client(profile: &Profile) -> String {
     match profile.client.auth {
         ClientAuth::PrivateKeyJwt => {
             format!(
-                "check client_id, client_key and client_key_id, that the server has the public key, {clock}"
+                "check client_id, client_key, client_key_id and signing_alg, that the server has the public key, {clock}"
             )
         }
         ClientAuth::Tls => {
@@ -143,10 +188,29 @@ fn client(profile: &Profile) -> String {
         }
         ClientAuth::ClientSecretJwt => format!("check client_id and {}, {clock}", secret(profile)),
         _ => format!(
-            "check client_id and {}: compare both with the client's settings at the server, and look for copy errors; \
-             some servers want another client_auth: client_secret_basic, client_secret_basic_raw or client_secret_post",
-            secret(profile)
+            "compare client_id and {} with the client's settings at the server (some want another client_auth); {}",
+            secret(profile),
+            anew(profile)
         ),
+    }
+}
+
+/// How another secret gets into the place where the profile looks for it.
+fn anew(profile: &Profile) -> String {
+    let name = shell_word(&profile.name);
+    match &profile.client.secret {
+        Some(SecretSource::Keyring) => {
+            format!("to enter the secret anew, run: tokctl secret set {name}")
+        }
+        Some(SecretSource::Env(variable)) => {
+            format!("to enter the secret anew, run: IFS= read -rs {variable} && export {variable}")
+        }
+        Some(SecretSource::File(file)) => format!(
+            "to enter the secret anew, run: cat > {}",
+            shell_word(&file.to_string_lossy())
+        ),
+        Some(source) => format!("the secret is taken from {}", source.describe()),
+        None => change(profile, "--client-secret-stdin"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::lenient;
 use super::refused::{FOREIGN, is_foreign};
 use crate::clock::Deadline;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::{self, Endpoint, Http, Verdict};
 use crate::profile::{ClientAuth, EndpointKind, Endpoints, Profile};
 use serde::{Deserialize, Serialize};
@@ -147,22 +147,24 @@ fn fetch_from(
         let error = error(kind, what);
         Trouble::Absent(match kind {
             Kind::Temporary => error,
-            _ => error.hint(
-                "check issuer, or set the endpoints by hand: token_endpoint, authorization_endpoint",
-            ),
+            _ => error.hint(profile.addressed(
+                "check issuer, and run: tokctl add PROFILE --change --issuer https://…; for a server without metadata set the \
+                 endpoints by hand: token_endpoint, authorization_endpoint",
+            )),
         })
     };
     let reply = http.get(&endpoint, limit).map_err(|failure| {
         // An answer that was too large would be so again.
         let again = failure.retry || failure.verdict == Verdict::NothingSent;
-        absent(
-            if again {
-                Kind::Temporary
-            } else {
-                Kind::Refused
-            },
-            failure.what,
-        )
+        let kind = if again {
+            Kind::Temporary
+        } else {
+            Kind::Refused
+        };
+        match failure.hint {
+            Some(hint) => Trouble::Absent(error(kind, failure.what).hint(profile.addressed(&hint))),
+            None => absent(kind, failure.what),
+        }
     })?;
     if is_foreign(&reply, &endpoint) {
         let what = format!("HTTP {} with what is no JSON", reply.status);
@@ -206,6 +208,25 @@ fn places(issuer: &str) -> [String; 2] {
     ]
 }
 
+/// The issuer that a server calls itself, from the refusal to take it for another.
+pub fn rightful(error: &Error) -> Option<&str> {
+    let (_, rest) = error.message.split_once("it is \"")?;
+    rest.split_once("\"'s, not ").map(|(named, _)| named)
+}
+
+/// How the issuer that the server names itself is taken, where it could be one.
+fn right_issuer(profile: &Profile, named: &str) -> String {
+    match Endpoint::parse(named) {
+        Ok(_) => profile.addressed(&format!(
+            "if that is the server that is meant, run: tokctl add PROFILE --change --issuer {}",
+            shell_word(named)
+        )),
+        Err(_) => {
+            "the issuer must be exactly what the server calls itself, to the last slash".to_owned()
+        }
+    }
+}
+
 /// Refuses a description of another issuer (RFC 8414 section 3.3). Most of its addresses are looked at when
 /// they are used: a bad one costs only itself.
 fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata> {
@@ -221,7 +242,7 @@ fn check(profile: &Profile, issuer: &str, metadata: Metadata) -> Result<Metadata
     if named != issuer {
         let named = crate::text::clean(named, 200, &[]);
         return Err(refuse(format!("it is {named:?}'s, not {issuer:?}'s"))
-            .hint("set issuer exactly as the server writes it, to the last slash"));
+            .hint(right_issuer(profile, &named)));
     }
     // Without this one there is nothing to use.
     if let Some(url) = metadata.endpoints.get(EndpointKind::Token)

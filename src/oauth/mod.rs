@@ -32,7 +32,7 @@ pub use credentials::Credentials;
 use form::Form;
 pub use refused::Refused;
 pub use token_exchange::Given;
-pub use verdict::Cause;
+pub use verdict::{Cause, tells_of_reuse};
 
 /// What is asked of the token endpoint.
 #[derive(Clone, Copy)]

@@ -52,7 +52,7 @@ pub(super) fn no_answer(profile: &Profile, failure: http::Failure) -> Refused {
         }
     };
     let mut error = profile.error(kind, failure.what);
-    error.hint = failure.hint;
+    error.hint = failure.hint.map(|hint| profile.addressed(&hint));
     Refused { cause, error }
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a server's words may be in a message.
-const MAX_WORDS: usize = 300;
+const MAX_WORDS: usize = 1000;
 
 /// A kept member is an address or a name, not a document.
 const MAX_KEPT: usize = 2000;
@@ -334,7 +334,7 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
             .unwrap_or_default(),
         words: said,
         error: shown
-            .map(|text| clean(&text, 64, secrets))
+            .map(|text| clean(&text, 200, secrets))
             .filter(|text| !text.is_empty()),
         description: description
             .map(|text| clean(&text, MAX_WORDS, secrets))

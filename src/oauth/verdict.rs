@@ -242,6 +242,12 @@ fn is_about_the_request(said: Said<'_>) -> bool {
 /// Whether the same refresh token never works again. Where "revoked" is one cause of several (RFC 6749's own
 /// sentence), it may be another one.
 fn leaves_no_way_back(words: &str) -> bool {
+    const OTHERS: &[&str] = &["expired", "invalid", "inactive", "disabled", " or "];
+    tells_of_reuse(words) || says(words, &["revoked"]) && !says(words, OTHERS)
+}
+
+/// Whether a server's words are about a refresh token that was used before.
+pub fn tells_of_reuse(words: &str) -> bool {
     const REUSED: &[&str] = &[
         "reuse",
         "already used",
@@ -250,8 +256,7 @@ fn leaves_no_way_back(words: &str) -> bool {
         "used more than once",
         "replayed",
     ];
-    const OTHERS: &[&str] = &["expired", "invalid", "inactive", "disabled", " or "];
-    says(words, REUSED) || says(words, &["revoked"]) && !says(words, OTHERS)
+    says(words, REUSED)
 }
 
 /// Whether other codes come with words that say a refresh token is worth nothing (dex, Atlassian, Twitch):

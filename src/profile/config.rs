@@ -9,6 +9,7 @@ use super::value::Value;
 use crate::bounded;
 use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::files;
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,13 @@ impl Config {
                     is_file: false,
                 });
             }
-            Err(cause) => return Err(refuse(io_cause(&cause))),
+            Err(cause) => {
+                let error = refuse(io_cause(&cause));
+                return Err(match files::readable(&path, &cause) {
+                    Some(command) => error.hint(command),
+                    None => error,
+                });
+            }
         };
         let metadata = file.metadata().map_err(|cause| refuse(io_cause(&cause)))?;
         if metadata.is_dir() {
@@ -184,8 +191,10 @@ impl Config {
         let names = self.names().unwrap_or_default();
         let presets: Vec<&str> = super::preset::names().collect();
         let all = names.iter().map(String::as_str).chain(presets);
-        let near = fault::nearest(name, all)
-            .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        let near = fault::nearest(name, all);
+        let meant = near
+            .as_ref()
+            .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
         let place = match &self.path {
             Some(path) if path.exists() => format!("in {}", path.display()),
             Some(path) => format!("({} does not exist)", path.display()),
@@ -193,12 +202,15 @@ impl Config {
         };
         Error::new(
             Kind::UnknownProfile,
-            format!("no profile {name:?} {place}{near}"),
+            format!("no profile {name:?} {place}{meant}"),
         )
-        .hint(if names.is_empty() {
-            "to set one up, run: tokctl add"
-        } else {
-            "to list the profiles, run: tokctl status"
+        .hint(match names.as_slice() {
+            [] => "to set one up, run: tokctl add".to_owned(),
+            [only] => format!(
+                "the only profile is {only:?}; to set up another one, run: tokctl add {}",
+                shell_word(name)
+            ),
+            _ => "to list the profiles, run: tokctl status".to_owned(),
         })
     }
 
@@ -289,11 +301,9 @@ impl Config {
 
     /// The same with the place where it is none.
     pub(super) fn utf8(&self) -> Result<&str, Located> {
-        std::str::from_utf8(&self.text).map_err(|cause| Located {
-            at: cause.valid_up_to()..cause.valid_up_to(),
-            what: "the file is not UTF-8 text".to_owned(),
-            hint: None,
-            profile: None,
+        std::str::from_utf8(&self.text).map_err(|cause| {
+            let at = cause.valid_up_to()..cause.valid_up_to();
+            Located::bare(at, "the file is not UTF-8 text".to_owned())
         })
     }
 
@@ -306,8 +316,11 @@ impl Config {
     }
 
     fn error(&self, fault: &Located) -> Error {
-        let before = &self.text[..fault.at.start.min(self.text.len())];
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let line_of = |at: usize| {
+            let before = &self.text[..at.min(self.text.len())];
+            memchr::memchr_iter(b'\n', before).count() + 1
+        };
+        let line = line_of(fault.at.start);
         let path = self
             .path
             .as_ref()
@@ -316,7 +329,14 @@ impl Config {
             .profile
             .as_ref()
             .map_or_else(String::new, |name| format!("{name}: "));
-        let error = Error::config(format!("{path}:{line}: {profile}{}", fault.what));
+        let shown = fault.also.iter().take(MOST_FAULTS - 1);
+        let mut also: String = shown
+            .map(|(at, what)| format!("; line {}: {what}", line_of(at.start)))
+            .collect();
+        if fault.also.len() >= MOST_FAULTS {
+            also.push_str("; and more");
+        }
+        let error = Error::config(format!("{path}:{line}: {profile}{}{also}", fault.what));
         match &fault.hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -348,9 +368,9 @@ pub(super) type Name<'t> = Spanned<Cow<'t, str>>;
 
 /// A text's tables, of which each is one that is known.
 fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Located> {
-    let parsed = DeTable::parse(text).map_err(|cause| unparsed(&cause))?;
-    match parsed.get_ref().keys().find(|key| !is_table(key)) {
-        Some(key) => Err(unknown_table(key)),
+    let parsed = DeTable::parse(text).map_err(|cause| unparsed(text, &cause))?;
+    match parsed.get_ref().iter().find(|(key, _)| !is_table(key)) {
+        Some((key, value)) => Err(misplaced(key, value)),
         None => Ok(parsed),
     }
 }
@@ -370,34 +390,51 @@ fn in_order<'p, 't>(
     Ok(all)
 }
 
+/// Of so many faults in one table each is told.
+const MOST_FAULTS: usize = 4;
+
 /// A fault with the table it is in.
 pub(super) struct Located {
     pub at: std::ops::Range<usize>,
     pub what: String,
     pub hint: Option<String>,
     pub profile: Option<String>,
+    also: Vec<(std::ops::Range<usize>, String)>,
 }
 
 impl Located {
+    /// A fault of the whole text.
+    fn bare(at: std::ops::Range<usize>, what: String) -> Self {
+        Self {
+            at,
+            what,
+            hint: None,
+            profile: None,
+            also: Vec::new(),
+        }
+    }
+
     pub fn of(table: &str, fault: Fault) -> Self {
         Self {
             at: fault.at,
             what: fault.what,
             hint: fault.hint,
             profile: Some(table.to_owned()),
+            also: fault.also,
         }
     }
 }
 
 /// A text that is no TOML.
-pub(super) fn unparsed(cause: &toml::de::Error) -> Located {
-    Located {
-        at: cause.span().unwrap_or(0..0),
-        // The message alone: the parser's long form quotes the line, which may hold a secret.
-        what: cause.message().lines().collect::<Vec<_>>().join(", "),
-        hint: None,
-        profile: None,
+pub(super) fn unparsed(text: &str, cause: &toml::de::Error) -> Located {
+    let at = cause.span().unwrap_or(0..0);
+    // The message alone: the parser's long form quotes the line, which may hold a secret.
+    let mut what = cause.message().lines().collect::<Vec<_>>().join(", ");
+    if what == "duplicate key" {
+        let key = text.get(at.clone()).unwrap_or_default();
+        what = format!("duplicate key {key}: keep one of the two");
     }
+    Located::bare(at, what)
 }
 
 /// What a configuration is made of.
@@ -407,14 +444,26 @@ pub(super) fn is_table(key: &Name<'_>) -> bool {
     TABLES.contains(&key.get_ref().as_ref())
 }
 
-pub(super) fn unknown_table(key: &Name<'_>) -> Located {
-    let fault = unknown(key, TABLES.into_iter());
-    Located {
-        at: fault.at,
-        what: fault.what,
-        hint: None,
-        profile: None,
-    }
+/// What stands beside the tables that there are: a key that belongs into one of them, or a profile without the word.
+pub(super) fn misplaced(key: &Name<'_>, value: &Spanned<DeValue<'_>>) -> Located {
+    let name = key.get_ref().as_ref();
+    let is_table = value.get_ref().is_table();
+    let what = if keys::is_key(name) && !is_table {
+        format!(
+            "{name} stands before any table: below [defaults] it is for all profiles, below [profile.NAME] for one"
+        )
+    } else if is_table && fault::nearest(name, TABLES.into_iter()).is_none() {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let head = match is_name(name) {
+            true if name.chars().all(is_bare) => name.to_owned(),
+            true => format!("{name:?}"),
+            false => "NAME".to_owned(),
+        };
+        format!("unknown table [{name}]; a profile's table is [profile.{head}]")
+    } else {
+        unknown(key, TABLES.into_iter()).what
+    };
+    Located::bare(key.span(), what)
 }
 
 pub(super) fn table<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Result<&'v DeTable<'i>, Fault> {

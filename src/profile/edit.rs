@@ -6,6 +6,17 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 /// A profile's keys, in the order in which they are to stand.
 pub type Keys = Vec<(&'static str, Value)>;
 
+/// What becomes of a profile that is there already.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum There {
+    /// It is in the way.
+    #[default]
+    Kept,
+    Replaced,
+    /// Its keys get new values, and the others stay.
+    Changed,
+}
+
 /// Why a profile is not put into a text.
 pub enum Refused {
     /// There is one of this name.
@@ -14,9 +25,9 @@ pub enum Refused {
     Unreadable(String),
 }
 
-/// The text with this profile in it. One that is there is replaced where it stands if `replace`;
-/// a new one comes at the end.
-pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Result<String, Refused> {
+/// The text with this profile in it. One that is there is replaced or changed where it stands; a new one comes at the
+/// end.
+pub fn with_profile(text: &str, name: &str, keys: &Keys, how: There) -> Result<String, Refused> {
     let mut document: DocumentMut = parse(text)?;
     let profiles = document.get("profile").map(Item::as_table_like);
     let there = match profiles {
@@ -24,7 +35,7 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Resul
         Some(Some(profiles)) => profiles.contains_key(name),
         None => false,
     };
-    if there && !replace {
+    if there && how == There::Kept {
         return Err(Refused::Exists);
     }
     if !there {
@@ -34,7 +45,14 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, replace: bool) -> Resul
         }
     }
     if let Some(profiles) = document["profile"].as_table_like_mut() {
-        put(profiles, name, keys);
+        match profiles.get_mut(name) {
+            Some(Item::Value(Value::InlineTable(own))) if how == There::Changed => {
+                change(own, keys);
+                own.fmt();
+            }
+            Some(Item::Table(own)) if how == There::Changed => change(own, keys),
+            _ => put(profiles, name, keys),
+        }
     }
     Ok(with_line_ends_of(text, document.to_string()))
 }
@@ -158,6 +176,20 @@ fn table(keys: &Keys) -> Table {
     table
 }
 
+/// Gives keys their new values, with the comments that stand beside the old ones.
+fn change(own: &mut dyn TableLike, keys: &Keys) {
+    for (key, value) in keys {
+        let mut value = value.clone();
+        match own.get_mut(key) {
+            Some(Item::Value(old)) => {
+                *value.decor_mut() = old.decor().clone();
+                *old = value;
+            }
+            _ => drop(own.insert(key, Item::Value(value))),
+        }
+    }
+}
+
 /// Puts the profile among the others, with the comments that stand before the one it replaces.
 fn put(profiles: &mut dyn TableLike, name: &str, keys: &Keys) {
     let new = match profiles.get(name) {
@@ -197,7 +229,16 @@ mod tests {
     }
 
     fn with(text: &str, name: &str, replace: bool) -> String {
-        match with_profile(text, name, &keys(), replace) {
+        let how = if replace {
+            There::Replaced
+        } else {
+            There::Kept
+        };
+        how_with(text, name, how)
+    }
+
+    fn how_with(text: &str, name: &str, how: There) -> String {
+        match with_profile(text, name, &keys(), how) {
             Ok(text) => text,
             Err(Refused::Exists) => "exists".to_owned(),
             Err(Refused::Unreadable(why)) => format!("unreadable: {why}"),
@@ -303,6 +344,21 @@ mod tests {
         assert_eq!(found(DEFAULTS, &["pkce"]).as_deref(), Some("false"));
         assert_eq!(found("p", &["pkce"]), None);
         assert_eq!(found("q", &["pkce"]), None);
+    }
+
+    #[test]
+    fn a_change_leaves_the_other_keys_and_the_comments() {
+        let text =
+            "[profile.p] # mine\nclient_id = \"old\" # so\nissuer = \"https://x\"\n\n[profile.q]\n";
+        assert_eq!(
+            how_with(text, "p", There::Changed),
+            "[profile.p] # mine\nclient_id = \"new\" # so\nissuer = \"https://x\"\nscope = [\"a\", \"b\"]\n\n[profile.q]\n"
+        );
+        let inline = "profile.p = { client_id = \"old\", issuer = \"x\" }\n";
+        assert_eq!(
+            how_with(inline, "p", There::Changed),
+            "profile.p = { client_id = \"new\", issuer = \"x\", scope = [\"a\", \"b\"] }\n"
+        );
     }
 
     #[test]

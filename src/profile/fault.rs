@@ -10,6 +10,8 @@ pub struct Fault {
     pub what: String,
     /// What to do about it, where that is not plain from the words.
     pub hint: Option<String>,
+    /// What else is wrong in the same table.
+    pub also: Vec<(Range<usize>, String)>,
 }
 
 impl Fault {
@@ -19,6 +21,7 @@ impl Fault {
             at,
             what: what.into(),
             hint: None,
+            also: Vec::new(),
         }
     }
 }
@@ -29,11 +32,15 @@ pub fn unknown<'n>(
     valid: impl Iterator<Item = &'n str>,
 ) -> Fault {
     let name = key.get_ref().as_ref();
-    let what = match nearest(name, valid) {
-        Some(near) => format!("unknown key {name:?}; the nearest valid key is {near:?}"),
-        None => format!("unknown key {name:?}"),
-    };
-    Fault::new(key.span(), what)
+    Fault::new(
+        key.span(),
+        format!("unknown key {name:?}{}", meant(name, valid)),
+    )
+}
+
+/// What a message about a mistyped word ends with; nothing where nothing is near.
+pub fn meant<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> String {
+    nearest(word, candidates).map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
 }
 
 /// What other tools call some of the keys.
@@ -57,17 +64,69 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("kid", "client_key_id"),
 ];
 
-/// The candidate that a mistyped word most likely stands for.
+/// The candidate that a mistyped word most likely stands for: what other tools call it, a slip of the fingers (in
+/// three letters one, and never more than three), or a part that was left out at its beginning or end.
 pub fn nearest<'n>(word: &str, candidates: impl Iterator<Item = &'n str>) -> Option<String> {
-    let meant = ELSEWHERE
-        .iter()
-        .find(|(other, _)| *other == word)
-        .map(|(_, ours)| *ours);
-    let score = |candidate: &&str| match meant {
-        Some(ours) if *candidate == ours => 2.0,
-        _ => strsim::jaro_winkler(word, candidate),
+    let word = word.to_lowercase();
+    let elsewhere = |candidate: &str| {
+        ELSEWHERE
+            .iter()
+            .any(|(other, ours)| *other == word && *ours == candidate)
     };
-    let best = candidates.max_by(|one, two| score(one).total_cmp(&score(two)))?;
-    // "secret_basic" and "client_secret_basic" have 0.7 in common, "nope" and "google" 0.61.
-    (score(&best) >= 0.65).then(|| best.to_owned())
+    let most = (word.chars().count() / 3).min(3);
+    let apart = |candidate: &str| {
+        if elsewhere(candidate) {
+            return Some(0);
+        }
+        let slips = strsim::osa_distance(&word, &candidate.to_lowercase());
+        let is_part = word.len() > 3
+            && (candidate.starts_with(word.as_str()) || candidate.ends_with(word.as_str()));
+        (slips <= most)
+            .then_some(slips)
+            .or(is_part.then_some(most + 1))
+    };
+    candidates
+        .filter_map(|candidate| Some((apart(candidate)?, candidate)))
+        .min_by_key(|(apart, _)| *apart)
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn what_is_suggested_is_what_was_meant() {
+        let words = [
+            "client_secret",
+            "client_secret_basic",
+            "store",
+            "store_key",
+            "scope",
+            "google",
+            "github",
+            "git",
+            "token_endpoint",
+        ];
+        for (word, meant) in [
+            ("client_secrt", Some("client_secret")),
+            ("secret_basic", Some("client_secret_basic")),
+            ("Store", Some("store")),
+            ("scopes", Some("scope")),
+            ("stoer", Some("store")),
+            ("token_url", Some("token_endpoint")),
+            ("GitHub", Some("github")),
+            ("gitub", Some("github")),
+            // No slip of the fingers leads from one to the other.
+            ("nope", None),
+            ("corp", None),
+            ("gut", Some("git")),
+            ("gh", None),
+            ("x", None),
+            ("", None),
+            ("stage", None),
+        ] {
+            assert_eq!(nearest(word, words.into_iter()).as_deref(), meant, "{word}");
+        }
+    }
 }

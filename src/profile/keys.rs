@@ -189,9 +189,36 @@ pub fn choices(key: &str) -> &'static [&'static str] {
 /// A checked table.
 pub type Values = BTreeMap<&'static str, Value>;
 
-/// Checks every key of a profile's table (or of `[defaults]`).
+/// The names of all keys.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|key| key.name)
+}
+
+/// Whether a profile has a key of this name.
+pub fn is_key(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
+/// Checks every key of a profile's table (or of `[defaults]`). Of several faults the first in the text has the others
+/// with it.
 pub fn check(table: &DeTable<'_>) -> Result<Values, Fault> {
-    table.iter().map(|(key, value)| one(key, value)).collect()
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut values = Values::new();
+    for (key, value) in table {
+        match one(key, value) {
+            Ok((name, read)) => drop(values.insert(name, read)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults.sort_by_key(|fault| fault.at.start);
+    let mut faults = faults.into_iter();
+    match faults.next() {
+        None => Ok(values),
+        Some(mut first) => {
+            first.also = faults.map(|fault| (fault.at, fault.what)).collect();
+            Err(first)
+        }
+    }
 }
 
 /// Everything that is wrong in such a table.

@@ -50,6 +50,7 @@ use fields::{Fields, merge};
 use hosts::Hosts;
 use id_tokens::IdTokens;
 use keys::Values;
+pub use keys::names as key_names;
 pub use keys::{KEYS, Key, choices, find as find_key, help, holds_secret};
 use quirks::Quirks;
 use request::Request;
@@ -263,6 +264,17 @@ impl Profile {
             )
         };
         Error::new(Kind::LoginRequired, what).hint(remedy)
+    }
+
+    /// A hint from below, where no profile is known, with this one's name in it and the flag that says where its server
+    /// is.
+    pub fn addressed(&self, hint: &str) -> String {
+        let flag = match self.server.issuer {
+            Some(_) => "--issuer",
+            None => "--token-endpoint",
+        };
+        hint.replace("PROFILE", &shell_word(&self.name))
+            .replace("ADDRESS", flag)
     }
 
     /// A failure that is about this profile.

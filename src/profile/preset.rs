@@ -128,8 +128,24 @@ pub fn fact(name: &str, key: &str) -> Option<String> {
     }
 }
 
-/// The scopes that a preset names, to choose from.
-pub fn scopes(name: &str) -> Vec<String> {
+/// What a variable of a preset is.
+pub fn about_var(preset: &str, name: &str) -> Option<String> {
+    let described = describe(preset)?;
+    let variable = described.facts.get("variables")?.get(name)?;
+    variable["about"].as_str().map(str::to_owned)
+}
+
+/// Refuses a value that a variable of a preset cannot have.
+pub fn check_var(preset: &str, name: &str, value: &str) -> Result<(), String> {
+    let patterns = find(preset).map(|preset| preset.variables);
+    match patterns.as_ref().and_then(|patterns| patterns.get(name)) {
+        Some(pattern) => pattern.check(value).map_err(|why| format!("{name} {why}")),
+        None => Ok(()),
+    }
+}
+
+/// The scopes that a preset names, to choose from, each with what it is for.
+pub fn scopes(name: &str) -> Vec<(String, String)> {
     let described = describe(name);
     let scopes = described
         .as_ref()
@@ -137,7 +153,7 @@ pub fn scopes(name: &str) -> Vec<String> {
     scopes
         .into_iter()
         .flatten()
-        .map(|(name, _)| name.clone())
+        .map(|(name, about)| (name.clone(), about.as_str().unwrap_or_default().to_owned()))
         .collect()
 }
 
@@ -156,9 +172,9 @@ pub fn vars(name: &str) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-/// The preset that a mistyped name most likely stands for.
-pub fn nearest(name: &str) -> Option<String> {
-    fault::nearest(name, names())
+/// What a message about a mistyped preset's name ends with.
+pub fn meant(name: &str) -> String {
+    fault::meant(name, names())
 }
 
 /// Whether a preset's text has this somewhere.

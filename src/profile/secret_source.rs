@@ -5,7 +5,7 @@ use super::raw::{kind, text};
 use crate::bounded::{self, NO_TEXT};
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::files;
 use crate::hash::quoted;
 use crate::program;
@@ -237,9 +237,18 @@ impl SecretSource {
                 "if it is DER, convert it to PEM: openssl pkey -inform DER -in KEY -out NEW",
             );
         }
-        error
+        match self {
+            Self::File(file) | Self::EnvFile { file, .. } if why == BARRED => error.hint(format!(
+                "run: chmod u+r {}",
+                shell_word(&file.to_string_lossy())
+            )),
+            _ => error,
+        }
     }
 }
+
+/// A file's mode, in the system's words.
+const BARRED: &str = "permission denied";
 
 fn from_env(name: &str) -> Result<Secret, String> {
     env::var(name)

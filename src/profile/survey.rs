@@ -3,7 +3,7 @@
 
 use super::Profile;
 use super::config::{
-    Config, Layers, Located, Name, check_name, is_table, named, table, unknown_table, unparsed,
+    Config, Layers, Located, Name, check_name, is_table, misplaced, named, table, unparsed,
     without_preset,
 };
 use super::fault::Fault;
@@ -40,10 +40,15 @@ impl Config {
         let (parsed, errors) = DeTable::parse_recoverable(text);
         let parsed = parsed.into_inner();
         let not_keys = |located: Located| (located, false);
-        let mut all: Vec<_> = errors.iter().map(unparsed).map(not_keys).collect();
+        let mut all: Vec<_> = errors
+            .iter()
+            .map(|cause| unparsed(text, cause))
+            .map(not_keys)
+            .collect();
         let readable = all.is_empty();
-        let unknown = parsed.keys().filter(|key| !is_table(key));
-        all.extend(unknown.map(unknown_table).map(not_keys));
+        let unknown = parsed.iter().filter(|(key, _)| !is_table(key));
+        let unknown = unknown.map(|(key, value)| misplaced(key, value));
+        all.extend(unknown.map(not_keys));
         if let Some((key, value)) = parsed.get_key_value("defaults") {
             let faults = self.faults(key, value, |table| without_preset(table).map(|_| ()));
             all.extend(faults.map(|(fault, key)| (Located::of("[defaults]", fault), key)));

@@ -2,7 +2,7 @@
 
 use super::choice::GRANTS;
 use super::claims::{self, Claims};
-use super::fault::{Fault, nearest, unknown};
+use super::fault::{Fault, meant, unknown};
 use super::preset_names;
 use super::raw::{kind, text};
 use super::secret_source::SecretSource;
@@ -140,8 +140,7 @@ fn preset(value: &Spanned<DeValue<'_>>) -> Result<String, Fault> {
     if preset_names::all().any(|known| known == name) {
         return Ok(name);
     }
-    let near = nearest(&name, preset_names::all())
-        .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+    let near = meant(&name, preset_names::all());
     let what = format!("there is no preset {name:?}{near}");
     Err(Fault::new(value.span(), what))
 }
@@ -173,8 +172,7 @@ fn one_of(words: &[&str], also: &str, value: &Spanned<DeValue<'_>>) -> Result<St
     if words.contains(&word.as_str()) {
         return Ok(word);
     }
-    let near = nearest(&word, words.iter().copied())
-        .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+    let near = meant(&word, words.iter().copied());
     let what = format!("{word:?} is none of {}{also}{near}", words.join(", "));
     Err(Fault::new(value.span(), what))
 }

@@ -25,7 +25,7 @@ impl Pattern {
     }
 
     /// Refuses what could make an address another host's: `@`, `/`, `#` and their like.
-    fn check(self, value: &str) -> Result<(), &'static str> {
+    pub(super) fn check(self, value: &str) -> Result<(), &'static str> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let word = |text: &str| !text.is_empty() && text.chars().all(plain);
         match self {

@@ -85,6 +85,9 @@ pub fn certificate(profile: &Profile) -> Result<Option<Secret>> {
     profile.client.certificate.as_ref().map(read).transpose()
 }
 
+/// What is said of a secret that is no other thing's to keep.
+pub const LITERAL: &str = "stands in the configuration file";
+
 /// One of them: what `key` of the profile names.
 pub fn one(
     profile: &Profile,
@@ -97,7 +100,7 @@ pub fn one(
         ui::warn(&about(
             &profile.name,
             &format!(
-                "the {what} stands in the configuration file; {{ keyring = true }} and tokctl secret set keep it safer"
+                "the {what} {LITERAL}; {{ keyring = true }} and tokctl secret set keep it safer"
             ),
         ));
     }

@@ -4,7 +4,7 @@
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::reply::Granted;
-use crate::oauth::{Cause, Client, Credentials, Refused, TokenRequest};
+use crate::oauth::{Cause, Client, Credentials, Refused, TokenRequest, hint, tells_of_reuse};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::note::{Doubtful, Ended, Missed, fingerprint};
@@ -233,6 +233,9 @@ fn after_invalid_grant(
     storage.note.missed = None;
     let mut error = grant_ended(profile);
     error.message = format!("{} ({})", error.message, refusal.message);
+    if tells_of_reuse(&refusal.message) && missed.is_none() {
+        error = error.hint(hint::copies(profile));
+    }
     if let Some(missed) = missed {
         error.message = format!(
             "{}; an earlier answer, which may have held a new refresh token, was lost or could not be read: {missed}",

@@ -13,13 +13,16 @@ use crate::ui;
 
 /// Why there is no refresh token to use, though perhaps a record.
 pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) -> Error {
-    let what = if storage.note.refreshable && is_there {
-        Why::Foreign.words(None)
-    } else if profile.request.kind == TokenKind::Id {
-        "there is no refresh token, and the id token has ended or was never there"
-    } else {
-        "there is no refresh token, and the access token has ended or was never there"
+    if is_there && profile.request.kind == TokenKind::Id && !storage.note.refreshable {
+        let what = "there is no id token that is good, and no refresh token that brings one";
+        return profile.login_required(what).of(&profile.name);
+    }
+    let why = match is_there {
+        true if storage.note.refreshable => Why::Foreign,
+        true => Why::Expired,
+        false => Why::Nothing,
     };
+    let what = why.words(Some(profile.request.kind));
     profile.login_required(what).of(&profile.name)
 }
 
@@ -31,11 +34,12 @@ pub fn grant_ended(profile: &Profile) -> Error {
 
 /// The same, as the server has said it before.
 pub fn ended_before(profile: &Profile, said: &Remembered) -> Error {
-    let Some(at) = said.since().map(clock::rfc3339) else {
+    let Some(at) = said.since() else {
         return grant_ended(profile);
     };
     let mut error = said.error.clone();
-    error.message = format!("{}, as the server said at {at}", error.message);
+    let ago = clock::about(clock::now() - at);
+    error.message = format!("{}, as the server said {ago} ago", error.message);
     error
 }
 
@@ -43,7 +47,7 @@ pub fn ended_before(profile: &Profile, said: &Remembered) -> Error {
 pub fn warn_of_end(profile: &Profile, said: &Remembered, token: &Token) {
     let end = token.expires.map_or_else(
         || "this token is the last one".to_owned(),
-        |end| format!("this token ends at {}", clock::rfc3339(end)),
+        |end| format!("this token ends {}", clock::from_now(end, clock::now())),
     );
     let hint = said.error.hint.as_deref().unwrap_or_default();
     let what = format!("{}; {end}, then {hint}", said.error.message);

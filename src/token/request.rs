@@ -161,10 +161,7 @@ pub fn respect_retry_after(
         std::thread::sleep(wait);
         return Ok(());
     }
-    let what = format!(
-        "the server has asked not to be called before {}",
-        clock::rfc3339(now + seconds)
-    );
+    let what = "the server has asked not to be called for a while";
     Err(profile
         .error(Kind::Temporary, what)
         .hint(format!("try again in {}", clock::words(seconds))))

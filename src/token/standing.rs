@@ -191,10 +191,7 @@ pub fn trouble(profile: &Profile, facts: &Facts<'_>, note: &Note, now: Epoch) ->
     }
     let at = note.not_before.filter(|at| *at > now)?;
     if matches!(standing, Standing::Renewable | Standing::Fetchable) {
-        let what = format!(
-            "the server has asked not to be called before {}",
-            clock::rfc3339(at)
-        );
+        let what = "the server has asked not to be called for a while";
         let wait = format!("try again in {}", clock::words(at - now));
         return Some(profile.error(Kind::Temporary, what).hint(wait));
     }

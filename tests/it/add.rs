@@ -280,7 +280,7 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["p", "--var", "x"], "--var"),
     (
         &["p", "--preset", "githubb", "--client-id", "i"],
-        "there is no preset \"githubb\"; the nearest is \"github\"",
+        "there is no preset \"githubb\"; did you mean \"github\"?",
     ),
     (
         &["github", "--client-id", "i", "--var", "host=x"],
@@ -396,7 +396,7 @@ fn a_failed_trial_says_why_and_leaves_neither_profile_nor_secret() {
     run.fails(5, "invalid_client (HTTP 401); nothing is added");
     assert!(
         run.stderr
-            .contains("hint: check client_id and client_secret"),
+            .contains("hint: compare client_id and client_secret"),
         "{}",
         run.stderr
     );
@@ -501,9 +501,7 @@ fn the_first_call_of_all_says_how_to_begin() {
         .run(["status"])
         .ok_with("", "to set one up, run: tokctl add\n");
     sandbox.config("");
-    sandbox
-        .run([""; 0])
-        .fails(2, "tokctl: a command is missing");
+    sandbox.run([""; 0]).fails(2, "No profile is set up yet");
 }
 
 #[test]
@@ -514,9 +512,9 @@ fn at_a_terminal_it_asks_what_it_needs_and_shows_no_secret() {
     let terminal = Terminal::start(&sandbox);
     terminal.tokctl("add");
     terminal.shows("  github ");
-    terminal.shows("number, name or issuer:");
+    terminal.shows("number, name or issuer");
     terminal.types("githb");
-    terminal.shows("the nearest is github");
+    terminal.shows("did you mean \"github\"?");
     // The issuer has no slash at its end.
     terminal.types(&server.url("/"));
     terminal.shows("a name for the profile:");
@@ -531,9 +529,11 @@ fn at_a_terminal_it_asks_what_it_needs_and_shows_no_secret() {
     terminal.types("");
     terminal.shows("client secret (not shown):");
     terminal.types(SECRET);
-    terminal.shows("    2  read");
+    // What a person could grant is not offered to a client that acts for itself.
     terminal.shows("server's choice):");
-    terminal.types("2 other");
+    terminal.types("read other");
+    terminal.shows("get this token for (https://HOST; empty: none):");
+    terminal.types("");
     let screen = terminal.shows("exit=0");
     assert!(screen.contains("use it with: tokctl get corp"), "{screen}");
     assert!(!screen.contains(SECRET), "{screen}");
@@ -562,8 +562,10 @@ fn at_a_terminal_a_login_follows_and_a_failed_trial_asks_what_to_keep() {
     terminal.types("y");
     terminal.shows("empty if there is none):");
     terminal.types("");
-    terminal.shows("server's choice):");
+    terminal.shows("scopes, by number or name");
     terminal.types("1");
+    terminal.shows("get this token for");
+    terminal.types("");
     terminal.shows("log in now? [Y/n]:");
     terminal.types("");
     terminal.shows("to log in to corp, open this address");
@@ -576,7 +578,7 @@ fn at_a_terminal_a_login_follows_and_a_failed_trial_asks_what_to_keep() {
     terminal.types("clear");
     terminal.tmux(&["clear-history"]);
     let closed = "--token-endpoint http://127.0.0.1:1/t --store encrypted-file";
-    for (answer, code, kept) in [("n", "exit=6", false), ("y", "exit=0", true)] {
+    for (answer, code, kept) in [("q", "exit=6", false), ("k", "exit=0", true)] {
         terminal.tokctl(&format!("add away {closed}"));
         terminal.shows("client id:");
         terminal.types("id");
@@ -584,7 +586,9 @@ fn at_a_terminal_a_login_follows_and_a_failed_trial_asks_what_to_keep() {
         terminal.types(SECRET);
         terminal.shows("server's choice):");
         terminal.types("");
-        terminal.shows("keep the profile all the same? [y/N]:");
+        terminal.shows("get this token for");
+        terminal.types("");
+        terminal.shows("k to keep the profile all the same, q to end without it [c]:");
         terminal.types(answer);
         terminal.shows(code);
         assert_eq!(text(&sandbox).contains("[profile.away]"), kept);
@@ -592,7 +596,7 @@ fn at_a_terminal_a_login_follows_and_a_failed_trial_asks_what_to_keep() {
         terminal.tmux(&["clear-history"]);
     }
     terminal.tokctl("add");
-    terminal.shows("number, name or issuer:");
+    terminal.shows("number, name or issuer");
     terminal.tmux(&["send-keys", "C-d"]);
     terminal.shows("the answers ended, so nothing is added");
     terminal.shows("exit=2");

@@ -42,9 +42,9 @@ fn a_preset_asks_for_its_variables_and_says_where_to_register() {
         &sandbox,
         "",
         &[
-            ("number, name or issuer:", number.as_str()),
-            ("\nhost:", ""),
-            ("\nhost: \nhost:", "git.example"),
+            ("number, name or issuer", number.as_str()),
+            ("host, the instance, such as codeberg.org:", ""),
+            ("there is no usual one", "https://git.example/"),
             ("a name for the profile [gitea]:", ""),
             ("client id:", "id"),
             ("client secret (not shown; empty if there is none):", ""),
@@ -78,6 +78,10 @@ fn a_service_for_programs_and_for_persons_asks_for_whom_the_token_is() {
             "1" => ("client secret (not shown; empty if there is none):", ""),
             _ => ("client secret (not shown):", "s"),
         };
+        let scope = match answer {
+            "1" => "scope = [\"playlist-modify-private\"]\n",
+            _ => "",
+        };
         let kept = match answer {
             "1" => "",
             _ => "client_secret = { keyring = true }\n",
@@ -91,18 +95,17 @@ fn a_service_for_programs_and_for_persons_asks_for_whom_the_token_is() {
                 ("number [2]:", answer),
                 ("client id:", "id"),
                 secret,
-                ("server's choice):", "1"),
+                ("server's choice):", answer),
             ],
         );
-        assert!(
-            screen.contains("    1  playlist-modify-private\n"),
-            "{screen}"
+        assert_eq!(
+            screen.contains("    1  playlist-modify-private  "),
+            answer == "1",
+            "a person's scopes are a person's to grant: {screen}"
         );
         assert_eq!(
             table(&sandbox, name),
-            format!(
-                "preset = \"spotify\"\nclient_id = \"id\"\n{kept}{grant}scope = [\"playlist-modify-private\"]\n"
-            )
+            format!("preset = \"spotify\"\nclient_id = \"id\"\n{kept}{grant}{scope}")
         );
     }
 }
@@ -113,7 +116,11 @@ fn what_is_known_is_not_asked_and_what_is_usual_is_not_written() {
     let sandbox = Sandbox::new();
     let flags = "--preset gitlab --client-auth none";
     let rest = [("client id:", "id"), ("server's choice):", "")];
-    let usual = [&[("host [gitlab.com]:", "gitlab.com")], &rest[..]].concat();
+    let usual = [
+        &[("host, the instance [gitlab.com]:", "gitlab.com")],
+        &rest[..],
+    ]
+    .concat();
     added(&sandbox, &format!("x {flags}"), &usual);
     let known = "preset = \"gitlab\"\n";
     let client = "client_id = \"id\"\nclient_auth = \"none\"\n";
@@ -124,7 +131,7 @@ fn what_is_known_is_not_asked_and_what_is_usual_is_not_written() {
         &rest,
     );
     assert!(
-        !screen.contains("host [") && !screen.contains("client secret"),
+        !screen.contains("host, the instance") && !screen.contains("client secret"),
         "{screen}"
     );
     let vars = "vars = { host = \"git.example\" }\n";
@@ -139,7 +146,7 @@ fn a_server_without_metadata_is_described_by_its_endpoints() {
         &sandbox,
         "",
         &[
-            ("number, name or issuer:", "127.0.0.1:1/x"),
+            ("number, name or issuer", "127.0.0.1:1/x"),
             ("that is no issuer: ", "-"),
             ("token endpoint:", "http://a.example/t"),
             (
@@ -153,6 +160,7 @@ fn a_server_without_metadata_is_described_by_its_endpoints() {
             ("client id:", "id"),
             ("empty if there is none):", ""),
             ("server's choice):", ""),
+            ("get this token for", ""),
         ],
     );
     assert!(screen.contains("asking https://127.0.0.1:1/x for its addresses"));
@@ -172,6 +180,7 @@ fn a_server_without_metadata_is_described_by_its_endpoints() {
             ("client id:", "id"),
             ("empty if there is none):", ""),
             ("server's choice):", ""),
+            ("get this token for", ""),
         ],
     );
     assert!(

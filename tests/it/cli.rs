@@ -81,7 +81,7 @@ fn every_command_and_every_flag_has_a_help_text() {
             "The server:",
             "The client:",
             "The token:",
-            "Options of every command:",
+            "With every command:",
         ] {
             for (name, about) in entries(&help, section) {
                 assert!(about.len() > 5, "{words:?} {name}: no help text\n{help}");
@@ -104,8 +104,16 @@ fn help_is_the_same_however_it_is_asked_for() {
         );
         assert_eq!(printed(&[&["-v"], &words[..], &["--help"]].concat()), help);
     }
-    assert_eq!(printed(&["help"]), printed(&["--help"]));
-    assert!(printed(&["--help"]).contains("Exit codes: 0 "));
+    let all = printed(&["--help"]);
+    let topics = printed(&["help"]);
+    assert!(
+        topics.starts_with(all.trim_end()) && topics.contains("\nTopics (tokctl help TOPIC): "),
+        "{topics}"
+    );
+    assert!(
+        all.contains("Exit codes:\n  0  the answer is on stdout "),
+        "{all}"
+    );
 }
 
 #[test]
@@ -166,13 +174,13 @@ fn a_wrong_call_is_exit_2_with_one_hint_and_an_empty_stdout() {
         (&["gett"], "'gett'"),
         (&["gett"], "tokctl --help"),
         (&["--no-such-flag"], "--no-such-flag"),
-        (&["get"], "tokctl get --help"),
+        (&["get"], "run: tokctl add"),
         (&["get", "--no-such-flag"], "--no-such-flag"),
         (&["-v", "get", "--no-such-flag", "p"], "--no-such-flag"),
         (&["secret"], "tokctl secret --help"),
-        (&["secret", "set"], "--help"),
-        (&["logout"], "tokctl logout --help"),
-        (&["refresh"], "name a profile, or say --all"),
+        (&["secret", "set"], "run: tokctl add"),
+        (&["logout"], "run: tokctl add"),
+        (&["refresh"], "run: tokctl add"),
         (&["logout", "--all", "p"], "--all"),
         (&["status", "p", "q"], "'q'"),
         (&["unlock", "--for", "x"], "--for"),

@@ -25,7 +25,7 @@ scope = 5                                          => scope | a number
 scope = ['a', 5]                                   => scope | a number
 grant = 'client_credential'                        => grant | "client_credentials"
 subject_token_type = 'weird'                       => subject_token_type | none of access_token | no URI
-actor_token_type = 'acess_token'                   => actor_token_type | the nearest is "access_token"
+actor_token_type = 'acess_token'                   => actor_token_type | did you mean "access_token"?
 requested_token_type = 'urn:'                      => requested_token_type | no URI
 client_auth = 'secret_basic'                       => client_auth | "client_secret_basic"
 store = 'file'                                     => store | none of auto, keyring, encrypted-file
@@ -142,9 +142,9 @@ fn an_unknown_profile_is_told_the_nearest_name() {
     sandbox.config(&format!("{HEAD}[profile.production]\n[profile.staging]\n"));
     let hint = "tokctl: hint: to list the profiles, run: tokctl status\n";
     for (name, near) in [
-        ("prodution", "the nearest is \"production\""),
-        ("stagin", "the nearest is \"staging\""),
-        ("spotifi", "the nearest is \"spotify\""),
+        ("prodution", "did you mean \"production\"?"),
+        ("stagin", "did you mean \"staging\"?"),
+        ("spotifi", "did you mean \"spotify\"?"),
         ("zzzzzz", "no profile \"zzzzzz\""),
         ("../../etc/passwd", "no profile"),
         ("a\n\u{1b}[31mb", "a\\n\\u{1b}[31mb"),

@@ -11,14 +11,14 @@
 )]
 mod cli;
 
-use clap::{CommandFactory, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The date on the pages: of the last change to what they say.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-26";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -83,6 +83,8 @@ fn each_command_has_its_manual_page() {
         let page = command
             .name(name)
             .bin_name(usage)
+            // Help has the options of every command in one line.
+            .mut_args(|arg| arg.hide_short_help(false).hide_long_help(false))
             .disable_help_subcommand(true);
         let mut text = Vec::new();
         let man = clap_mangen::Man::new(page)
@@ -125,9 +127,91 @@ fn corrected(name: &str, below: &[clap::Command], text: &str) -> String {
     }
     if let Some((before, lines)) = text.split_once(".SH EXTRA\n") {
         let (lines, after) = lines.split_once(".SH ").expect("the version follows");
-        text = format!("{before}.SH EXAMPLES\n.nf\n{lines}.fi\n.SH {after}");
+        let lines = lines
+            .trim_start_matches("Examples:")
+            .trim_start_matches(['\n']);
+        let lines = lines
+            .split("\nWith every command:")
+            .next()
+            .unwrap_or_default();
+        let lines = lines.replace(".PP\n", "");
+        text = format!(
+            "{before}.SH EXAMPLES\n.nf\n{}\n.fi\n.SH {after}",
+            lines.trim_end()
+        );
     }
+    text.push_str(
+        ".SH SEE ALSO\n.BR tokctl (1),\n.BR tokctl\\-config (5),\n.BR tokctl\\-recipes (7)\n",
+    );
     text
+}
+
+/// The calls of tokctl in a text: each from its name to what the shell does with it next.
+fn calls(text: &str) -> Vec<Vec<String>> {
+    let lines = text
+        .lines()
+        .flat_map(|line| line.split(['|', ';', '&', '\n']));
+    let mut found = Vec::new();
+    for part in lines {
+        let part = part.split(" #").next().unwrap_or_default();
+        let call = part.split("$(").last().unwrap_or_default();
+        let call = call.split("<(").last().unwrap_or_default().trim();
+        let Some(rest) = call.strip_prefix("tokctl ") else {
+            continue;
+        };
+        let rest = rest.split([')', '<', '>']).next().unwrap_or_default();
+        let rest = rest.split("   ").next().unwrap_or_default();
+        found.push(words(rest));
+    }
+    found
+}
+
+/// A shell's words, with quotes and without anything else.
+fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in text.chars() {
+        match (c, quote) {
+            (' ', None) => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            (c, _) => word.push(c),
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[test]
+fn every_example_of_a_help_text_can_be_called() {
+    let mut seen = 0;
+    for (name, command) in pages() {
+        if name == "help" {
+            continue;
+        }
+        let help = command.get_after_help().map(ToString::to_string);
+        let help = help.unwrap_or_else(|| panic!("{name} has no examples"));
+        let calls = calls(&help);
+        assert!(calls.len() > 2, "{name}: {calls:?}");
+        for call in calls {
+            let all = std::iter::once("tokctl").chain(call.iter().map(String::as_str));
+            let parsed = cli::Cli::try_parse_from(all);
+            assert!(
+                parsed.is_ok(),
+                "{name}: {call:?}: {}",
+                parsed
+                    .err()
+                    .map_or_else(String::new, |error| error.to_string())
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 45, "{seen}");
 }
 
 #[test]

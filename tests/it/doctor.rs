@@ -80,10 +80,17 @@ fn an_examination_leaves_everything_as_it_was() {
         };
         let before = contents();
         no_problem(&sandbox.run(["doctor"]));
-        no_problem(&sandbox.run(P));
+        no_problem(&sandbox.run(["doctor", "p", "--offline"]));
         assert_eq!(contents(), before);
     }
-    let run = fresh.run(P);
+    let before = server.hits();
+    no_problem(&used.run(P));
+    let asked = &server.requests()[before..];
+    assert!(
+        asked.iter().all(|request| request.method == "GET"),
+        "a refresh token is not spent"
+    );
+    let run = fresh.run(["doctor", "p", "--offline"]);
     assert!(about(&run, "store").contains("its key file is made when something is first stored"));
 }
 
@@ -92,7 +99,7 @@ fn an_examination_leaves_everything_as_it_was() {
 const TROUBLES: &str = r#"
     key  hosst = []             => 3 profile p | unknown key "hosst" |
     file [profile.p             => 3 configuration | config.toml:1: |
-    file [profile.q]            => 3 profile | no profile "p" in | tokctl status
+    file [profile.q]            => 3 profile | no profile "p" in | the only profile is "q"; to set up another one, run: tokctl add p
     env  P_SECRET=              => 3 client secret | variable P_SECRET: it is not set |
     env  P_SECRET= x y          => 0 client secret | begins or ends with a blank | copied badly
     env  P_SECRET="xyzzy"       => 0 client secret | stands in quotes | copied badly
@@ -105,9 +112,9 @@ const TROUBLES: &str = r#"
     key  client_secret = "lit"  => 0 profile p | stands in the configuration file | tokctl secret set p
     key  client_secret = { keyring = true } => 3 client secret | no client secret in the store | tokctl secret set p
     key  client_secret = { command = ["false"] } => 3 client secret | command "false": it ended with |
-    key  token_endpoint = "http://127.0.0.1:1/" => 6 server 127.0.0.1:1 | no connection to 127.0.0.1:1 | check the network
+    key  token_endpoint = "http://127.0.0.1:1/" => 6 server 127.0.0.1:1 | no connection to 127.0.0.1:1 | run: tokctl add p --change --token-endpoint
     key  grant = "refresh_token" => 4 grant | nobody has logged in | run: tokctl login p
-    key  grant = "device_code"   => 4 login | with a code on any device |
+    key  grant = "device_code"   => 3 login | with a code on any device |
 "#;
 
 #[test]
@@ -210,7 +217,7 @@ fn files_in_others_hands_are_told() {
     );
 
     let sandbox = Sandbox::with_client(&server, "");
-    sandbox.run(["get", "p"]).ok("at-1\n");
+    assert_eq!(sandbox.run(["get", "p"]).code, 0);
     open(&sandbox.state_dir().join("tokctl"), 0o777);
     finds(
         &sandbox.run(P),
@@ -286,7 +293,9 @@ fn the_issuer_is_asked_and_compared_with_the_profile() {
     );
     let run = at(&good, "/", "");
     assert!(
-        run.code == 5 && about(&run, "discovery").contains("set issuer exactly"),
+        run.code == 5
+            && about(&run, "discovery")
+                .contains("run: tokctl add p --change --issuer http://127.0.0.1:"),
         "{run:?}"
     );
 
@@ -294,7 +303,10 @@ fn the_issuer_is_asked_and_compared_with_the_profile() {
         let mut all = metadata(request, "");
         all["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
         all["scopes_supported"] = json!(["read"]);
-        Reply::json(200, all.to_string())
+        match request.method.as_str() {
+            "POST" => support::issuer::tokens(&Value::Null),
+            _ => Reply::json(200, all.to_string()),
+        }
     });
     let run = at(&picky, "", "scope = [\"read\", \"wriet\"]");
     no_problem(&run);
@@ -315,9 +327,12 @@ fn the_issuer_is_asked_and_compared_with_the_profile() {
         "{run:?}"
     );
     let told = |request: &support::Request| {
-        request.header("authorization").is_some() || request.method != "GET"
+        request.header("authorization").is_some() && request.path != "/token"
     };
-    assert!(!good.requests().iter().any(told), "no secret is sent");
+    assert!(
+        !good.requests().iter().any(told),
+        "the secret goes to the token endpoint alone"
+    );
 }
 
 #[test]
@@ -337,7 +352,8 @@ fn this_machine_s_clock_is_compared_with_the_server_s() {
                 Ok(more) => now + Duration::from_secs(more),
                 Err(_) => now - Duration::from_secs(offset.unsigned_abs()),
             };
-            Reply::json(404, "{}").header("date", &httpdate::fmt_http_date(theirs))
+            let token = r#"{"access_token":"a","expires_in":60}"#;
+            Reply::json(200, token).header("date", &httpdate::fmt_http_date(theirs))
         });
         let run = Sandbox::with_client(&server, "").run(P);
         no_problem(&run);
@@ -543,7 +559,7 @@ fn no_line_gives_a_secret_away() {
 #[test]
 #[ignore = "needs openssl: tests/run installs it"]
 fn who_vouches_for_the_server_is_told_and_what_to_do_where_nobody_does() {
-    let server = TlsServer::start(|_| Reply::json(404, "{}"));
+    let server = TlsServer::start(|_| support::issuer::tokens(&Value::Null));
     let text = |more: &str| client_at(&server.url("/token"), more);
     let name = format!("server {}", server.address());
     let mut sandbox = Sandbox::new();
@@ -551,7 +567,9 @@ fn who_vouches_for_the_server_is_told_and_what_to_do_where_nobody_does() {
     let run = sandbox.run(P);
     let found = about(&run, &name);
     assert!(
-        run.code == 6 && found.contains("not trusted here") && found.contains("ca_file"),
+        run.code == 6
+            && found.contains("not trusted here")
+            && found.contains("run: tokctl add p --change --ca-file FILE"),
         "{run:?}"
     );
 

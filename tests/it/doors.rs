@@ -51,6 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "program.rs",
             "login/browser.rs",
             "command/exec/mod.rs",
+            "command/man.rs",
             "helper/install/tool.rs",
         ],
     ),
@@ -60,10 +61,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("eprint!", &[]),
     ("print!(", &[]),
     ("dbg!", &[]),
-    (
-        "stderr()",
-        &["ui.rs", "ui/", "login/mod.rs", "command/login.rs"],
-    ),
+    ("stderr()", &["ui.rs", "ui/", "command/login.rs"]),
     ("stdout()", &["ui.rs", "token/background/child.rs"]),
     (
         "stdin()",
@@ -86,6 +84,7 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "read_to_string",
         &[
+            "command/man/pages.rs",
             "doctor/lock.rs",
             "env.rs",
             "login/peer.rs",

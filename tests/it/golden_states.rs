@@ -228,7 +228,7 @@ fn a_servers_wish_to_wait_is_found_in_its_note() {
         note.to_string(),
     );
     let run = sandbox.run(["get", "p", "--timeout", "5s"]);
-    run.fails(6, "the server has asked not to be called before");
+    run.fails(6, "the server has asked not to be called for a while");
 }
 
 #[test]

@@ -62,6 +62,7 @@ const ROWS: &[Row] = &[
     ("secret set kept", "SECRET", NOTHING),
     ("secret set p", "SECRET", NOTHING),
     ("secret rm kept", "", NOTHING),
+    ("man get", "", NOTHING),
     ("providers", "", NOTHING),
     ("providers github --toml", "", NOTHING),
     ("config path", "", NOTHING),

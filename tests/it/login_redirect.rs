@@ -261,7 +261,7 @@ fn a_person_who_is_late_is_told_what_may_be_wrong_and_then_that_it_is_over() {
     );
     run.fails(
         4,
-        "tokctl: hint: run: tokctl login p; and if the server's page complains of",
+        "tokctl: hint: to try again, run: tokctl login p; on another device: tokctl login p --device;",
     );
     assert_eq!(run.stderr.matches("still waiting").count(), 1);
     assert!(!listens(&place));

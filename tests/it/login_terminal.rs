@@ -39,7 +39,7 @@ fn over_ssh_another_device_is_chosen_with_a_picture_of_its_address() {
     terminal.tokctl("login p");
     let screen = terminal.shows("exit=");
     for said in [
-        "p: this is a session over ssh, so the login goes by another device",
+        "profile \"p\": this is a session over ssh, so the login goes by another device",
         "/activate",
         "ABCD-EFGH",
         "logged in to p",

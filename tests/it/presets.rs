@@ -44,7 +44,7 @@ fn the_presets_are_listed_with_their_titles() {
     }
     sandbox
         .run(["providers", "gogle"])
-        .fails(3, "the nearest is \"google\"")
+        .fails(3, "did you mean \"google\"?")
         .fails(3, "hint: to list them, run: tokctl providers");
     sandbox.run(["providers", "--toml"]).fails(2, "<PRESET>");
     sandbox

@@ -164,7 +164,7 @@ impl<'r> Trial<'r> {
     fn ended(&self, comes_back: bool) -> Vec<String> {
         let mut faults = Faults::default();
         faults.run("first", &self.get(&[]), 4, "tokctl login p");
-        faults.run("second", &self.get(&[]), 4, "as the server said at");
+        faults.run("second", &self.get(&[]), 4, "as the server said ");
         faults.hits("remembered", self, 1);
         let refresh = self.sandbox.run(["refresh", "p"]);
         faults.run("refresh", &refresh, 4, "tokctl login p");

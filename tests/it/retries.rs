@@ -173,7 +173,7 @@ fn a_longer_retry_after_is_remembered_and_keeps_the_next_calls_from_asking() {
             run.fails(6, "HTTP 429").fails(6, "tokctl: hint: ");
             for flag in ["-q", "--force", "--min-ttl=1h"] {
                 let run = sandbox.run(["get", "p", "--timeout=5s", flag]);
-                run.fails(6, "not to be called before");
+                run.fails(6, "not to be called for a while");
                 assert!(run.elapsed < Duration::from_secs(1), "{:?}", run.elapsed);
             }
             assert_eq!(server.hits(), at + 1, "{asked}");
@@ -232,5 +232,5 @@ fn one_profile_s_retry_after_is_not_another_s() {
     sandbox.run(["get", "q", "--timeout=1s"]).ok("at\n");
     sandbox
         .run(["get", "p", "--timeout=1s"])
-        .fails(6, "not to be called before");
+        .fails(6, "not to be called for a while");
 }

@@ -132,7 +132,7 @@ fn a_script_is_told_what_needs_a_person_a_pause_or_the_store() {
         &check(&["paused"]),
         6,
         "renewed when asked for",
-        "not to be called before 20",
+        "not to be called for a while",
     );
     // The one that counts most comes last, and the others are told.
     let run = check(&[]);
@@ -195,13 +195,8 @@ fn why_a_grant_is_of_no_use_is_told_with_its_time() {
     assert_eq!(text("ends_for_good_at"), text("expires_at"), "{known}");
     let run = sandbox.run(["get", "p"]);
     run.ok_with("old\n", "User disabled");
-    run.ok_with(
-        "old\n",
-        &format!(
-            "this token ends at {}, then run: tokctl login p",
-            text("expires_at")
-        ),
-    );
+    run.ok_with("old\n", "this token ends in ");
+    run.ok_with("old\n", ", then run: tokctl login p");
     checked(
         &sandbox.run(["status", "p", "--check"]),
         4,

@@ -120,7 +120,9 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
         "sso      login needed  -        authorization_code  keyring         -"
     );
     assert!(
-        lines[3].starts_with("wrong    error: ") && lines[4].starts_with("ended"),
+        lines[3].starts_with("wrong    error: ")
+            && lines[4] == "tokctl: profile \"sso\": run: tokctl login sso"
+            && lines[5].starts_with("ended"),
         "{wide}"
     );
     assert!(

@@ -149,9 +149,10 @@ fn an_id_token_that_never_comes_costs_one_request() {
     let without = Sandbox::new();
     without.config(&grant_at(&server.url("/token"), ""));
     without.import(r#"{"access_token":"at","expires_in":3600}"#);
-    without
-        .run(["get", "p", "--token=id"])
-        .fails(4, "the id token has ended or was never there");
+    without.run(["get", "p", "--token=id"]).fails(
+        4,
+        "there is no id token that is good, and no refresh token that brings one",
+    );
 }
 
 #[test]

@@ -1,28 +1,70 @@
-//! Questions on the terminal, put until there is an answer that will do.
+//! Questions on the terminal, put until there is an answer that will do; `<` goes back to the one before.
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::ui;
 
-/// Asks until there is an answer that will do.
-pub fn until<T>(prompt: &str, mut read: impl FnMut(String) -> Option<T>) -> Result<T> {
+/// What goes back to the question before.
+const BACK: &str = "<";
+
+/// Asks until `read` takes the answer; why it does not is said before the question comes again. `None` is the way back.
+pub fn until<T>(
+    prompt: &str,
+    mut read: impl FnMut(&str) -> Result<T, String>,
+) -> Result<Option<T>> {
     loop {
-        if let Some(answer) = read(one(prompt)?) {
-            return Ok(answer);
+        let answer = one(prompt)?;
+        if answer == BACK {
+            return Ok(None);
+        }
+        match read(&answer) {
+            Ok(value) => return Ok(Some(value)),
+            Err(why) => ui::show(&format!("  {why}\n")),
+        }
+    }
+}
+
+/// The same without an echo.
+pub fn hidden<T>(
+    prompt: &str,
+    mut read: impl FnMut(Secret) -> Result<T, String>,
+) -> Result<Option<T>> {
+    loop {
+        let answer = ui::read_secret(prompt)?;
+        if answer.is_one_of(&[BACK]) {
+            return Ok(None);
+        }
+        match read(answer) {
+            Ok(value) => return Ok(Some(value)),
+            Err(why) => ui::show(&format!("  {why}\n")),
         }
     }
 }
 
 /// One line; its end before any is the end of the whole.
-pub fn one(prompt: &str) -> Result<String> {
-    ui::ask(prompt)?.ok_or_else(|| Error::usage("the answers ended, so nothing is added"))
+fn one(prompt: &str) -> Result<String> {
+    ui::ask(prompt)?.ok_or_else(|| {
+        // The prompt stands on the line still.
+        ui::show("\n");
+        Error::usage("the answers ended, so nothing is added")
+    })
+}
+
+/// One of several words, each named by its first letter; `usual` is that of an empty line.
+pub fn choice(prompt: &str, letters: &str, usual: char) -> Result<char> {
+    loop {
+        let answer = one(prompt)?.to_lowercase();
+        let first = answer.chars().next().unwrap_or(usual);
+        if letters.contains(first) {
+            return Ok(first);
+        }
+        let known: Vec<String> = letters.chars().map(String::from).collect();
+        ui::show(&format!("  one of {}\n", known.join(", ")));
+    }
 }
 
 /// A question with two answers; `usual` is that of an empty line.
 pub fn yes(prompt: &str, usual: bool) -> Result<bool> {
-    until(prompt, |text| match text.to_lowercase().as_str() {
-        "" => Some(usual),
-        "y" | "yes" => Some(true),
-        "n" | "no" => Some(false),
-        _ => None,
-    })
+    let answer = choice(prompt, "yn", if usual { 'y' } else { 'n' })?;
+    Ok(answer == 'y')
 }

@@ -3,7 +3,7 @@
 use crate::cli::Add;
 use crate::error::{Error, Kind, Result, about};
 use crate::profile::config::Config;
-use crate::profile::edit::Keys;
+use crate::profile::edit::{Keys, There};
 use crate::profile::{EndpointKind, Endpoints, Profile, preset};
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub enum Origin {
 #[derive(Clone, Default)]
 pub struct Draft {
     pub name: String,
+    /// What becomes of a profile that has this name.
+    pub there: There,
     pub preset: Option<String>,
     pub vars: Vec<(String, String)>,
     pub issuer: Option<String>,
@@ -48,7 +50,7 @@ impl Draft {
         let name = add.name.clone().unwrap_or_default();
         let addresses = add.issuer.is_some() || add.token_endpoint.is_some();
         let known = preset::names().any(|known| known == name);
-        if known && addresses && add.preset.is_none() {
+        if known && addresses && add.preset.is_none() && !add.change {
             let what = format!(
                 "{name:?} is the name of a preset, whose addresses would be mixed with these"
             );
@@ -60,6 +62,11 @@ impl Draft {
         check_preset(preset.as_deref(), &add.vars)?;
         Ok(Self {
             name,
+            there: match add {
+                Add { change: true, .. } => There::Changed,
+                Add { force: true, .. } => There::Replaced,
+                _ => There::Kept,
+            },
             preset,
             vars: add.vars.clone(),
             issuer: add.issuer.clone(),
@@ -136,13 +143,7 @@ impl Draft {
         if self.hosts.is_empty() {
             return Vec::new();
         }
-        let given = self.hosts.iter().map(|host| {
-            if host.contains("://") {
-                host.clone()
-            } else {
-                format!("https://{host}")
-            }
-        });
+        let given = self.hosts.iter().map(|host| whole_host(host));
         let given: Vec<String> = given.collect();
         let filled = |host: &String| {
             let vars = self.vars.iter();
@@ -197,14 +198,22 @@ impl Draft {
     }
 }
 
+/// A server as it stands in the file.
+pub fn whole_host(host: &str) -> String {
+    if host.contains("://") {
+        host.to_owned()
+    } else {
+        format!("https://{host}")
+    }
+}
+
 /// That there is such a preset, and that it has such variables.
 fn check_preset(preset: Option<&str>, vars: &[(String, String)]) -> Result<()> {
     let Some(preset) = preset else {
         return Ok(());
     };
     if !preset::names().any(|known| known == preset) {
-        let near = preset::nearest(preset)
-            .map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        let near = preset::meant(preset);
         return Err(Error::usage(format!("there is no preset {preset:?}{near}"))
             .hint("to list them, run: tokctl providers"));
     }

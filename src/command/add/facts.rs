@@ -42,11 +42,4 @@ impl Facts {
             || self.server.endpoints.has(kind)
             || self.fact(draft, kind.name()).is_some()
     }
-
-    pub fn scopes(&self) -> Vec<String> {
-        match &self.preset {
-            Some(name) => preset::scopes(name),
-            None => self.server.scopes_supported.clone().unwrap_or_default(),
-        }
-    }
 }

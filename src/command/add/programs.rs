@@ -48,14 +48,14 @@ fn request(program: Program, name: &str) -> helper::install::Request<'_> {
 }
 
 /// The programs of the command line; a person who has named a server and no program is asked.
-pub fn wanted(add: &Add) -> Result<Vec<Program>> {
-    let is_open = add.install.is_empty() && !add.hosts.is_empty();
+pub fn wanted(add: &Add, draft: &Draft) -> Result<Vec<Program>> {
+    let is_open = add.install.is_empty() && !draft.hosts.is_empty();
     if !is_open || !ui::can_ask() || env::program("git").is_none() {
         return Ok(add.install.clone());
     }
     let question = format!(
         "let git ask for the token of {}? [y/N]: ",
-        add.hosts.join(" and ")
+        draft.hosts.join(" and ")
     );
     Ok(if answers::yes(&question, false)? {
         vec![Program::Git]

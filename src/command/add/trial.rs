@@ -76,7 +76,7 @@ fn look(profile: &Profile, deadline: Deadline) -> Result<String> {
     http.get(&endpoint, deadline.left()).map_err(|failure| {
         let error = profile.error(Kind::Temporary, failure.what);
         match failure.hint {
-            Some(hint) => error.hint(hint),
+            Some(hint) => error.hint(profile.addressed(&hint)),
             None => error,
         }
     })?;

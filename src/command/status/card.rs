@@ -1,6 +1,6 @@
 //! One profile for a person at a terminal: a line for each thing that is known, with times in words.
 
-use super::Row;
+use super::{Row, failures};
 use crate::clock::{self, Epoch};
 use crate::text::clean;
 use crate::ui::Look;
@@ -24,11 +24,9 @@ pub fn of(row: &Row, look: Look) -> String {
                 with_words(value, row.expires.map(|end| clock::from_now(end, now)))
             }
             ("updated_at", _) => with_words(value, row.updated.map(|at| ago(at, now))),
-            ("helper_failures", Value::Object(all)) => {
-                for (helper, failure) in all {
-                    let words = ["at", "host", "message"].map(|part| plain(&failure[part]));
-                    let key = format!("failed {helper}");
-                    text.push_str(&line(&key, &words.join("  "), dim, look));
+            (_, Value::Object(_)) => {
+                for (key, words) in failures(key, value).into_iter().flatten() {
+                    text.push_str(&line(&key.replace('_', " "), &words, dim, look));
                 }
                 continue;
             }

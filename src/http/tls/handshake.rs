@@ -125,10 +125,20 @@ fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> UnknownIssu
             };
         }
         C::Expired | C::ExpiredContext { .. } => {
-            "its certificate has expired (or this machine's clock is ahead)"
+            return Handshake {
+                hint: Some(ENDED.to_owned()),
+                ..Handshake::lasting(
+                    "its certificate has expired (or this machine's clock is ahead)",
+                )
+            };
         }
         C::NotValidYet | C::NotValidYetContext { .. } => {
-            "its certificate is not valid yet (or this machine's clock is behind)"
+            return Handshake {
+                hint: Some(CLOCK.to_owned()),
+                ..Handshake::lasting(
+                    "its certificate is not valid yet (or this machine's clock is behind)",
+                )
+            };
         }
         C::NotValidForName | C::NotValidForNameContext { .. } => {
             "its certificate is for another host name"
@@ -142,12 +152,19 @@ fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> UnknownIssu
     Handshake::lasting(what)
 }
 
-const UNKNOWN_ISSUER: &str = "put the authority's certificate in a file and name it by ca_file in the profile, or by \
-                              SSL_CERT_FILE";
+/// `PROFILE` is filled in where it is known: see `Profile::addressed`.
+const UNKNOWN_ISSUER: &str = "put that authority's certificate in a file, and run: tokctl add PROFILE --change --ca-file FILE (for \
+                              all programs: SSL_CERT_FILE)";
+
+const ENDED: &str = "compare the clock with: date -u; if it is wrong, run: timedatectl set-ntp true; if it is right, who runs the \
+                     server must renew its certificate";
+
+const CLOCK: &str =
+    "compare the clock with: date -u; if it is wrong, run: timedatectl set-ntp true";
 
 const ALONE: &str = "if browsers trust it, the server leaves out the certificate in between: who runs it must send the whole \
-                     chain; else put that certificate or the authority's in a file and name it by ca_file in the \
-                     profile, or by SSL_CERT_FILE";
+                     chain; else put that certificate or the authority's in a file, and run: tokctl add PROFILE \
+                     --change --ca-file FILE";
 
 const OLD: &str = "older versions are not spoken here: who runs the server, or the device on the way that answers for it, must \
                    switch on TLS 1.2";

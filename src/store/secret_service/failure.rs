@@ -21,6 +21,7 @@ pub fn failure(step: &'static str, fault: Fault) -> KeyringError {
     } else {
         text.as_str()
     };
+    let text = text.trim_end_matches('.');
     let reason = if text.is_empty() { &name } else { text };
     match name
         .strip_prefix("org.freedesktop.DBus.Error.")

@@ -1,0 +1,84 @@
+//! `tokctl man`: the manual from inside the binary.
+
+mod pages;
+pub mod roff;
+
+use crate::cli::Man;
+use crate::env;
+use crate::error::{Error, Result};
+use crate::files::in_place;
+use crate::profile::nearest;
+use crate::secret::Secret;
+use crate::ui;
+pub use pages::find;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+
+/// Shows a page, or writes all of them.
+pub fn run(man: &Man) -> Result<()> {
+    if let Some(directory) = &man.install {
+        return install(directory);
+    }
+    let subject = man.page.join(" ");
+    let Some((_, source)) = find(&subject) else {
+        return Err(unknown(&subject));
+    };
+    let look = ui::look();
+    match look.columns {
+        // For another program, as `man -l -`.
+        None => ui::answer(&Secret::new(source)),
+        Some(columns) if !shown_by_man(&source) => {
+            ui::answer(&Secret::new(roff::text(&source, columns)))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn unknown(subject: &str) -> Error {
+    let subjects = pages::subjects();
+    let near = nearest(subject, subjects.iter().map(String::as_str));
+    let meant = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    Error::usage(format!("there is no page about {subject:?}{meant}"))
+        .hint(format!("there are: {}", subjects.join(", ")))
+}
+
+/// Whether the system's `man` has shown it, with the person's own pager.
+fn shown_by_man(source: &str) -> bool {
+    let Some(program) = env::program("man") else {
+        return false;
+    };
+    let child = Command::new(program)
+        .args(["-l", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        return false;
+    };
+    if let Some(mut input) = child.stdin.take() {
+        // Who leaves the pager early has read enough.
+        drop(input.write_all(source.as_bytes()));
+    }
+    child.wait().is_ok_and(|status| status.success())
+}
+
+/// Writes every page where `man` finds it: below `man1`, `man5` and `man7`.
+fn install(directory: &Path) -> Result<()> {
+    for (name, source) in pages::all() {
+        let section = name.rsplit_once('.').map_or("1", |(_, section)| section);
+        let below = directory.join(format!("man{section}"));
+        std::fs::create_dir_all(&below)
+            .map_err(|cause| Error::io(below.display(), &cause))
+            .and_then(|()| {
+                let file = below.join(&name);
+                in_place::replace(&file, &source).map_err(|cause| Error::io(file.display(), &cause))
+            })?;
+    }
+    ui::notice(&format!(
+        "the manual is in {}; read it with: man tokctl",
+        directory.display()
+    ));
+    Ok(())
+}
