@@ -47,9 +47,12 @@ Options of every command:
 
 More: tokctl COMMAND --help, tokctl help TOPIC (tokctl help lists them), tokctl man. Begin with: tokctl add
 
-Exit codes: 0 the answer is on stdout; 1 I/O or internal error; 2 wrong usage; 3 configuration wrong or no such
-profile; 4 a person must log in; 5 refused by the server; 6 temporary, try again later; 7 the store is locked
-or cannot be used.";
+Exit codes:
+  0  the answer is on stdout      4  a person must log in
+  1  I/O or internal error        5  refused by the server
+  2  wrong usage                  6  temporary, try again later
+  3  configuration wrong, or      7  the store is locked, or
+     no such profile                 cannot be used";
 
 const GLOBAL: &str = "Options of every command";
 

@@ -23,6 +23,11 @@ pub enum Open {
 /// # Errors
 /// What the system says, and what is no regular file or belongs to somebody else.
 pub fn open_own(path: &Path, open: Open) -> io::Result<File> {
+    open_judged(path, open).map(|(file, _)| file)
+}
+
+/// The same with what it was judged by.
+pub(super) fn open_judged(path: &Path, open: Open) -> io::Result<(File, Metadata)> {
     let mut options = OpenOptions::new();
     match open {
         Open::Read => options.read(true),
@@ -32,7 +37,9 @@ pub fn open_own(path: &Path, open: Open) -> io::Result<File> {
     };
     no_follow(&mut options);
     let file = match options.open(path) {
-        Err(_) if path.is_symlink() => return Err(refused("it is a symbolic link")),
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound && path.is_symlink() => {
+            return Err(refused("it is a symbolic link"));
+        }
         file => file?,
     };
     let metadata = file.metadata()?;
@@ -42,7 +49,7 @@ pub fn open_own(path: &Path, open: Open) -> io::Result<File> {
     if !is_ours(&metadata) {
         return Err(refused(FOREIGN));
     }
-    Ok(file)
+    Ok((file, metadata))
 }
 
 /// The user's own directories in a shared one that begin so: no links, and no other user's.
@@ -117,10 +124,16 @@ pub(super) fn is_ours_or_root_s(_: &Metadata) -> bool {
 /// Refuses what is somebody else's or can be written by others.
 #[cfg(unix)]
 pub(super) fn check_owner(metadata: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
     if !is_ours(metadata) {
         return Err(refused(FOREIGN));
     }
+    check_mode(metadata)
+}
+
+/// Refuses what others can write.
+#[cfg(unix)]
+pub(super) fn check_mode(metadata: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
     if metadata.mode() & 0o022 != 0 {
         return Err(refused("others can write it (chmod go-w)"));
     }
@@ -130,6 +143,12 @@ pub(super) fn check_owner(metadata: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
 pub(super) fn check_owner(_: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same face as on Unix")]
+pub(super) fn check_mode(_: &Metadata) -> io::Result<()> {
     Ok(())
 }
 

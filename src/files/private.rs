@@ -1,7 +1,8 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
 use super::own::{
-    FOREIGN, Open, check_owner, is_ours, is_ours_or_root_s, no_follow, open_own, refused,
+    FOREIGN, Open, check_mode, check_owner, is_ours, is_ours_or_root_s, no_follow, open_judged,
+    refused,
 };
 use crate::bounded;
 #[cfg(unix)]
@@ -97,12 +98,11 @@ pub fn inspect(path: &Path) -> io::Result<()> {
 }
 
 fn open_private(path: &Path) -> io::Result<Option<(File, Metadata)>> {
-    let file = match open_own(path, Open::Read) {
+    let (file, metadata) = match open_judged(path, Open::Read) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
+        opened => opened?,
     };
-    let metadata = file.metadata()?;
-    check_owner(&metadata)?;
+    check_mode(&metadata)?;
     Ok(Some((file, metadata)))
 }
 

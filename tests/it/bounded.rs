@@ -30,7 +30,7 @@ fn a_request_without_end_is_refused_by_a_helper() {
     let line = format!("path={}\n", "x".repeat(MIB));
     let request = format!("protocol=https\nhost=git.example\n{line}\n");
     let run = sandbox.run_with_stdin(["helper", "git", "get"], request);
-    assert!(run.stdout.is_empty(), "{run:?}");
+    assert_eq!(run.stdout, "quit=1\n", "{run:?}");
     assert!(
         run.stderr
             .contains("git's request: it is larger than 1 MiB"),

@@ -184,7 +184,7 @@ fn a_wrong_call_is_exit_2_with_one_hint_and_an_empty_stdout() {
         (&["logout", "--all", "p"], "--all"),
         (&["status", "p", "q"], "'q'"),
         (&["unlock", "--for", "x"], "--for"),
-        (&["renewal"], "--help"),
+        (&["renewal"], "tokctl add"),
         (&["--config", "x", "get"], "tokctl get --help"),
         (&["exec", "p", "env"], "tokctl exec PROFILE -- COMMAND"),
         (

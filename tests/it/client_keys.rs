@@ -461,7 +461,10 @@ fn a_wrong_key_id_or_audience_is_refused_with_5_and_what_to_look_at() {
         sandbox
             .run(["get", "p"])
             .fails(5, "invalid_client")
-            .fails(5, "hint: check client_id, client_key and client_key_id")
+            .fails(
+                5,
+                "hint: check client_id, client_key, client_key_id and signing_alg",
+            )
             .fails(5, "client_assertion_audience");
     }
 }

@@ -50,7 +50,7 @@ const LINES: &[(&str, &str)] = &[
     ("ge", "get"),
     ("logi", "login"),
     ("help ge", "get"),
-    ("secret ", "set rm help"),
+    ("secret ", "set rm"),
     ("get ", "corp git.corp:8443@x+y über"),
     ("get g", "git.corp:8443@x+y"),
     ("get corp ", ""),

@@ -39,10 +39,7 @@ fn a_check_tells_everything_that_is_wrong_with_its_line() {
             "[defaults]: min_ttl: must be a duration such as \"5m\" or \"1h 30m\": expected number at 0",
         ),
         "    min_ttl = \"soon\"\n              ^^^^^^\n".to_owned(),
-        at(
-            "4:2",
-            "unknown key \"profil\"; the nearest valid key is \"profile\"",
-        ),
+        at("4:2", "unknown key \"profil\"; did you mean \"profile\"?"),
         "    [profil.a]\n     ^^^^^^\n".to_owned(),
         at(
             "7:17",
@@ -51,7 +48,7 @@ fn a_check_tells_everything_that_is_wrong_with_its_line() {
         "    client_secret = …\n                    ^\n".to_owned(),
         at(
             "8:1",
-            "profile \"b\": unknown key \"scpe\"; the nearest valid key is \"scope\"",
+            "profile \"b\": unknown key \"scpe\"; did you mean \"scope\"?",
         ),
         "    scpe = …\n    ^^^^\n".to_owned(),
         at(
@@ -74,8 +71,8 @@ fn a_check_is_json_where_that_is_asked_for() {
     let run = sandbox.run(["config", "check", "--json"]);
     assert_eq!(
         run.stdout,
-        "[{\"column\":1,\"hint\":null,\"line\":2,\"message\":\"unknown key \\\"scpe\\\"; the nearest valid key is \
-         \\\"scope\\\"\",\"table\":\"profile \\\"b\\\"\"}]\n"
+        "[{\"column\":1,\"hint\":null,\"line\":2,\"message\":\"unknown key \\\"scpe\\\"; did you mean \
+         \\\"scope\\\"?\",\"table\":\"profile \\\"b\\\"\"}]\n"
     );
     let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("an error as JSON");
     assert_eq!((run.code, error["exit_code"].as_u64()), (3, Some(3)));
@@ -135,7 +132,7 @@ fn what_would_be_wrong_is_refused_and_nothing_changes() {
         ),
         (
             &["corp", "scpe", "x"],
-            "there is no key \"scpe\"; the nearest is \"scope\"",
+            "there is no key \"scpe\"; did you mean \"scope\"?",
         ),
         (
             &["corp", "client_id", "a", "b"],
@@ -240,7 +237,7 @@ fn an_editor_s_text_counts_once_nothing_is_wrong_in_it() {
     let run = sandbox.run(["config", "edit"]);
     run.fails(
         3,
-        ":3:1: profile \"x\": unknown key \"prset\"; the nearest valid key is \"preset\"",
+        ":3:1: profile \"x\": unknown key \"prset\"; did you mean \"preset\"?",
     );
     assert!(
         run.stderr

@@ -163,7 +163,13 @@ fn flags_that_exclude_each_other_are_wrong_usage() {
         &["-v", "get", "p", "--force", "--offline"],
     ] {
         let run = sandbox.run(args);
-        run.fails(2, "for help, run: tokctl");
+        // Who names no profile is told how to come to one.
+        let hint = if args == ["get"] {
+            "run: tokctl add"
+        } else {
+            "for help, run: tokctl"
+        };
+        run.fails(2, hint);
         let lines = 2 - usize::from(args.contains(&"--json"));
         assert_eq!(run.stderr.lines().count(), lines, "{}", run.stderr);
     }

@@ -113,7 +113,12 @@ fn what_git_never_sends_is_refused_whole() {
         sandbox.git_asks("get", noise).ok("");
     }
     let long = "x".repeat(2_000_000);
-    assert!(!answered(&sandbox, &format!("path={long}\n{ours}")));
+    let run = sandbox.git_asks("get", &question(&format!("path={long}\n{ours}")));
+    let said = "tokctl: git's request: it is larger than 1 MiB\n";
+    assert_eq!(
+        (run.stdout.as_str(), run.stderr.as_str()),
+        ("quit=1\n", said)
+    );
 }
 
 #[test]

@@ -127,8 +127,11 @@ fn a_preset_is_shown_whole_and_each_key_with_where_it_comes_from() {
         .into_iter()
         .flatten()
         .collect();
-    assert_eq!(keys[..2], ["token_endpoint", "authorization_endpoint"]);
-    assert_eq!(keys[3..7], ["vars.tenant", "client_auth", "grant", "scope"]);
+    assert_eq!(
+        keys[..3],
+        ["vars.tenant", "token_endpoint", "authorization_endpoint"]
+    );
+    assert_eq!(keys[6..9], ["client_auth", "grant", "scope"]);
     // What a scope is for stands below what another is for.
     let page = sandbox.run(["providers", "github"]).stdout;
     let column = |about: &str| page.lines().find_map(|line| line.find(about));

@@ -83,9 +83,11 @@ fn a_client_that_is_refused_is_told_what_to_look_at() {
         let run = client(&provider, id, secret, more).run(["get", "p"]);
         run.fails(5, "profile \"p\": 127.0.0.1:")
             .fails(5, "invalid_client");
-        run.fails(5, "(HTTP 40")
-            .fails(5, "hint: check client_id and client_secret");
-        run.fails(5, "client_secret_post");
+        run.fails(5, "(HTTP 40").fails(
+            5,
+            "hint: compare client_id and client_secret (from environment variable SECRET)",
+        );
+        run.fails(5, "(some want another client_auth)");
         assert!(!run.stderr.contains(secret), "{}", run.stderr);
     }
     let before = provider.token_hits();

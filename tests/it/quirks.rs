@@ -247,7 +247,9 @@ fn the_secret_goes_in_the_body_where_the_header_is_refused() {
         }
         // What is set is not tried in another way.
         let sandbox = Sandbox::with_client(&server, "client_auth = \"client_secret_basic\"");
-        sandbox.run(["get", "p"]).fails(5, "hint: check client_id");
+        sandbox
+            .run(["get", "p"])
+            .fails(5, "hint: compare client_id and client_secret");
         assert_eq!(server.hits(), 4);
     }
     // Neither does: the first refusal is told, and nothing is remembered.
@@ -761,7 +763,10 @@ fn what_is_out_of_reach_is_told_in_clear_words() {
             Reply::json(400, r#"{"error":"invalid_dpop_proof"}"#),
             "tokctl: hint: the server wants tokens bound to a key (DPoP",
         ),
-        (Reply::json(405, ""), "tokctl: hint: check token_endpoint"),
+        (
+            Reply::json(405, ""),
+            "tokctl: hint: that is not its address; run: tokctl add p --change",
+        ),
     ] {
         let server = Server::always(reply);
         Sandbox::with_client(&server, "")

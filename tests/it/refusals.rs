@@ -244,6 +244,6 @@ fn a_client_s_refusal_names_the_source_of_its_secret() {
     let run = get(Reply::error("insufficient_scope"));
     run.fails(
         5,
-        "hint: it needs another scope: add it to scope in the profile",
+        "hint: it needs another scope; run: tokctl add p --change --scope SCOPE",
     );
 }

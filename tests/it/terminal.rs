@@ -142,7 +142,9 @@ fn on_a_terminal_the_table_fits_and_times_are_words() {
         "p        good          in 2 h   client_credentials"
     );
     assert!(
-        lines[3].ends_with('…') && lines[4].starts_with("ended"),
+        lines[3].ends_with('…')
+            && lines[4] == "tokctl: profile \"sso\": run: tokctl login sso"
+            && lines[5].starts_with("ended"),
         "{narrow}"
     );
 

@@ -162,7 +162,10 @@ fn a_scope_beyond_the_grant_names_the_login_that_asks_for_it() {
     sandbox
         .run(["get", "p", "--scope=admin"])
         .fails(5, "to consent to it, run: tokctl login p --scope +admin");
-    sandbox.run(["get", "p"]).fails(5, "check scope");
+    sandbox.run(["get", "p"]).fails(
+        5,
+        "this server wants one; run: tokctl add p --change --scope SCOPE",
+    );
 }
 
 #[test]
