@@ -21,6 +21,7 @@ pub fn var(name: &str) -> Option<String> {
 static LENT: OnceLock<BTreeMap<String, Secret>> = OnceLock::new();
 
 /// Takes them.
+#[cfg(unix)]
 pub fn borrow(lent: BTreeMap<String, Secret>) {
     // Once in a process's life.
     drop(LENT.set(lent));

@@ -5,8 +5,7 @@ use crate::clock::Deadline;
 use crate::env;
 use crate::error::io_cause;
 #[cfg(unix)]
-use std::io::ErrorKind;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use zeroize::Zeroizing;

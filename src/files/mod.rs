@@ -8,7 +8,9 @@ mod private;
 mod remedy;
 mod replace;
 
-pub use own::{Open, open_own, own_dirs};
+#[cfg(unix)]
+pub use own::own_dirs;
+pub use own::{Open, open_own};
 #[cfg(target_os = "linux")]
 pub use own::{is_kept, make_own_dir};
 pub use private::*;

@@ -3,7 +3,9 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(unix)]
+use std::path::PathBuf;
 
 /// What a file is opened for.
 #[derive(Clone, Copy)]
@@ -53,6 +55,7 @@ pub(super) fn open_judged(path: &Path, open: Open) -> io::Result<(File, Metadata
 }
 
 /// The user's own directories in a shared one that begin so: no links, and no other user's.
+#[cfg(unix)]
 pub fn own_dirs(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));

@@ -1,9 +1,8 @@
 //! Private files: 0600 in directories 0700, replaced atomically, never through a symbolic link.
 
-use super::own::{
-    FOREIGN, Open, check_mode, check_owner, is_ours, is_ours_or_root_s, no_follow, open_judged,
-    refused,
-};
+use super::own::{FOREIGN, Open, check_mode, check_owner, is_ours_or_root_s, open_judged, refused};
+#[cfg(unix)]
+use super::own::{is_ours, no_follow};
 use crate::bounded;
 #[cfg(unix)]
 use crate::clock::Deadline;

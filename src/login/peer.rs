@@ -13,6 +13,10 @@ pub enum Peer {
     /// The user's, root's (as WSL's relay is), or nothing is known.
     Fit,
     /// Of another user.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "there is no such table")
+    )]
     Of(u32),
     /// It has gone away, as no browser does before it has its answer.
     Gone,

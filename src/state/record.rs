@@ -66,6 +66,7 @@ impl Token {
     }
 
     /// What is known of it, without itself, for who only waits for its end.
+    #[cfg(unix)]
     pub fn without_text(self) -> Self {
         Self {
             text: Secret::new(String::new()),
