@@ -250,7 +250,7 @@ fn a_cached_get_goes_through_no_more_functions_and_files_than_before() {
 #[test]
 #[ignore = "needs strace: tests/run installs it"]
 fn a_get_from_a_file_asks_nobody_and_starts_nothing() {
-    for (store, most) in [("plaintext", 40), ("encrypted-file", 54)] {
+    for (store, most) in [("plaintext", 41), ("encrypted-file", 55)] {
         let more = format!("store = \"{store}\"\naccess_cache = \"none\"");
         let sandbox = with_token(&more);
         let calls = Calls::of(&sandbox, &["get", "p"], "", "at-budget\n");
