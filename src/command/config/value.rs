@@ -133,7 +133,7 @@ fn known(wanted: &ConfigKey) -> Result<(&'static Key, Vec<&str>)> {
     };
     let Some(key) = find_key(parts[0]) else {
         let near = nearest(parts[0], KEYS.iter().map(|key| key.name));
-        let near = near.map_or_else(String::new, |near| format!("; the nearest is {near:?}"));
+        let near = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
         return Err(
             Error::usage(format!("there is no key {:?}{near}", parts[0]))
                 .hint("the keys are in tokctl-config(5)"),
