@@ -90,8 +90,11 @@ fn token_reply(content_type: &str, body: &[u8]) {
             match reply::read((status, content_type, body), profile, &[&secret]) {
                 Reading::Refused(refusal) => {
                     // The cut is marked by one character more, or the words say why they are none.
-                    fit_for_a_terminal(refusal.error.as_deref().unwrap_or_default(), 65);
-                    fit_for_a_terminal(refusal.description.as_deref().unwrap_or_default(), 301);
+                    let fit = |text: Option<&str>, limit| {
+                        fit_for_a_terminal(text.unwrap_or_default(), limit + 1);
+                    };
+                    fit(refusal.error.as_deref(), reply::MAX_CODE);
+                    fit(refusal.description.as_deref(), reply::MAX_WORDS);
                 }
                 Reading::Granted(granted) => {
                     assert_eq!(status, 200);
@@ -225,7 +228,8 @@ pub fn callback(head: &[u8]) {
         .is_some_and(|state| state == "st4te");
     assert_eq!(answer.is_some(), ours);
     if let Some(Err(error)) = answer {
-        fit_for_a_terminal(&error.to_string(), 1000);
+        // The words around those of the server are few.
+        fit_for_a_terminal(&error.to_string(), reply::MAX_CODE + reply::MAX_WORDS + 200);
     }
 }
 

@@ -15,7 +15,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a server's words may be in a message.
-const MAX_WORDS: usize = 1000;
+pub const MAX_WORDS: usize = 1000;
+
+/// Of its code, in characters; what the protocol has is 30.
+pub const MAX_CODE: usize = 200;
 
 /// A kept member is an address or a name, not a document.
 const MAX_KEPT: usize = 2000;
@@ -334,7 +337,7 @@ pub fn refusal(value: &Value, secrets: &[&Secret]) -> Refusal {
             .unwrap_or_default(),
         words: said,
         error: shown
-            .map(|text| clean(&text, 200, secrets))
+            .map(|text| clean(&text, MAX_CODE, secrets))
             .filter(|text| !text.is_empty()),
         description: description
             .map(|text| clean(&text, MAX_WORDS, secrets))
