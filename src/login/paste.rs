@@ -32,21 +32,7 @@ impl Login<'_> {
         let mut told = false;
         // What is piped in may end an earlier login, which needs no new address.
         if terminal || pending.is_none() || !read {
-            let opening = if terminal {
-                Opening::ByHand
-            } else {
-                Opening::Later
-            };
-            let url = self.url(attempt, opening)?;
-            let name = shell_word(&profile.name);
-            let then = if terminal {
-                "then paste that address here:".to_owned()
-            } else {
-                format!(
-                    "then, within ten minutes, give that address to: tokctl login {name} --paste"
-                )
-            };
-            ui::say(&self.instructions(&url, &then));
+            self.show_address(attempt, terminal)?;
             told = true;
         }
         // Without a terminal nobody answers, unless the caller has said so.
@@ -64,12 +50,7 @@ impl Login<'_> {
                     return self.finish(attempt, &code?, None);
                 }
             }
-            // RFC 6749 section 10.12: a state that differs is another login's, or a forgery.
-            let why = match parameters.get("state") {
-                Some(_) => "its state is another login's",
-                None => "it has no state",
-            };
-            let what = format!("this is not the address that this login ended at: {why}");
+            let what = another_address(&parameters);
             if !terminal {
                 let name = shell_word(&profile.name);
                 let hint = format!("begin again, and give the newest address: tokctl login {name}");
@@ -77,16 +58,25 @@ impl Login<'_> {
             }
             ui::warn(&format!("{what}; it begins with {}", attempt.redirect_uri));
         }
-        let what = "a person must log in; no address was given yet";
-        let name = shell_word(&profile.name);
-        let remedy = if terminal {
-            format!("run: tokctl login {name}")
+        Err(nothing_pasted(&profile.name, terminal))
+    }
+
+    /// Says where the person logs in, and what to do with the address that the browser ends at.
+    fn show_address(&self, attempt: &Attempt, terminal: bool) -> Result<()> {
+        let opening = if terminal {
+            Opening::ByHand
         } else {
-            format!(
-                "run: tokctl login {name} --paste, with that address on stdin; for a new one: tokctl login {name}"
-            )
+            Opening::Later
         };
-        Err(Error::new(Kind::LoginRequired, what).hint(remedy))
+        let url = self.url(attempt, opening)?;
+        let then = if terminal {
+            "then paste that address here:".to_owned()
+        } else {
+            let name = shell_word(&self.profile.name);
+            format!("then, within ten minutes, give that address to: tokctl login {name} --paste")
+        };
+        ui::say(&self.instructions(&url, &then));
+        Ok(())
     }
 
     fn instructions(&self, url: &str, then: &str) -> String {
@@ -96,6 +86,30 @@ impl Login<'_> {
             self.profile.name
         )
     }
+}
+
+/// That an address is not this login's. RFC 6749 section 10.12: a state that differs is another login's, or a
+/// forgery.
+fn another_address(parameters: &BTreeMap<String, String>) -> String {
+    let why = match parameters.get("state") {
+        Some(_) => "its state is another login's",
+        None => "it has no state",
+    };
+    format!("this is not the address that this login ended at: {why}")
+}
+
+/// That nobody has brought an address.
+fn nothing_pasted(profile: &str, terminal: bool) -> Error {
+    let name = shell_word(profile);
+    let remedy = if terminal {
+        format!("run: tokctl login {name}")
+    } else {
+        format!(
+            "run: tokctl login {name} --paste, with that address on stdin; for a new one: tokctl login {name}"
+        )
+    };
+    let what = "a person must log in; no address was given yet";
+    Error::new(Kind::LoginRequired, what).hint(remedy)
 }
 
 /// The next line before the end. Who has been told nothing is told after a moment what is waited for.

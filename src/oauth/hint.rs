@@ -24,72 +24,77 @@ impl<'a> Sent<'a> {
             redirect_uri,
         }
     }
+
+    fn is_refresh(self) -> bool {
+        matches!(self.what, Some(TokenRequest::RefreshToken(_)))
+    }
 }
 
 /// A hint for an error's code, or for the status where there is none.
 pub fn of(profile: &Profile, sent: Sent<'_>, code: &str, status: u16) -> Option<String> {
-    let Sent {
-        what,
-        redirect_uri: sent,
-    } = sent;
-    let login = format!("run: tokctl login {}", shell_word(&profile.name));
-    let may_log_in = !profile.is_repeatable();
-    let hint = match (code, status) {
+    match (code, status) {
         ("redirect_uri_mismatch" | "invalid_redirect_uri", _) => {
-            return sent.map(|sent| redirect(profile, sent));
+            sent.redirect_uri.map(|sent| redirect(profile, sent))
         }
         // The long names are GitHub's and Slack's.
         ("invalid_client" | "incorrect_client_credentials" | "bad_client_secret", _)
         // 401 is for who is not believed (RFC 6749 section 5.2), whatever the code (Keycloak).
         | ("unauthorized_client", 401)
-        | ("", 401 | 403) => return Some(client(profile)),
-        ("invalid_grant" | "bad_verification_code" | "invalid_code", _) => {
-            if matches!(what, Some(TokenRequest::JwtBearer)) {
-                return Some(SIGNED.to_owned());
-            }
-            if matches!(what, Some(TokenRequest::TokenExchange)) {
-                return Some(EXCHANGED.to_owned());
-            }
-            return grant(sent, may_log_in, &login);
-        }
-        ("insufficient_scope", _) if may_log_in => {
-            return Some(format!(
-                "it needs a scope that was not granted; {login} --scope +SCOPE"
-            ));
-        }
-        ("access_denied", _) if may_log_in => {
-            return Some(format!(
-                "the person at the browser, or the server, said no; to be asked anew, {login}"
-            ));
-        }
-        ("insufficient_scope", _) => return Some(another_scope(profile)),
-        // RFC 6749 section 6: no more than what was granted.
-        ("invalid_scope", _)
-            if matches!(what, Some(TokenRequest::RefreshToken(_))) && profile.asks_beyond() =>
-        {
-            return Some(beyond(profile));
-        }
-        ("invalid_scope", _) => return Some(scope(profile)),
-        ("unauthorized_client", _) => {
-            "the server does not allow this grant for this client: check grant, and the client's settings at the server"
-        }
-        ("unsupported_grant_type", _) => {
-            "the server does not have this grant: check grant and token_endpoint"
+        | ("", 401 | 403) => Some(client(profile)),
+        ("invalid_grant" | "bad_verification_code" | "invalid_code", _) => grant(profile, sent),
+        ("access_denied" | "insufficient_scope" | "invalid_scope", _) => {
+            permission(profile, sent, code)
         }
         // RFC 8693 section 2.2.2 has this code for a token that is not good.
-        ("invalid_request", _) if matches!(what, Some(TokenRequest::TokenExchange)) => EXCHANGED,
-        ("invalid_target", _) => {
-            "check audience and resource: the server does not know one of them"
+        ("invalid_request", _) if matches!(sent.what, Some(TokenRequest::TokenExchange)) => {
+            Some(EXCHANGED.to_owned())
         }
-        ("invalid_dpop_proof" | "use_dpop_nonce", _) => {
+        ("", 404 | 405) => Some(elsewhere(profile, "that is not its address")),
+        ("", 300..=399) => Some(elsewhere(profile, "give the address that the server really has")),
+        _ => setting(code).map(str::to_owned),
+    }
+}
+
+/// What is to be changed in the profile or at the server, where the code alone says it.
+fn setting(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unauthorized_client" => {
+            "the server does not allow this grant for this client: check grant, and the client's settings at the server"
+        }
+        "unsupported_grant_type" => {
+            "the server does not have this grant: check grant and token_endpoint"
+        }
+        "invalid_target" => "check audience and resource: the server does not know one of them",
+        "invalid_dpop_proof" | "use_dpop_nonce" => {
             "the server wants tokens bound to a key (DPoP, RFC 9449), which tokctl does not have: \
              switch that off for this client"
         }
-        ("", 404 | 405) => return Some(elsewhere(profile, "that is not its address")),
-        ("", 300..=399) => return Some(elsewhere(profile, "give the address that the server really has")),
         _ => return None,
-    };
-    Some(hint.to_owned())
+    })
+}
+
+/// Nobody has agreed to what was asked for, or nobody may have it.
+fn permission(profile: &Profile, sent: Sent<'_>, code: &str) -> Option<String> {
+    let may_log_in = !profile.is_repeatable();
+    let login = login(profile);
+    match code {
+        "insufficient_scope" if may_log_in => Some(format!(
+            "it needs a scope that was not granted; {login} --scope +SCOPE"
+        )),
+        "insufficient_scope" => Some(another_scope(profile)),
+        // RFC 6749 section 6: no more than what was granted.
+        "invalid_scope" if sent.is_refresh() && profile.asks_beyond() => Some(beyond(profile)),
+        "invalid_scope" => Some(scope(profile)),
+        _ if may_log_in => Some(format!(
+            "the person at the browser, or the server, said no; to be asked anew, {login}"
+        )),
+        _ => None,
+    }
+}
+
+/// The command that asks a person.
+fn login(profile: &Profile) -> String {
+    format!("run: tokctl login {}", shell_word(&profile.name))
 }
 
 /// The command that changes a profile.
@@ -160,15 +165,17 @@ const EXCHANGED: &str =
     "check subject_token and subject_token_type: it may have expired, or be for another audience";
 
 /// What was given for the token is not good.
-fn grant(sent: Option<&str>, may_log_in: bool, login: &str) -> Option<String> {
-    let why = match (sent, may_log_in) {
-        (Some(_), _) => {
+fn grant(profile: &Profile, sent: Sent<'_>) -> Option<String> {
+    let why = match sent.what {
+        Some(TokenRequest::JwtBearer) => return Some(SIGNED.to_owned()),
+        Some(TokenRequest::TokenExchange) => return Some(EXCHANGED.to_owned()),
+        _ if sent.redirect_uri.is_some() => {
             "a code is good once, for some minutes, and with the redirect URI that it was made for"
         }
-        (None, true) => "what was sent is used up or has expired",
-        (None, false) => return None,
+        _ if profile.is_repeatable() => return None,
+        _ => "what was sent is used up or has expired",
     };
-    Some(format!("{why}; {login}"))
+    Some(format!("{why}; {}", login(profile)))
 }
 
 /// The server does not know the client, or does not believe that it is the one.

@@ -153,32 +153,13 @@ fn granted(
         .as_str()
         .map(|text| clean(text, 64, secrets))
         .filter(said);
-    let mut left_out = Vec::new();
-    for name in ["scope", "token_type"] {
-        let value = shape.find(value, name);
-        let taken = value.is_null() || value.is_string() || name == "scope" && value.is_array();
-        if !taken {
-            left_out.push(not_taken(&format!("the {name} is {}", json_kind(value))));
-        }
-    }
+    let mut left_out = unread(value, shape);
     let mut take = |name: &str| match shape.take(value, name) {
         Some(Value::String(text)) => Ok(Secret::new(text)),
         Some(other) => Err(json_kind(&other)),
         None => Err("absent"),
     };
-    let access = match take("access_token") {
-        Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
-        Ok(token) if token.is_token_text() => match token_type.as_deref().and_then(bound) {
-            Some(why) => Err(why),
-            None => Ok(token),
-        },
-        Ok(_) => Err(
-            "the access_token holds characters that no token may have (control \
-                      characters, spaces or non-ASCII)"
-                .to_owned(),
-        ),
-        Err(kind) => Err(format!("the access_token is {kind}")),
-    };
+    let access = usable(take("access_token"), token_type.as_deref());
     // Missing, null or empty: the old one stays.
     let refresh = optional("refresh_token", take("refresh_token"), &mut left_out);
     let id_token = optional("id_token", take("id_token"), &mut left_out);
@@ -200,6 +181,33 @@ fn granted(
         expiry,
         left_out,
         kept,
+    }
+}
+
+/// What stands in the place of a scope or a type, and is neither.
+fn unread(value: &Value, shape: Shape<'_>) -> Vec<String> {
+    let odd = ["scope", "token_type"].into_iter().filter_map(|name| {
+        let value = shape.find(value, name);
+        let taken = value.is_null() || value.is_string() || name == "scope" && value.is_array();
+        (!taken).then(|| not_taken(&format!("the {name} is {}", json_kind(value))))
+    });
+    odd.collect()
+}
+
+/// The access token of a reply, or why it cannot be used.
+fn usable(token: Result<Secret, &str>, token_type: Option<&str>) -> Result<Secret, String> {
+    match token {
+        Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
+        Ok(token) if token.is_token_text() => match token_type.and_then(bound) {
+            Some(why) => Err(why),
+            None => Ok(token),
+        },
+        Ok(_) => Err(
+            "the access_token holds characters that no token may have (control \
+                      characters, spaces or non-ASCII)"
+                .to_owned(),
+        ),
+        Err(kind) => Err(format!("the access_token is {kind}")),
     }
 }
 

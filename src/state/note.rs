@@ -186,6 +186,12 @@ impl Note {
         self.refused.clear();
     }
 
+    /// The failure of a request that was made since, in milliseconds: who waited for it shares it.
+    pub fn failed_since(&self, since_ms: u128) -> Option<&Error> {
+        let failure = self.failure.as_ref()?;
+        (failure.at_ms > since_ms).then_some(&failure.error)
+    }
+
     /// What was wrong with the answer to an earlier request with this refresh token.
     pub fn missed(&self, refresh: &Secret) -> Option<&str> {
         let missed = self.missed.as_ref()?;

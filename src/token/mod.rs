@@ -146,31 +146,15 @@ fn renew_locked(
     lock: Option<Lock>,
 ) -> Result<Token> {
     let profile = ask.profile;
-    let generation = |record: Option<&Record>| record.map_or(0, |record| record.generation);
     let record = storage.record_locked(profile)?;
-    let renewed_meanwhile = generation(record.as_ref()) > generation(before);
-    if let Some(token) = record.as_ref().and_then(|record| record.token_for(profile)) {
-        // Renewed while this process waited: as fresh as a token from the server can be, also for
-        // --force and for a --min-ttl that the server's tokens never reach.
-        let good = if renewed_meanwhile {
-            token.is_alive(clock::now()) && ask.caller.takes(&token, clock::now())
-        } else {
-            ask.is_good(&token)
-        };
-        if good {
-            ui::step("another tokctl has renewed the token");
-            return Ok(token);
-        }
+    if let Some(token) = renewed_meanwhile(ask, before, record.as_ref()) {
+        ui::step("another tokctl has renewed the token");
+        return Ok(token);
     }
     storage.note = Note::load(&storage.state, &profile.name);
-    if let Some(failure) = storage
-        .note
-        .failure
-        .as_ref()
-        .filter(|failure| failure.at_ms > ask.started)
-    {
+    if let Some(error) = storage.note.failed_since(ask.started) {
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
-        return Err(failure.error.clone());
+        return Err(error.clone());
     }
     if let Some(token) = identity::settle_stored(ask, storage, record.as_ref())? {
         return Ok(token);
@@ -184,17 +168,7 @@ fn renew_locked(
         let credentials = with_subject(ask, Some(storage))?;
         return repeatable::ask_anew(ask, storage, record.as_ref(), &credentials);
     }
-    let is_there = record.is_some();
-    let bound =
-        record.filter(|record| record.binding == profile.binding() && record.refresh.is_some());
-    let Some(record) = bound else {
-        return Err(refusal::nothing_to_renew(profile, storage, is_there));
-    };
-    let end = |refresh| storage.note.end_of(refresh);
-    let ended = record.refresh.as_ref().and_then(end);
-    if let Some(said) = ended.filter(|said| !ask.is_about(said)) {
-        return Err(refusal::ended_before(profile, said));
-    }
+    let record = renewable(ask, storage, record)?;
     let job = Job {
         profile: profile.clone(),
         record,
@@ -205,6 +179,39 @@ fn renew_locked(
     };
     let _waiting = ui::waiting(about(&profile.name, "renewing the token"));
     background::run(&job, lock, ask.deadline)
+}
+
+/// The token that the record has by now, if it will do.
+fn renewed_meanwhile(
+    ask: &Ask<'_>,
+    before: Option<&Record>,
+    record: Option<&Record>,
+) -> Option<Token> {
+    let generation = |record: Option<&Record>| record.map_or(0, |record| record.generation);
+    let token = record?.token_for(ask.profile)?;
+    // Renewed while this process waited: as fresh as a token from the server can be, also for
+    // --force and for a --min-ttl that the server's tokens never reach.
+    let good = if generation(record) > generation(before) {
+        token.is_alive(clock::now()) && ask.caller.takes(&token, clock::now())
+    } else {
+        ask.is_good(&token)
+    };
+    good.then_some(token)
+}
+
+/// The record with a refresh token that is worth a request.
+fn renewable(ask: &Ask<'_>, storage: &Storage, record: Option<Record>) -> Result<Record> {
+    let profile = ask.profile;
+    let is_there = record.is_some();
+    let record = record.filter(|record| record.binding == profile.binding());
+    let refresh = record.as_ref().and_then(|record| record.refresh.as_ref());
+    let ended = refresh.and_then(|refresh| storage.note.end_of(refresh));
+    if let Some(said) = ended.filter(|said| !ask.is_about(said)) {
+        return Err(refusal::ended_before(profile, said));
+    }
+    record
+        .filter(|record| record.refresh.is_some())
+        .ok_or_else(|| refusal::nothing_to_renew(profile, storage, is_there))
 }
 
 /// A stored token with time left is better than none while the server or the store is away.

@@ -18,9 +18,8 @@ const HELPERS: &str = "credHelpers";
 pub fn install(job: &Job<'_>) -> Result<Plan> {
     let text = Text::read(env::docker_config())?;
     let root = parse(&text)?;
-    let ours = suffix(job);
     let mut plan = Plan::default();
-    let name = format!("docker-credential-{ours}");
+    let name = format!("docker-credential-{}", suffix(job));
     let link = job.place.link(&name)?;
     plan.changes.extend(link.change);
     if !link.is_found {
@@ -30,6 +29,23 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
         );
         plan.warnings.push(what);
     }
+    let lines = add_entries(job, &mut plan, &text, &root)?;
+    plan.warnings.extend(other_logins(job, &text, &root));
+    if !lines.is_empty() {
+        let change = Change::of(&text, root.to_string(), Some(HELPERS.to_owned()), lines);
+        plan.changes.extend(change);
+    }
+    Ok(plan)
+}
+
+/// Puts an entry for each registry into the configuration: the lines that it changes.
+fn add_entries(
+    job: &Job<'_>,
+    plan: &mut Plan,
+    text: &Text,
+    root: &CstRootNode,
+) -> Result<Vec<String>> {
+    let ours = suffix(job);
     let helpers = root.object_value_or_set().object_value_or_set(HELPERS);
     let mut lines = Vec::new();
     for server in job
@@ -54,28 +70,27 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
                 lines.push(format!("+ {}", line(&server, &ours)));
                 entry.set_value(CstInputValue::String(ours.clone()));
             }
-            there => return Err(occupied(&text, &server, there.as_deref())),
+            there => return Err(occupied(text, &server, there.as_deref())),
         }
     }
+    Ok(lines)
+}
+
+/// What stays of earlier logins to these registries, here and with docker's kin.
+fn other_logins(job: &Job<'_>, text: &Text, root: &CstRootNode) -> Vec<String> {
     let servers = job
         .hosts
         .iter()
         .flat_map(|host| registry::names(&host.origin));
     let servers: Vec<String> = servers.collect();
-    for server in &servers {
-        plan.warnings.extend(left_over(&text, &root, server));
-    }
+    let here = servers
+        .iter()
+        .filter_map(|server| left_over(text, root, server));
+    let mut warnings: Vec<String> = here.collect();
     let of_kin = logins::of_kin(&servers);
-    plan.warnings.extend(
-        of_kin
-            .iter()
-            .map(|login| format!("{}; {}", login.what(), login.remedy())),
-    );
-    if !lines.is_empty() {
-        let change = Change::of(&text, root.to_string(), Some(HELPERS.to_owned()), lines);
-        plan.changes.extend(change);
-    }
-    Ok(plan)
+    let of_kin = of_kin.iter();
+    warnings.extend(of_kin.map(|login| format!("{}; {}", login.what(), login.remedy())));
+    warnings
 }
 
 /// Takes the link and its entries away.
