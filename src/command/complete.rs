@@ -23,8 +23,8 @@ pub fn run(complete: &Complete) -> Result<()> {
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let place = Place::after(&whole, &words);
-    let text = match place.end(&complete.current.to_string_lossy()) {
+    let cursor = Cursor::after(&whole, &words);
+    let text = match cursor.end(&complete.current.to_string_lossy()) {
         End::Files => "files\n".to_owned(),
         End::Commands => "commands\n".to_owned(),
         End::Words(all) => {
@@ -44,7 +44,7 @@ enum End {
 }
 
 /// Where on the command line we are.
-struct Place<'c> {
+struct Cursor<'c> {
     command: &'c Command,
     /// A flag that waits for its value.
     flag: Option<&'c Arg>,
@@ -55,9 +55,9 @@ struct Place<'c> {
     config: Option<PathBuf>,
 }
 
-impl<'c> Place<'c> {
+impl<'c> Cursor<'c> {
     fn after(whole: &'c Command, words: &[String]) -> Self {
-        let mut place = Self {
+        let mut cursor = Self {
             command: whole,
             flag: None,
             positionals: 0,
@@ -66,9 +66,9 @@ impl<'c> Place<'c> {
             config: None,
         };
         for word in words {
-            place.pass(word);
+            cursor.pass(word);
         }
-        place
+        cursor
     }
 
     /// Goes on over one word.

@@ -10,7 +10,7 @@ use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
 use crate::store::{Backend, Interaction};
-use crate::token::identity::{Judge, Origin};
+use crate::token::id_token_check::{Judge, Origin};
 use crate::token::new_grant::{self, Come, Stored};
 use crate::ui;
 use std::time::Duration;

@@ -16,7 +16,7 @@ use crate::state::server;
 use crate::state::storage::{Storage, pending_login};
 use crate::store::Interaction;
 use crate::token::credentials;
-use crate::token::identity::{self, Judge, Origin};
+use crate::token::id_token_check::{self, Judge, Origin};
 use crate::token::new_grant::{self, Come};
 use crate::ui;
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         Deadline::after(budget::LOGIN_STEP),
     )?;
     let asking = with_scope(args, profile, &storage.note);
-    let has_keys = identity::prepare(&asking, &server, Deadline::after(budget::LOGIN_STEP));
+    let has_keys = id_token_check::prepare(&asking, &server, Deadline::after(budget::LOGIN_STEP));
     let login = Login {
         profile: &asking,
         server: &server,

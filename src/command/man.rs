@@ -21,9 +21,9 @@ pub fn run(man: &Man) -> Result<()> {
     if let Some(directory) = &man.install {
         return install(directory);
     }
-    let subject = man.page.join(" ");
-    let Some((_, source)) = find(&subject) else {
-        return Err(unknown(&subject));
+    let topic = man.page.join(" ");
+    let Some((_, source)) = find(&topic) else {
+        return Err(unknown(&topic));
     };
     let look = ui::look();
     match look.columns {
@@ -36,12 +36,12 @@ pub fn run(man: &Man) -> Result<()> {
     }
 }
 
-fn unknown(subject: &str) -> Error {
-    let subjects = pages::subjects();
-    let near = nearest(subject, subjects.iter().map(String::as_str));
+fn unknown(topic: &str) -> Error {
+    let topics = pages::topics();
+    let near = nearest(topic, topics.iter().map(String::as_str));
     let meant = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-    Error::usage(format!("there is no page about {subject:?}{meant}"))
-        .hint(format!("there are: {}", subjects.join(", ")))
+    Error::usage(format!("there is no page about {topic:?}{meant}"))
+        .hint(format!("there are: {}", topics.join(", ")))
 }
 
 /// Whether the system's `man` has shown it, with the person's own pager.

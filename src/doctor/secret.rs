@@ -8,7 +8,7 @@ use crate::profile::config::Config;
 use crate::profile::{Grant, Profile, SecretSource};
 use crate::secret::Secret;
 use crate::token::credentials;
-use crate::token::subject;
+use crate::token::given;
 
 /// Reads what a request needs as a request does; what there is of it.
 pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) -> Credentials {
@@ -47,7 +47,7 @@ pub fn check_subject(report: &mut Report, profile: &Profile, config: &Config) {
     if profile.grant != Grant::TokenExchange {
         return;
     }
-    let checked = subject::check(profile, config, Deadline::after(budget::CHECK_SECRET));
+    let checked = given::check(profile, config, Deadline::after(budget::CHECK_SECRET));
     let Some(tokens) = report.of("subject token", checked) else {
         return;
     };

@@ -9,13 +9,13 @@ mod channel;
 mod coding;
 mod connection;
 mod endpoint;
-mod exchange;
 mod failure;
 mod head;
 mod idn;
 mod origin;
 mod payload;
 mod request;
+mod round_trip;
 mod tls;
 mod told;
 mod transfer;
@@ -31,7 +31,6 @@ use channel::Channel;
 pub use connection::lookup::serve as look_up;
 use connection::{Patience, Proxy, ProxyKind, Socket};
 pub use endpoint::Endpoint;
-use exchange::{Inbox, exchange};
 use failure::Way;
 pub use failure::{Failure, Verdict};
 use head::Head;
@@ -39,6 +38,7 @@ pub use origin::Origin;
 pub use payload::Payload;
 pub use request::is_own_header;
 use request::{Asked, JSON_WANTED};
+use round_trip::{Inbox, round_trip};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -77,7 +77,7 @@ pub struct Posted<'a> {
 }
 
 /// A client's certificate with its key, both in PEM (RFC 8705).
-pub struct Identity<'a> {
+pub struct ClientCertificate<'a> {
     pub certificate: &'a Secret,
     pub key: &'a Secret,
 }
@@ -94,14 +94,14 @@ impl Http {
     /// Prepares requests to `endpoint`: proxy by the environment, certificate authorities of the
     /// system, of `SSL_CERT_FILE` and of `ca_file`.
     pub fn new(endpoint: &Endpoint, ca_file: Option<&Path>) -> Result<Self> {
-        Self::with_identity(endpoint, ca_file, None)
+        Self::with_certificate(endpoint, ca_file, None)
     }
 
     /// The same, with a certificate to show where the server asks for one.
-    pub fn with_identity(
+    pub fn with_certificate(
         endpoint: &Endpoint,
         ca_file: Option<&Path>,
-        identity: Option<&Identity<'_>>,
+        certificate: Option<&ClientCertificate<'_>>,
     ) -> Result<Self> {
         let scheme = if endpoint.is_https() { "https" } else { "http" };
         let proxy = if endpoint.is_loopback() {
@@ -109,14 +109,14 @@ impl Http {
         } else {
             Proxy::for_host(scheme, endpoint.bare_host())?
         };
-        let in_tls = |wanted: bool, identity| {
-            let client = wanted.then(|| tls::Client::new(ca_file, identity));
+        let in_tls = |wanted: bool, certificate| {
+            let client = wanted.then(|| tls::Client::new(ca_file, certificate));
             client.transpose()
         };
         let to_proxy = proxy.as_ref().map(|proxy| proxy.kind) == Some(ProxyKind::Https);
         Ok(Self {
             proxy_tls: in_tls(to_proxy, None)?,
-            tls: in_tls(endpoint.is_https(), identity)?,
+            tls: in_tls(endpoint.is_https(), certificate)?,
             proxy,
         })
     }
@@ -194,7 +194,7 @@ impl Http {
             request::request(endpoint, asked, &payload).ok_or_else(|| way.not_sendable())?;
         let mut channel = self.connect(endpoint, &way, patience.until)?;
         channel.socket().patience = patience;
-        exchange(channel, request, payload).map_err(|trouble| way.unanswered(&trouble))
+        round_trip(channel, request, payload).map_err(|trouble| way.unanswered(&trouble))
     }
 
     /// Connects to the server, through the proxy and in TLS where they are wanted.

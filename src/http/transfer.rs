@@ -2,10 +2,10 @@
 //! a buffer is in memory.
 
 use super::connection::Patience;
-use super::exchange::Inbox;
 use super::failure::Way;
 use super::head::Head;
 use super::payload::Payload;
+use super::round_trip::Inbox;
 use super::{Endpoint, Failure, Http};
 use crate::clock::Deadline;
 use crate::secret::Secret;

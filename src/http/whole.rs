@@ -2,9 +2,9 @@
 
 use super::Failure;
 use super::coding;
-use super::exchange::Inbox;
 use super::failure::Way;
 use super::head::Head;
+use super::round_trip::Inbox;
 use serde::de::IgnoredAny;
 use std::io::Read;
 use std::time::Duration;

@@ -43,8 +43,8 @@ impl Listener {
     /// Listens where the redirect URI says; without one on a free port of 127.0.0.1. A URI without a
     /// port gets a free one, which servers with a rule for loopback allow (RFC 8252 section 7.3).
     pub fn start(profile: &str, configured: Option<&str>) -> Result<Self> {
-        let place = Place::read(profile, configured.unwrap_or("http://127.0.0.1/callback"))?;
-        let (listeners, port) = place.listen().map_err(|(at, cause)| {
+        let uri = RedirectUri::read(profile, configured.unwrap_or("http://127.0.0.1/callback"))?;
+        let (listeners, port) = uri.listen().map_err(|(at, cause)| {
             let what = format!(
                 "cannot listen on {at} for the redirect: {}",
                 io_cause(&cause)
@@ -52,14 +52,14 @@ impl Listener {
             let hint = "another program, perhaps another login, uses this port; or use --device or --paste";
             Error::about(profile, Kind::Io, what).hint(hint)
         })?;
-        let redirect_uri = place.uri(port);
+        let redirect_uri = uri.uri(port);
         let (send, arrivals) = mpsc::channel();
         let served = Arc::new(Served {
-            path: place.path,
+            path: uri.path,
             hosts: match port {
                 // Browsers leave out the scheme's own port.
-                80 => vec![place.host.clone(), format!("{}:80", place.host)],
-                _ => vec![format!("{}:{port}", place.host)],
+                80 => vec![uri.host.clone(), format!("{}:80", uri.host)],
+                _ => vec![format!("{}:{port}", uri.host)],
             },
             guests: Mutex::default(),
         });
@@ -117,7 +117,7 @@ impl Arrival {
 }
 
 /// A redirect URI taken apart.
-struct Place {
+struct RedirectUri {
     text: String,
     host: String,
     addresses: Vec<IpAddr>,
@@ -126,7 +126,7 @@ struct Place {
     path: String,
 }
 
-impl Place {
+impl RedirectUri {
     fn read(profile: &str, uri: &str) -> Result<Self> {
         let wrong = |what: &str| {
             Error::about(
@@ -403,9 +403,9 @@ fn respond(guest: &Guest, status: &str, page: &str) {
 mod tests {
     use super::*;
 
-    fn place(uri: &str) -> Option<(u16, String, String)> {
-        let place = Place::read("p", uri).ok()?;
-        Some((place.port, place.path.clone(), place.uri(4711)))
+    fn parts(uri: &str) -> Option<(u16, String, String)> {
+        let uri = RedirectUri::read("p", uri).ok()?;
+        Some((uri.port, uri.path.clone(), uri.uri(4711)))
     }
 
     #[test]
@@ -429,7 +429,7 @@ mod tests {
         ];
         for (uri, port, path, sent) in cases {
             assert_eq!(
-                place(uri),
+                parts(uri),
                 Some((port, path.to_owned(), sent.to_owned())),
                 "{uri}"
             );
@@ -442,7 +442,7 @@ mod tests {
             "http://127.0.0.1:x/",
             "http://127.0.0.1:0/",
         ] {
-            assert!(place(wrong).is_none(), "{wrong}");
+            assert!(parts(wrong).is_none(), "{wrong}");
         }
     }
 

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// Puts the client's identity into the form, or into a header, which it returns.
+/// Puts the client's proof into the form, or into a header, which it returns.
 pub fn apply(
     profile: &Profile,
     credentials: &Credentials,

@@ -30,13 +30,13 @@ impl<'a> Client<'a> {
     /// A way to one of the server's endpoints.
     pub fn connect(self, endpoint: &'a Endpoint) -> Result<Connection<'a>> {
         let profile = self.profile;
-        let identity = self.credentials.identity(profile)?;
+        let certificate = self.credentials.client_certificate(profile)?;
         if profile.client.auth == ClientAuth::Tls && !endpoint.is_https() {
             let what = "tls_client_auth needs an endpoint with https";
             return Err(profile.error(Kind::Config, what));
         }
         let ca_file = profile.server.ca_file.as_deref();
-        let http = Http::with_identity(endpoint, ca_file, identity.as_ref());
+        let http = Http::with_certificate(endpoint, ca_file, certificate.as_ref());
         Ok(Connection {
             client: self,
             endpoint,
@@ -109,13 +109,13 @@ impl Connection<'_> {
             profile,
             credentials,
         } = self.client;
-        let identity =
+        let header =
             client_auth::apply(profile, credentials, &mut form).map_err(Refused::unsent)?;
         let extra = profile.request.headers.iter();
         let mut headers: Vec<(String, Secret)> = extra
             .map(|(name, value)| (name.clone(), Secret::new(value.clone())))
             .collect();
-        headers.extend(identity);
+        headers.extend(header);
         let sent = form.secrets();
         let form = form.renamed(&profile.quirks.rename);
         let (content_type, body) = if profile.quirks.json_body {

@@ -3,7 +3,7 @@
 use super::key::Key;
 use super::token_exchange::Given;
 use crate::error::{Kind, Result};
-use crate::http::Identity;
+use crate::http::ClientCertificate;
 use crate::profile::{ClientAuth, Profile};
 use crate::secret::Secret;
 use base64::Engine;
@@ -29,7 +29,7 @@ pub struct Credentials {
 
 impl Credentials {
     /// What is shown to a server that asks for a certificate (RFC 8705).
-    pub fn identity(&self, profile: &Profile) -> Result<Option<Identity<'_>>> {
+    pub fn client_certificate(&self, profile: &Profile) -> Result<Option<ClientCertificate<'_>>> {
         let Some(certificate) = &self.certificate else {
             if profile.client.auth == ClientAuth::Tls {
                 let hint = "set client_certificate = \"client.pem\" and client_key in the profile";
@@ -42,7 +42,7 @@ impl Credentials {
         // Says what is wrong with the key, if something is.
         self.signing_key(profile)?;
         let key = self.key.as_ref();
-        Ok(key.map(|key| Identity { certificate, key }))
+        Ok(key.map(|key| ClientCertificate { certificate, key }))
     }
 
     /// The certificate's SHA-256, by which a server may find the key (RFC 7515 section 4.1.8).

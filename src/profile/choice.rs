@@ -102,7 +102,7 @@ pub enum StoreChoice {
 
 impl StoreChoice {
     /// The choice as it stands in stored names: as the first versions wrote it, and not to be changed.
-    pub fn identity(self) -> &'static str {
+    pub fn stable_name(self) -> &'static str {
         match self {
             Self::Auto => "Auto",
             Self::Keyring => "Keyring",

@@ -45,11 +45,11 @@ impl Exchange {
     }
 
     /// All of it, as what the new token depends on.
-    pub fn identity(&self) -> [String; 5] {
+    pub fn stable_name(&self) -> [String; 5] {
         let source = |source: &Option<TokenSource>| {
             source
                 .as_ref()
-                .map(TokenSource::identity)
+                .map(TokenSource::stable_name)
                 .unwrap_or_default()
         };
         [

@@ -1,7 +1,8 @@
-//! A profile: what is asked of which server, by which client, merged from the file, a preset and the
+//! A profile: what is asked of which server, by which client, put together from the file, a preset and the
 //! environment.
 
 mod api;
+mod binding;
 mod choice;
 mod claims;
 mod client;
@@ -13,7 +14,6 @@ mod fault;
 mod fields;
 mod hosts;
 mod id_tokens;
-mod identity;
 mod keys;
 mod owner;
 pub mod preset;

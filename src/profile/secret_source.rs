@@ -175,7 +175,7 @@ impl SecretSource {
     }
 
     /// The source as it stands in stored names: as the first versions wrote it, and not to be changed.
-    pub fn identity(&self) -> String {
+    pub fn stable_name(&self) -> String {
         match self {
             Self::Env(name) => format!("environment variable {name}"),
             Self::EnvFile {

@@ -47,9 +47,9 @@ impl TokenSource {
     }
 
     /// The source as it stands in stored names.
-    pub fn identity(&self) -> String {
+    pub fn stable_name(&self) -> String {
         match self {
-            Self::Secret(source) => source.identity(),
+            Self::Secret(source) => source.stable_name(),
             Self::Profile(name) => format!("profile {}", quoted(name)),
         }
     }

@@ -44,7 +44,7 @@ impl Cache {
             "cache-3",
             &state.to_string_lossy(),
             &profile.name,
-            profile.storage.choice.identity(),
+            profile.storage.choice.stable_name(),
             &profile.binding(),
             &epoch,
             variant,

@@ -16,7 +16,7 @@ use std::time::Instant;
 use nix::unistd::Uid;
 use zeroize::Zeroizing;
 
-use address::Place;
+use address::Address;
 pub use call::Call;
 use message::Kind;
 pub use message::{MAX_MESSAGE, Message};
@@ -76,10 +76,10 @@ impl Connection {
         first: impl Fn(&mut Self) -> Result<T, Fault>,
     ) -> Result<(Self, T), Fault> {
         let mut reasons = Vec::new();
-        for place in addresses.iter().flat_map(|list| address::parse(list)) {
-            let opened = place
+        for address in addresses.iter().flat_map(|list| address::parse(list)) {
+            let opened = address
                 .map_err(Fault::NoBus)
-                .and_then(|place| Self::at(&place, until, &first));
+                .and_then(|address| Self::at(&address, until, &first));
             match opened {
                 Err(Fault::NoBus(reason) | Fault::Broken(reason)) => reasons.push(reason),
                 result => return result,
@@ -96,13 +96,13 @@ impl Connection {
         }))
     }
 
-    /// Connects to one place: at once, and where that is refused, step by step.
+    /// Connects to one address: at once, and where that is refused, step by step.
     fn at<T>(
-        place: &Place,
+        address: &Address,
         until: Instant,
         first: impl Fn(&mut Self) -> Result<T, Fault>,
     ) -> Result<(Self, T), Fault> {
-        let connect = || Socket::connect(place, until).map_err(Fault::NoBus);
+        let connect = || Socket::connect(address, until).map_err(Fault::NoBus);
         let begin = |mut connection: Self| {
             let hello = connection.bus_call("Hello", "", |_| {})?;
             let first = first(&mut connection)?;
@@ -114,11 +114,11 @@ impl Connection {
             result => result,
         }
         .map(|(mut connection, first)| {
-            connection.place = place.to_string();
+            connection.place = address.to_string();
             (connection, first)
         })
         .map_err(|fault| match fault {
-            Fault::NoBus(reason) => Fault::NoBus(format!("{place}: {reason}")),
+            Fault::NoBus(reason) => Fault::NoBus(format!("{address}: {reason}")),
             fault => fault,
         })
     }

@@ -64,8 +64,8 @@ impl<'a> KeySource<'a> {
             let text =
                 from_file(&file).map_err(|why| unusable(&file.display().to_string(), &why))?;
             let place = format!("systemd credential {CREDENTIAL}");
-            let identity = place.clone();
-            return self.found(&text, place, &identity);
+            let stable_name = place.clone();
+            return self.found(&text, place, &stable_name);
         }
         if let Some(source) = self.configured {
             let text = source
@@ -86,7 +86,7 @@ impl<'a> KeySource<'a> {
             {
                 check_key_file(&real)?;
             }
-            return self.found(&text, source.describe(), &source.identity());
+            return self.found(&text, source.describe(), &source.stable_name());
         }
         if let Some(found) = self.key_file_key()? {
             return Ok(Some(found));
@@ -180,17 +180,17 @@ impl<'a> KeySource<'a> {
         check_key_file(&real)?;
         let text = from_file(&real).map_err(|why| unusable(&file.display().to_string(), &why))?;
         let place = format!("key file {}", file.display());
-        let identity = place.clone();
-        self.found(&text, place, &identity)
+        let stable_name = place.clone();
+        self.found(&text, place, &stable_name)
     }
 
-    /// The key that a text is or makes. By its `identity` a passphrase's source is known in stored names; those have
+    /// The key that a text is or makes. By its `stable_name` a passphrase's source is known in stored names; those have
     /// the form of the first versions, and are not to be changed.
-    fn found(&self, text: &Secret, place: String, identity: &str) -> Result<Option<Found>> {
+    fn found(&self, text: &Secret, place: String, stable_name: &str) -> Result<Option<Found>> {
         let key = match cipher::key_from_text(text) {
             Some(key) => key,
-            None if identity.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
-            None => self.derive(text, identity)?,
+            None if stable_name.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
+            None => self.derive(text, stable_name)?,
         };
         Ok(Some(Found { key, place }))
     }

@@ -34,7 +34,7 @@ pub fn check(profile: &Profile, credentials: &Credentials) -> Result<()> {
             return Err(profile.no_secret());
         }
         ClientAuth::Tls => {
-            credentials.identity(profile)?;
+            credentials.client_certificate(profile)?;
         }
         _ => {}
     }

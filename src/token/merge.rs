@@ -10,7 +10,7 @@ use crate::profile::{AssumedLife, ISSUED, Profile, TokenKind, missing_scope};
 use crate::secret::Secret;
 use crate::state::record::{Record, Token};
 use crate::state::storage::new_spool_key;
-use crate::token::identity::withheld;
+use crate::token::id_token_check::withheld;
 use crate::ui;
 
 /// A token of which nobody says when it ends is renewed after this, where it can be.

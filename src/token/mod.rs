@@ -9,7 +9,8 @@ pub mod background;
 mod client_auth_guess;
 pub mod credentials;
 pub mod forget;
-pub mod identity;
+pub mod given;
+pub mod id_token_check;
 pub mod merge;
 pub mod new_grant;
 mod refresh;
@@ -19,7 +20,6 @@ pub mod request;
 pub mod retry;
 pub mod selected;
 pub mod standing;
-pub mod subject;
 mod turn;
 
 use crate::clock;
@@ -156,7 +156,7 @@ fn renew_locked(
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
         return Err(error.clone());
     }
-    if let Some(token) = identity::settle_stored(ask, storage, record.as_ref())? {
+    if let Some(token) = id_token_check::settle_stored(ask, storage, record.as_ref())? {
         return Ok(token);
     }
     let refused = storage.note.refused.get(&profile.variant());
@@ -165,7 +165,7 @@ fn renew_locked(
     }
     respect_retry_after(profile, storage.note.not_before, ask.deadline)?;
     if profile.is_repeatable() {
-        let credentials = with_subject(ask, Some(storage))?;
+        let credentials = with_given(ask, Some(storage))?;
         return repeatable::ask_anew(ask, storage, record.as_ref(), &credentials);
     }
     let record = renewable(ask, storage, record)?;
@@ -251,23 +251,23 @@ fn without_state(ask: &Ask<'_>, stateless: Error) -> Result<Token> {
         &profile.name,
         "there is no home directory to keep the token in, so every call is a request",
     ));
-    repeatable::ask_and_forget(ask, &with_subject(ask, None)?)
+    repeatable::ask_and_forget(ask, &with_given(ask, None)?)
 }
 
 /// The secrets of a grant that can be repeated, and what it exchanges.
-fn with_subject(ask: &Ask<'_>, storage: Option<&mut Storage>) -> Result<Credentials> {
+fn with_given(ask: &Ask<'_>, storage: Option<&mut Storage>) -> Result<Credentials> {
     let mut credentials = credentials::find(ask.profile, storage, ask.deadline)?;
-    credentials.given = given(ask)?;
+    credentials.given = find_given(ask)?;
     Ok(credentials)
 }
 
 /// The tokens that the profile exchanges, another profile's as `tokctl get` would print it.
-fn given(ask: &Ask<'_>) -> Result<Option<Given>> {
-    subject::find(ask.profile, ask.deadline, |key, name| {
+fn find_given(ask: &Ask<'_>) -> Result<Option<Given>> {
+    given::find(ask.profile, ask.deadline, |key, name| {
         if let Some(token) = selected::from_environment(name)? {
             return Ok(token.text);
         }
-        let other = subject::other(ask.profile, ask.config, key, name)?;
+        let other = given::other(ask.profile, ask.config, key, name)?;
         let ask = Ask {
             offline: ask.offline,
             stale: None,

@@ -13,7 +13,7 @@ use crate::state::remembered::{Doubt, Remembered};
 use crate::state::spool::Spool;
 use crate::state::storage::Storage;
 use crate::store::Interaction;
-use crate::token::identity::Judge;
+use crate::token::id_token_check::Judge;
 use crate::token::merge::Merged;
 use crate::token::refusal::{
     ended_before, grant_ended, nothing_to_renew, remember_refused, wanted,

@@ -1,7 +1,7 @@
 //! Grants that can be asked for again: neither a person nor a refresh token is needed.
 
 use super::ask::Ask;
-use super::identity::Judge;
+use super::id_token_check::Judge;
 use super::merge::Merged;
 use super::request::{self, remember};
 use super::{client_auth_guess, refusal};

@@ -174,7 +174,7 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "writes the token into a file in memory",
     ),
     (
-        "command/exec/place.rs",
+        "command/exec/token_files.rs",
         "writes the token into a file in memory",
     ),
     (

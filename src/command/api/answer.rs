@@ -52,12 +52,12 @@ pub fn write(
     wanted: &cli::Api,
 ) -> Result<()> {
     let head = wanted.include;
-    let mut place = Place::open(wanted.output.as_deref())?;
+    let mut output = Output::open(wanted.output.as_deref())?;
     let mut buffer = vec![0; BUFFER];
-    if head && !place.write(header(incoming).as_bytes())? {
+    if head && !output.write(header(incoming).as_bytes())? {
         return Ok(());
     }
-    if !place.write(start)? {
+    if !output.write(start)? {
         return Ok(());
     }
     loop {
@@ -65,9 +65,9 @@ pub fn write(
             .read(&mut buffer)
             .map_err(|failure| temporary(profile, failure))?;
         if read == 0 {
-            return place.finish();
+            return output.finish();
         }
-        if !place.write(&buffer[..read])? {
+        if !output.write(&buffer[..read])? {
             return Ok(());
         }
     }
@@ -88,7 +88,7 @@ fn header(incoming: &Incoming) -> String {
 }
 
 /// Where an answer is written to.
-enum Place {
+enum Output {
     Stdout(io::StdoutLock<'static>),
     /// A device or a pipe, which cannot be replaced.
     Device(File, PathBuf),
@@ -96,7 +96,7 @@ enum Place {
     New(NamedTempFile, PathBuf),
 }
 
-impl Place {
+impl Output {
     fn open(to: Option<&Path>) -> Result<Self> {
         let Some(path) = to.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stdout(ui::output()));

@@ -2,9 +2,9 @@
 
 mod memory;
 #[cfg(unix)]
-mod place;
-#[cfg(unix)]
 mod refresh;
+#[cfg(unix)]
+mod token_files;
 mod variables;
 
 use super::over;

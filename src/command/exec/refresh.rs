@@ -1,7 +1,7 @@
 //! `tokctl exec --refresh`: stays beside the command, keeps its token files fresh, and hands signals and
 //! exit code on.
 
-use super::place::Place;
+use super::token_files::TokenFiles;
 use super::{Asked, not_run};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
@@ -34,12 +34,12 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What the threads share: the files as long as the command runs, and its process.
 struct Shared {
-    files: Mutex<Option<Place>>,
+    files: Mutex<Option<TokenFiles>>,
     child: Mutex<Option<Pid>>,
 }
 
 impl Shared {
-    fn files(&self) -> MutexGuard<'_, Option<Place>> {
+    fn files(&self) -> MutexGuard<'_, Option<TokenFiles>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -50,7 +50,7 @@ impl Shared {
     /// Replaces a token's file, if the command still runs.
     fn write(&self, name: &str, token: &Token) -> Result<()> {
         match self.files().as_ref() {
-            Some(place) => place.write(name, &token.text),
+            Some(files) => files.write(name, &token.text),
             None => Ok(()),
         }
     }
@@ -63,16 +63,16 @@ pub fn run(
     tokens: Vec<Token>,
     words: &[OsString],
 ) -> Result<ExitCode> {
-    let place = Place::new()?;
+    let files = TokenFiles::new()?;
     let mut command = asked.command(words)?;
     for (name, token) in variables.iter().zip(&tokens) {
-        place.write(name, &token.text)?;
-        command.env(name, place.file(name));
+        files.write(name, &token.text)?;
+        command.env(name, files.file(name));
     }
     // They are in their files: here they are of no more use.
     let tokens: Vec<Token> = tokens.into_iter().map(Token::without_text).collect();
     let shared = Arc::new(Shared {
-        files: Mutex::new(Some(place)),
+        files: Mutex::new(Some(files)),
         child: Mutex::new(None),
     });
     let failed = |cause: &std::io::Error| Error::io("handling signals", cause);

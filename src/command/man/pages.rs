@@ -19,13 +19,13 @@ pub fn all() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The page of a command or a subject ("get", "helper install", "config"), or of the program itself.
-pub fn find(subject: &str) -> Option<(String, String)> {
-    let subject = subject.trim_start_matches("tokctl").replace(' ', "-");
-    let subject = subject.trim_matches('-');
-    let wanted = match subject {
+/// The page of a command or a topic ("get", "helper install", "config"), or of the program itself.
+pub fn find(topic: &str) -> Option<(String, String)> {
+    let topic = topic.trim_start_matches("tokctl").replace(' ', "-");
+    let topic = topic.trim_matches('-');
+    let wanted = match topic {
         "" => "tokctl".to_owned(),
-        subject => format!("tokctl-{subject}"),
+        topic => format!("tokctl-{topic}"),
     };
     // With its section where there are two, as config.5.
     let is_it = |name: &str| {
@@ -38,12 +38,12 @@ pub fn find(subject: &str) -> Option<(String, String)> {
 }
 
 /// What the pages are about, to choose from.
-pub fn subjects() -> Vec<String> {
-    let subject = |(name, _): (String, String)| {
+pub fn topics() -> Vec<String> {
+    let topic = |(name, _): (String, String)| {
         let stem = name.rsplit_once('.')?.0.strip_prefix("tokctl-")?;
         Some(stem.to_owned())
     };
-    all().into_iter().filter_map(subject).collect()
+    all().into_iter().filter_map(topic).collect()
 }
 
 #[cfg(test)]

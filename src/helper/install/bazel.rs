@@ -15,7 +15,7 @@ const LINK: &str = "tokctl-bazel";
 pub fn install(job: &Job<'_>) -> Result<Plan> {
     let text = Text::read(rc())?;
     let mut plan = Plan::default();
-    let link = job.place.link(&name(job))?;
+    let link = job.own.link(&name(job))?;
     plan.changes.extend(link.change);
     let word = escaped(&link.file.to_string_lossy());
     let mut new = text.text().to_owned();
@@ -72,7 +72,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
         lines.insert(0, format!("- {line}"));
     }
     plan.changes.extend(Change::of(&text, new, None, lines));
-    plan.changes.extend(job.place.unlink(&name(job)));
+    plan.changes.extend(job.own.unlink(&name(job)));
     Ok(plan)
 }
 

@@ -2,7 +2,7 @@
 
 use super::change::Change;
 use super::hosts::Host;
-use super::place::is_named;
+use super::own_program::is_named;
 use super::text::Text;
 use super::{Job, Plan, taken};
 use crate::env::programs;
@@ -129,7 +129,7 @@ fn has_index(registry: &dyn TableLike, host: &Host) -> bool {
 }
 
 fn provider(job: &Job<'_>) -> Array {
-    let words = std::iter::once(job.place.word.as_str()).chain(job.profile);
+    let words = std::iter::once(job.own.word.as_str()).chain(job.profile);
     words.collect()
 }
 
@@ -156,7 +156,7 @@ pub fn starts() -> Vec<String> {
 
 /// Whether a provider is us: `["tokctl", …]`, or the same as one string.
 fn is_ours(job: &Job<'_>, item: &Item) -> bool {
-    first_word(item).is_some_and(|word| job.place.is_us(word))
+    first_word(item).is_some_and(|word| job.own.is_us(word))
 }
 
 fn first_word(item: &Item) -> Option<&str> {

@@ -20,7 +20,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     let root = parse(&text)?;
     let mut plan = Plan::default();
     let name = format!("docker-credential-{}", suffix(job));
-    let link = job.place.link(&name)?;
+    let link = job.own.link(&name)?;
     plan.changes.extend(link.change);
     if !link.is_found {
         let what = format!(
@@ -127,7 +127,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
             .extend(Change::of(&text, new, Some(HELPERS.to_owned()), lines));
     }
     plan.changes
-        .extend(job.place.unlink(&format!("docker-credential-{ours}")));
+        .extend(job.own.unlink(&format!("docker-credential-{ours}")));
     Ok(plan)
 }
 

@@ -127,7 +127,7 @@ fn value(job: &Job<'_>) -> String {
     let profile = job
         .profile
         .map_or_else(String::new, |name| format!(" {}", shell_word(name)));
-    format!("!{} helper git{profile}", shell_word(&job.place.word))
+    format!("!{} helper git{profile}", shell_word(&job.own.word))
 }
 
 fn is_ours(job: &Job<'_>, value: &str) -> bool {
@@ -135,7 +135,7 @@ fn is_ours(job: &Job<'_>, value: &str) -> bool {
         .strip_prefix('!')
         .and_then(|value| value.split_once(" helper git"))
         .map(|(program, _)| program.trim_matches('\''));
-    program.is_some_and(|program| job.place.is_us(program))
+    program.is_some_and(|program| job.own.is_us(program))
 }
 
 /// The profile that such a line names, as it is quoted there.

@@ -100,7 +100,7 @@ fn file() -> Result<Text> {
 
 /// Our command as go splits it: at semicolons first, whatever is around them, then at spaces.
 fn command(job: &Job<'_>) -> Result<String> {
-    let word = &job.place.word;
+    let word = &job.own.word;
     let quote = ["", "'", "\""].into_iter().find(|quote| match *quote {
         "" => !word.contains(|c: char| c.is_whitespace() || "'\"".contains(c)),
         quote => !word.contains(quote),
@@ -116,7 +116,7 @@ fn command(job: &Job<'_>) -> Result<String> {
 fn is_ours(job: &Job<'_>, entry: &str) -> bool {
     entry
         .split_once(" helper go ")
-        .is_some_and(|(word, _)| job.place.is_us(word.trim_matches(['\'', '"'])))
+        .is_some_and(|(word, _)| job.own.is_us(word.trim_matches(['\'', '"'])))
 }
 
 fn profile_of(entry: &str) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! kubectl: a user in the kubeconfig, named after the profile, written by kubectl itself.
 
-use super::place::is_named;
+use super::own_program::is_named;
 use super::text::{self, Text};
 use super::tool::{Copy, Tool};
 use super::{Change, Job, Plan, taken};
@@ -81,7 +81,8 @@ fn wanted(job: &Job<'_>, copy: &Copy) -> Result<Value> {
         copy,
         &["config", "set-credentials", "--help"].map(str::to_owned),
     )?;
-    let mut exec = json!({ "apiVersion": format!("{GROUP}/v1beta1"), "args": args, "command": job.place.word });
+    let mut exec =
+        json!({ "apiVersion": format!("{GROUP}/v1beta1"), "args": args, "command": job.own.word });
     if help.contains("--exec-interactive-mode") {
         exec["apiVersion"] = format!("{GROUP}/v1").into();
         exec["interactiveMode"] = "Never".into();
@@ -144,7 +145,7 @@ fn exec_of(copy: &Copy, user: &str) -> Result<Option<Value>> {
 
 fn is_ours(job: &Job<'_>, exec: &Value) -> bool {
     let command = exec["command"].as_str();
-    command.is_some_and(|word| job.place.is_us(word)) && exec["args"][1] == "kubectl"
+    command.is_some_and(|word| job.own.is_us(word)) && exec["args"][1] == "kubectl"
 }
 
 /// The words by which the kubeconfigs start us: as kubectl writes them, a line each, in YAML or JSON.

@@ -11,7 +11,7 @@ mod git;
 mod go;
 mod hosts;
 mod kubectl;
-mod place;
+mod own_program;
 mod terraform;
 mod text;
 mod tool;
@@ -22,7 +22,7 @@ use crate::profile::config::Config;
 use crate::ui;
 use change::Change;
 use hosts::Host;
-use place::Place;
+use own_program::OwnProgram;
 
 /// What is asked for.
 pub struct Request<'a> {
@@ -47,7 +47,7 @@ struct Plan {
 
 /// What every program's file is told.
 struct Job<'a> {
-    place: Place,
+    own: OwnProgram,
     profile: Option<&'a str>,
     /// Whose token is given to whom; none when something is taken back.
     hosts: Vec<Host>,
@@ -95,7 +95,7 @@ fn plan(request: &Request<'_>, config: &Config) -> Result<Plan> {
         )));
     }
     let job = Job {
-        place: Place::find()?,
+        own: OwnProgram::find()?,
         profile: request.profile,
         hosts: hosts::of(config, request.profile)?,
     };
@@ -125,7 +125,7 @@ pub fn starts(mode: Mode) -> Vec<String> {
 /// Takes back what [`install`] has done for the same program and profile. The profile may be gone.
 pub fn remove(request: &Request<'_>) -> Result<()> {
     let job = Job {
-        place: Place::find()?,
+        own: OwnProgram::find()?,
         profile: request.profile,
         hosts: Vec::new(),
     };

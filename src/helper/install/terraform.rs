@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub fn install(job: &Job<'_>) -> Result<Plan> {
     let text = Text::read(programs::terraform_config())?;
     let mut plan = Plan::default();
-    plan.changes.extend(job.place.link_at(&link()?)?);
+    plan.changes.extend(job.own.link_at(&link()?)?);
     let block = block(job.profile);
     let bare = without_comments(text.text());
     let (mut old, mut lines) = (text.text().to_owned(), Vec::new());
@@ -49,7 +49,7 @@ pub fn remove(job: &Job<'_>) -> Result<Plan> {
         // Somebody's, or another profile's, which still needs the link if it is ours.
         return Ok(plan);
     }
-    plan.changes.extend(job.place.unlink_at(&link()?));
+    plan.changes.extend(job.own.unlink_at(&link()?));
     Ok(plan)
 }
 

@@ -6,7 +6,7 @@ mod stream;
 mod system;
 mod verifier;
 
-use super::{Identity, bad_setting};
+use super::{ClientCertificate, bad_setting};
 use crate::error::Result;
 use handshake::Handshake;
 pub use handshake::{handshake, refusal};
@@ -30,7 +30,10 @@ pub struct Client {
 impl Client {
     /// Trusts the system's authorities, and those of `ca_file`; shows the client's certificate where it
     /// is asked for one.
-    pub fn new(ca_file: Option<&Path>, identity: Option<&Identity<'_>>) -> Result<Self> {
+    pub fn new(
+        ca_file: Option<&Path>,
+        certificate: Option<&ClientCertificate<'_>>,
+    ) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let roots = Arc::new(Roots::new(ca_file, &provider)?);
         let config = ClientConfig::builder_with_provider(provider)
@@ -38,8 +41,8 @@ impl Client {
             .map_err(|cause| bad_setting(format!("TLS cannot be set up: {cause}")))?
             .dangerous() // The verifier below is rustls's own, asked once per set of authorities.
             .with_custom_certificate_verifier(Arc::clone(&roots) as _);
-        let config = match identity {
-            Some(identity) => own_certificate(config, identity)?,
+        let config = match certificate {
+            Some(certificate) => own_certificate(config, certificate)?,
             None => config.with_no_client_auth(),
         };
         Ok(Self {
@@ -78,16 +81,16 @@ impl Client {
 /// Puts the client's certificate into a configuration.
 fn own_certificate(
     config: ConfigBuilder<ClientConfig, WantsClientCert>,
-    identity: &Identity<'_>,
+    own: &ClientCertificate<'_>,
 ) -> Result<ClientConfig> {
-    let text = identity.certificate.expose().as_bytes();
+    let text = own.certificate.expose().as_bytes();
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
         .map_err(|_| bad_setting("client_certificate: it is not in PEM form"))?;
     if chain.is_empty() {
         return Err(bad_setting("client_certificate: it holds no certificate"));
     }
-    let key = Zeroizing::new(identity.key.expose().replace("\\n", "\n"));
+    let key = Zeroizing::new(own.key.expose().replace("\\n", "\n"));
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
         bad_setting("client_key: beside a client_certificate it must be in PEM form")
     })?;

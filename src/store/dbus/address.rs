@@ -6,22 +6,22 @@ use nix::errno::Errno;
 use nix::sys::socket::UnixAddr;
 use nix::unistd::Uid;
 
-/// One place to connect to.
+/// One of them.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Address {
     Path(PathBuf),
     Abstract(Vec<u8>),
 }
 
-/// The places in a `;` list, each other kind of address as the reason for which it is left out.
-pub fn parse(list: &str) -> Vec<Result<Place, String>> {
+/// The addresses in a `;` list, each other kind of address as the reason for which it is left out.
+pub fn parse(list: &str) -> Vec<Result<Address, String>> {
     list.split(';')
         .filter(|address| !address.is_empty())
         .map(one)
         .collect()
 }
 
-fn one(address: &str) -> Result<Place, String> {
+fn one(address: &str) -> Result<Address, String> {
     let (transport, pairs) = address
         .split_once(':')
         .ok_or_else(|| format!("`{}` is not a bus address", shown(address)))?;
@@ -31,9 +31,9 @@ fn one(address: &str) -> Result<Place, String> {
     for pair in pairs.split(',') {
         match pair.split_once('=') {
             Some(("path", value)) => {
-                return Ok(Place::Path(PathBuf::from(os_string(unescape(value)?))));
+                return Ok(Address::Path(PathBuf::from(os_string(unescape(value)?))));
             }
-            Some(("abstract", value)) => return Ok(Place::Abstract(unescape(value)?)),
+            Some(("abstract", value)) => return Ok(Address::Abstract(unescape(value)?)),
             _ => {}
         }
     }
@@ -70,7 +70,7 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
-impl Place {
+impl Address {
     /// The socket's address. Whose it is, its peer tells once it is connected; see [`trusted`].
     pub fn socket(&self) -> Result<UnixAddr, Errno> {
         match self {
@@ -89,7 +89,7 @@ pub fn trusted(uid: u32) -> Result<(), String> {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(path) => f.write_str(&shown(&path.to_string_lossy())),
@@ -104,16 +104,19 @@ mod tests {
 
     #[test]
     fn a_list_of_addresses_is_taken_apart() {
-        let places = parse(
+        let addresses = parse(
             "unix:path=/run/user/1000/bus,guid=0a;tcp:host=localhost;unix:abstract=/tmp/dbus-%58y;",
         );
-        assert_eq!(places.len(), 3);
-        assert_eq!(places[0], Ok(Place::Path("/run/user/1000/bus".into())));
-        assert_eq!(places[1], Err("`tcp:` is not a local socket".into()));
-        assert_eq!(places[2], Ok(Place::Abstract(b"/tmp/dbus-Xy".to_vec())));
+        assert_eq!(addresses.len(), 3);
+        assert_eq!(addresses[0], Ok(Address::Path("/run/user/1000/bus".into())));
+        assert_eq!(addresses[1], Err("`tcp:` is not a local socket".into()));
+        assert_eq!(
+            addresses[2],
+            Ok(Address::Abstract(b"/tmp/dbus-Xy".to_vec()))
+        );
         assert_eq!(
             parse("unix:guid=1,path=/a%2cb%20c"),
-            [Ok(Place::Path("/a,b c".into()))]
+            [Ok(Address::Path("/a,b c".into()))]
         );
     }
 
@@ -128,10 +131,10 @@ mod tests {
             "unix:tmpdir=/tmp",
             "\u{1b}[31m",
         ] {
-            let places = parse(text);
+            let addresses = parse(text);
             assert!(
-                matches!(&places[..], [Err(reason)] if !reason.contains('\u{1b}')),
-                "{text}: {places:?}"
+                matches!(&addresses[..], [Err(reason)] if !reason.contains('\u{1b}')),
+                "{text}: {addresses:?}"
             );
         }
         assert!(parse("").is_empty());

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, sockopt};
 
 use super::Fault;
-use super::address::{self, Place};
+use super::address::{self, Address};
 use super::wire::{self, Buffer};
 
 /// Never blocks; waits with `poll`.
@@ -19,9 +19,9 @@ pub struct Socket(UnixStream);
 impl Socket {
     /// Connects without blocking: a stopped bus with a full queue would hold a blocking `connect`
     /// for ever.
-    pub fn connect(place: &Place, until: Instant) -> Result<Self, String> {
-        let why = |e: Errno| format!("{place}: {}", e.desc());
-        let address = place.socket().map_err(why)?;
+    pub fn connect(address: &Address, until: Instant) -> Result<Self, String> {
+        let why = |e: Errno| format!("{address}: {}", e.desc());
+        let address = address.socket().map_err(why)?;
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket =
             socket::socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(why)?;
@@ -40,7 +40,7 @@ impl Socket {
         let peer = socket::getsockopt(&socket, sockopt::PeerCredentials).map_err(why)?;
         address::trusted(peer.uid())
             .and_then(|()| is_the_same(peer.uid(), peer.pid()))
-            .map_err(|reason| format!("{place}: {reason}"))?;
+            .map_err(|reason| format!("{address}: {reason}"))?;
         Ok(Self(UnixStream::from(socket)))
     }
 

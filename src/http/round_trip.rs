@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout};
 use ureq::{Agent, BodyReader, Error, SendBody};
 
 /// Sends a request and reads the head of its answer; the body comes from the inbox.
-pub fn exchange(
+pub fn round_trip(
     channel: Channel,
     request: Request<()>,
     payload: Payload<'_>,

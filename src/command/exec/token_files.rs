@@ -15,12 +15,12 @@ const PREFIX: &str = "tokctl-exec-";
 const LOCK: &str = "lock";
 
 /// A directory that only the user can enter, and that no disk holds.
-pub struct Place {
+pub struct TokenFiles {
     dir: TempDir,
     _lock: File,
 }
 
-impl Place {
+impl TokenFiles {
     /// A new one, after the removal of what killed processes have left.
     pub fn new() -> Result<Self> {
         let dirs = env::memory_dirs();

@@ -21,11 +21,11 @@ impl Profile {
         // What else a token of these grants depends on: who signs and for whom, or whose token is given.
         let more = match self.grant {
             Grant::JwtBearer => {
-                let key = self.client.key.as_ref().map(SecretSource::identity);
+                let key = self.client.key.as_ref().map(SecretSource::stable_name);
                 let claims = serde_json::json!(self.assertion).to_string();
                 vec!["assertion".to_owned(), claims, key.unwrap_or_default()]
             }
-            Grant::TokenExchange => self.exchange.identity().to_vec(),
+            Grant::TokenExchange => self.exchange.stable_name().to_vec(),
             Grant::ClientCredentials | Grant::Login(_) => Vec::new(),
         };
         parts.extend(more.iter().map(String::as_str));

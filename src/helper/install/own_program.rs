@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const NAME: &str = "tokctl";
 
 /// How we are started.
-pub struct Place {
+pub struct OwnProgram {
     /// What others write to start us: the path as the PATH has it, since cron, systemd and editors have a
     /// shorter one, and with its links, which an upgrade leads elsewhere.
     pub word: String,
@@ -27,7 +27,7 @@ pub struct Link {
     pub is_found: bool,
 }
 
-impl Place {
+impl OwnProgram {
     /// Looks for the running program on the PATH.
     pub fn find() -> Result<Self> {
         let running = programs::this_file()
