@@ -1,7 +1,7 @@
 //! The texts that must agree with the program: manual pages, the README and the keys of a
 //! profile.
 //!
-//! `TOKCTL_UPDATE_DOCS=1 cargo test --test docs` writes the generated ones anew.
+//! `TOKCTL_UPDATE_DOCS=1 cargo test --test it docs::` writes the generated ones anew.
 
 #[path = "../../src/cli/mod.rs"]
 #[allow(
@@ -36,7 +36,7 @@ fn check(path: &Path, generated: &[u8]) {
     let there = fs::read(root().join(path)).unwrap_or_default();
     assert!(
         there == generated,
-        "{} is not what the program says; run: TOKCTL_UPDATE_DOCS=1 cargo test --test docs",
+        "{} is not what the program says; run: TOKCTL_UPDATE_DOCS=1 cargo test --test it docs::",
         path.display()
     );
 }
@@ -410,6 +410,64 @@ fn the_readme_s_commands_exist() {
         let is_call = line.trim_start().starts_with("tokctl ") || line.contains("$(tokctl ");
         assert!(known || !is_call, "{line}");
     }
+}
+
+/// The files of the tree that people write, whatever their names end with.
+fn written(dir: &Path, found: &mut Vec<PathBuf>) {
+    const OTHERS: [&str; 7] = [
+        ".git",
+        ".tools",
+        "Cargo.lock",
+        "dist",
+        "golden",
+        "seeds",
+        "target",
+    ];
+    for entry in fs::read_dir(dir).expect("the tree can be read") {
+        let entry = entry.expect("an entry");
+        let path = entry.path();
+        if OTHERS
+            .iter()
+            .any(|other| entry.file_name().to_str() == Some(other))
+        {
+            continue;
+        }
+        if entry.file_type().expect("a type").is_dir() {
+            written(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// Who reads the tree has nothing else: a document, a rule by its number or a remark that are elsewhere tell him nothing.
+#[test]
+fn no_text_of_the_tree_cites_what_is_not_in_it() {
+    let mut files = Vec::new();
+    written(&root(), &mut files);
+    let mut wrong = Vec::new();
+    for file in files {
+        // A picture or a certificate.
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        // The part of the tree that makes packages is not in all of them, and names what is.
+        for word in text.split(|c: char| !(c.is_alphanumeric() || "-_./".contains(c))) {
+            let word = word.trim_matches('.');
+            let is_rule = word.strip_prefix('R').is_some_and(|digits| {
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            let is_absent = word.ends_with(".md")
+                && !["", "..", "tests", "src"]
+                    .iter()
+                    .any(|dir| root().join(dir).join(word.trim_start_matches('/')).exists())
+                && !word.starts_with("usr/share/doc/");
+            if is_rule || is_absent || word.starts_with("/work/") {
+                wrong.push(format!("{}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
