@@ -1,7 +1,7 @@
 //! A body out of its compression, which was not asked for.
 
 use crate::bounded;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::{ErrorKind, Read};
 use zeroize::Zeroizing;
 
@@ -50,14 +50,28 @@ fn undone(body: &[u8], coding: &str, limit: u64) -> Option<Option<Zeroizing<Vec<
             Err(_) => None,
         }
     };
+    // As curl does, by what it looks like, whichever of the two its header names. What checks it at the end may be
+    // wrong, cut off, or followed by something: the connection vouches for it.
     match coding {
-        "gzip" | "x-gzip" if body.starts_with(&GZIP) => all(&mut MultiGzDecoder::new(body)),
-        // With zlib's frame (RFC 9110 section 8.4.1.2), or as some servers send it, without.
-        "deflate" => {
-            all(&mut ZlibDecoder::new(body)).or_else(|| all(&mut DeflateDecoder::new(body)))
+        "gzip" | "x-gzip" | "deflate" if body.starts_with(&GZIP) => {
+            all(&mut MultiGzDecoder::new(body))
+                .or_else(|| all(&mut DeflateDecoder::new(GzDecoder::new(body).into_inner())))
         }
+        "gzip" | "x-gzip" | "deflate" if is_zlib(body) => {
+            all(&mut ZlibDecoder::new(body)).or_else(|| all(&mut DeflateDecoder::new(&body[2..])))
+        }
+        // As some servers send it, without zlib's frame (RFC 9110 section 8.4.1.2).
+        "deflate" => all(&mut DeflateDecoder::new(body)),
         _ => None,
     }
+}
+
+/// Whether it begins as zlib's frame does (RFC 1950 section 2.2).
+fn is_zlib(body: &[u8]) -> bool {
+    let Some(&[method, flags]) = body.first_chunk::<2>() else {
+        return false;
+    };
+    method & 0x0f == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
 }
 
 #[cfg(test)]

@@ -76,16 +76,19 @@ impl Head {
         lengths.all(same).then_some(length)
     }
 
-    /// The same head for a parser that takes nothing amiss: the status, and how the end of the body is
-    /// known (RFC 9112 section 6.3).
-    pub fn strict(&self) -> String {
+    /// Whether the body comes in chunks, which go before any length (RFC 9112 section 6.3).
+    pub fn is_chunked(&self) -> bool {
         let codings = self.codings("transfer-encoding");
+        codings.first().is_some_and(|last| last == "chunked")
+    }
+
+    /// The same head for a parser that takes nothing amiss: the status, and the length of the body where its
+    /// end is not the connection's. What comes in chunks has been taken out of them.
+    pub fn strict(&self) -> String {
         let framing = match self.length() {
-            _ if codings.first().is_some_and(|last| last == "chunked") => {
-                "transfer-encoding: chunked\r\n".to_owned()
+            Some(length) if self.codings("transfer-encoding").is_empty() => {
+                format!("content-length: {length}\r\n")
             }
-            Some(length) if codings.is_empty() => format!("content-length: {length}\r\n"),
-            // The connection's end is the body's.
             _ => String::new(),
         };
         let status = self.status;
@@ -112,46 +115,49 @@ fn text(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// The version, the status, and the word for it. Of the version only that there is one, of the status its three digits
+/// are needed, as in curl.
 fn status_line(line: &[u8]) -> Option<(&'static str, u16, String)> {
-    let line = String::from_utf8_lossy(line);
-    let rest = line.strip_prefix("HTTP/")?;
-    let (version, rest) = rest.split_once([' ', '\t'])?;
-    if !version.starts_with(|c: char| c.is_ascii_digit()) {
+    if !may_be(line) {
         return None;
     }
+    let line = String::from_utf8_lossy(line);
+    let rest = line.get(WORD.len()..)?.trim_start();
+    let (version, rest) = rest.split_once([' ', '\t'])?;
     let version = match version {
         "1.0" => "HTTP/1.0",
         _ => "HTTP/1.1",
     };
     let rest = rest.trim_start();
-    let (status, reason) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
-    let digits = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
-    let status = status
-        .parse()
-        .ok()
-        .filter(|status| digits && *status >= 100)?;
+    let (status, reason) = rest.split_at_checked(3)?;
+    let digits = status.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || reason.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let status = status.parse().ok().filter(|status| *status >= 100)?;
     Some((version, status, text(reason.as_bytes())))
 }
 
-/// Where a head ends in what has come so far: after its empty line.
+/// Where a head ends in what has come so far: after the first line that is empty but for CRs, or begins with one.
 pub fn end(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = memchr::memchr(b'\n', &bytes[from..]) {
-        let next = from + at + 1;
-        match bytes.get(next..) {
-            Some([b'\n', ..]) => return Some(next + 1),
-            Some([b'\r', b'\n', ..]) => return Some(next + 2),
-            _ => from = next,
+        from += at + 1;
+        if let Some(b'\n' | b'\r') = bytes.get(from) {
+            let last = memchr::memchr(b'\n', &bytes[from..])?;
+            return Some(from + last + 1);
         }
     }
     None
 }
 
+/// How a status line begins; curl does not look at the case.
+const WORD: &[u8] = b"HTTP/";
+
 /// Whether what has come so far can be the beginning of a head.
 pub fn may_be(bytes: &[u8]) -> bool {
-    let word = b"HTTP/";
-    let length = bytes.len().min(word.len());
-    bytes[..length] == word[..length]
+    let length = bytes.len().min(WORD.len());
+    bytes[..length].eq_ignore_ascii_case(&WORD[..length])
 }
 
 #[cfg(test)]
@@ -179,14 +185,22 @@ mod tests {
             "HTTP/1.1",
             "HTTP/1.1 20",
             "HTTP/1.1 2000 x",
-            "HTTP/x 200",
+            "HTTP/1.1 099 x",
+            "HTTP/1.1 2x0 x",
+            "HTTP/200 OK",
             "SSH-2.0-x",
             "ICY 200 OK",
         ] {
             assert!(Head::parse(wrong.as_bytes()).is_none(), "{wrong}");
         }
+        for odd in ["http/1.1 200OK", "HTTP/ 1.1 200.0 OK", "HTTP/x 200: OK"] {
+            let head = Head::parse(odd.as_bytes()).expect(odd);
+            assert_eq!(head.status, 200, "{odd}");
+        }
         assert!(may_be(b"HT") && may_be(b"HTTP/1.1") && !may_be(b"HX") && !may_be(b"{\"a\""));
         assert_eq!(end(b"HTTP/1.1 200 OK\r\nx: y\r\n"), None);
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\n\r"), None);
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\n\r\r\n{}"), Some(20));
     }
 
     #[test]
@@ -203,14 +217,10 @@ mod tests {
                 .trim_end()
                 .to_owned()
         };
-        let chunked = "transfer-encoding: chunked";
         for (fields, framing) in [
             ("x : y\r\n z\r\ncontent-length : 5, 5", "content-length: 5"),
             ("content-length: 5\r\ncontent-length: 7", ""),
-            (
-                "content-length: 5\r\nTransfer-Encoding: gzip, Chunked",
-                chunked,
-            ),
+            ("content-length: 5\r\nTransfer-Encoding: gzip, Chunked", ""),
             ("transfer-encoding: chunked, gzip\r\ncontent-length: 5", ""),
             ("x: \u{1}", ""),
         ] {

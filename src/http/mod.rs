@@ -6,6 +6,7 @@
 //! that comes before the request has ended (`transport`).
 
 mod channel;
+mod chunked;
 mod coding;
 mod connection;
 mod endpoint;

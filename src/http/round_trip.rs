@@ -88,12 +88,6 @@ impl Read for Inbox {
             .read(buffer)
             .map_err(|cause| match self.told.state().trouble.take() {
                 Some(Trouble::Lost(lost)) => lost,
-                _ if cause
-                    .get_ref()
-                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>) =>
-                {
-                    io::Error::new(ErrorKind::InvalidData, "a chunk without its size")
-                }
                 _ => cause,
             })
     }

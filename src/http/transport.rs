@@ -3,6 +3,7 @@
 //! connection, so that no reading of it can take one answer for another.
 
 use super::channel::Channel;
+use super::chunked::Chunked;
 use super::head::{self, Head, MAX_HEAD};
 use super::tls::Below;
 use super::told::Told;
@@ -16,14 +17,11 @@ use zeroize::{Zeroize, Zeroizing};
 /// So much of a body is sent, or read, at a time.
 pub const PART: usize = 16 * 1024;
 
-/// So many parts of an answer are handed on line by line: as many as a token's answer has, and no million.
-const LINES: usize = 1000;
-
 /// A connection on which one request is made.
 pub struct Line {
     channel: Channel,
     told: Told,
-    buffers: Wiped,
+    buffers: LazyBuffers,
     /// To be sent.
     out: Zeroizing<Vec<u8>>,
     /// Whether what comes next waits for what comes after it: a small body goes in one packet with the head.
@@ -35,8 +33,8 @@ pub struct Line {
     at: usize,
     /// No head's end is before this.
     seen: usize,
-    /// How many more parts are handed on line by line.
-    lines: usize,
+    /// Where the answer's body comes in chunks: out of them before it is handed on.
+    chunks: Option<Chunked>,
     /// The answer's head, in its strict form, until it is handed on.
     head: Option<String>,
     answered: bool,
@@ -48,14 +46,14 @@ impl Line {
         Self {
             channel,
             told,
-            buffers: Wiped(LazyBuffers::new(PART, PART.max(head))),
+            buffers: LazyBuffers::new(PART, PART.max(head)),
             out: Zeroizing::new(Vec::new()),
             holds,
             unsent: None,
             come: Zeroizing::new(Vec::new()),
             at: 0,
             seen: 0,
-            lines: LINES,
+            chunks: None,
             head: None,
             answered: false,
         }
@@ -109,6 +107,7 @@ impl Line {
         if head.is_interim() {
             return Ok(false);
         }
+        self.chunks = head.is_chunked().then(Chunked::default);
         (self.head, self.answered) = (Some(head.strict()), true);
         let mut told = self.told.state();
         (told.head, told.over) = (Some(head), true);
@@ -135,7 +134,8 @@ impl Line {
                 ));
             }
             // The end's first bytes may be there.
-            self.seen = self.come.len().saturating_sub(2);
+            let last = memchr::memrchr(b'\n', come).unwrap_or_default();
+            self.seen = from.max(self.at + last);
             if self.fetch().map_err(Trouble::Lost)? == 0 {
                 return Err(Trouble::Lost(ErrorKind::UnexpectedEof.into()));
             }
@@ -160,40 +160,44 @@ impl Line {
         read
     }
 
-    /// Hands on what has come, or comes now. The library gives up what it has read of a part in which
-    /// it finds something amiss: a line at a time costs that line alone.
+    /// Hands on what has come, or comes now, of the body; the number of bytes, none at its end.
     fn hand_on(&mut self) -> io::Result<usize> {
-        if self.at == self.come.len() && self.lines > 0 {
-            self.come.clear();
-            self.at = 0;
-            self.fetch()?;
+        loop {
+            if self.chunks.as_ref().is_some_and(Chunked::ended) {
+                return Ok(0);
+            }
+            if self.at == self.come.len() {
+                self.come.clear();
+                self.at = 0;
+                if self.fetch()? == 0 {
+                    return match self.chunks {
+                        Some(_) => Err(ErrorKind::UnexpectedEof.into()),
+                        None => Ok(0),
+                    };
+                }
+            }
+            let room = self.buffers.input_append_buf();
+            let mut come = &self.come[self.at..];
+            let (read, given) = match &mut self.chunks {
+                Some(chunks) => chunks.take(come, room)?,
+                None => come.read(room).map(|length| (length, length))?,
+            };
+            self.at += read;
+            self.buffers.input_appended(given);
+            if given > 0 || read == 0 {
+                return Ok(given);
+            }
         }
-        let mut part = &self.come[self.at..];
-        if self.lines > 0 {
-            self.lines -= 1;
-            let line = part.split_inclusive(|byte| *byte == b'\n').next();
-            part = line.unwrap_or_default();
-        }
-        let free = self.buffers.0.input_append_buf();
-        let length = if part.is_empty() {
-            self.channel.read(free)?
-        } else {
-            let length = part.read(free)?;
-            self.at += length;
-            length
-        };
-        self.buffers.0.input_appended(length);
-        Ok(length)
     }
 }
 
 impl Transport for Line {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers.0
+        &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        let output = &mut self.buffers.0.output()[..amount];
+        let output = &mut self.buffers.output()[..amount];
         self.out.extend_from_slice(output);
         output.zeroize();
         if std::mem::take(&mut self.holds) {
@@ -214,8 +218,8 @@ impl Transport for Line {
             })?;
         }
         if let Some(head) = self.head.take() {
-            let length = head.as_bytes().read(self.buffers.0.input_append_buf())?;
-            self.buffers.0.input_appended(length);
+            let length = head.as_bytes().read(self.buffers.input_append_buf())?;
+            self.buffers.input_appended(length);
             return Ok(true);
         }
         let silence = self.told.state().silence;
@@ -243,17 +247,5 @@ impl Transport for Line {
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Line")
-    }
-}
-
-/// Memory that is overwritten when it is released: tokens go through it.
-struct Wiped(LazyBuffers);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        let come = self.0.input().len();
-        self.0.input_consume(come);
-        self.0.input_append_buf().zeroize();
-        self.0.output().zeroize();
     }
 }

@@ -85,6 +85,7 @@ mod logout;
 mod many_profiles;
 mod misbehaviour;
 mod mutual_tls;
+mod odd_answers;
 mod output;
 mod parallel;
 mod policy;

@@ -255,6 +255,107 @@ fn an_endless_answer_costs_neither_memory_nor_time() {
     }
 }
 
+/// What never has to be waited for, and never is too long for a limit of size.
+const FLOODS: [(&str, &[u8]); 5] = [
+    ("HTTP/1.1 200 OK\r\n\r\n{", b" "),
+    (
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;",
+        &[b'a'; 16_384],
+    ),
+    (
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"1;aaaaaaa\n \n",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n",
+        b"a: b\r\n",
+    ),
+    ("HTTP/1.1 200 OK\r\n\r\n", &[b'a'; 65_536]),
+];
+
+#[test]
+fn a_flood_is_ended_by_the_time_budget() {
+    let flood = |(head, part): (&'static str, &'static [u8])| {
+        RawServer::start(move |mut stream| {
+            stream.set_nodelay(true).expect("a socket");
+            read_head(&mut stream);
+            let mut sent = stream.write_all(head.as_bytes());
+            while sent.is_ok() {
+                sent = stream.write_all(part);
+            }
+        })
+    };
+    for (at, row) in FLOODS.into_iter().enumerate() {
+        let server = flood(row);
+        let mut sandbox = Sandbox::new();
+        sandbox
+            .env("P_SECRET", "s")
+            .config(&client_at(&server.url("/token"), NOTHING_KEPT));
+        let run = sandbox.run(["get", "p", "--timeout=1s"]);
+        let large = at == FLOODS.len() - 1;
+        let words = if large {
+            "larger than 4 MiB"
+        } else {
+            "no answer from 127.0.0.1"
+        };
+        run.fails(run.code, words);
+        assert!(
+            run.elapsed < Duration::from_secs(3),
+            "{row:.80?}: {:?}",
+            run.elapsed
+        );
+        // Here no size is too large.
+        let more = format!("{NOTHING_KEPT}\nhosts = [\"{}\"]", server.url(""));
+        let mut sandbox = Sandbox::new();
+        let config = client_at("http://127.0.0.1:1/token", &more);
+        sandbox.env("TOKCTL_TOKEN_P", "at").config(&config);
+        let api = sandbox.command([
+            "api",
+            "p",
+            &server.url("/x"),
+            "--timeout=1s",
+            "-o",
+            "/dev/null",
+        ]);
+        let run = Running::start(api, None).wait();
+        run.fails(6, "no answer from 127.0.0.1");
+        assert!(
+            run.elapsed < Duration::from_secs(3),
+            "{row:.80?}: {:?}",
+            run.elapsed
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_came_in_time_is_read_by_a_process_that_was_stopped_meanwhile() {
+    let tokens = support::Tokens::new(600);
+    let (seen, asked) = std::sync::mpsc::channel();
+    let seen = std::sync::Mutex::new(seen);
+    let (go, gone) = std::sync::mpsc::channel();
+    let gone = std::sync::Mutex::new(gone);
+    let server = Server::start(move |request| {
+        seen.lock()
+            .expect("no panic")
+            .send(())
+            .expect("the test waits");
+        gone.lock()
+            .expect("no panic")
+            .recv()
+            .expect("the test says when");
+        tokens.answer(request)
+    });
+    let sandbox = Sandbox::with_client(&server, NOTHING_KEPT);
+    let running = sandbox.start(["get", "p", "--timeout=1s"]);
+    asked.recv().expect("a request");
+    running.signal(nix::sys::signal::Signal::SIGSTOP);
+    go.send(()).expect("the server waits");
+    // Longer than the budget.
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal(nix::sys::signal::Signal::SIGCONT);
+    running.wait().ok("at-1\n");
+}
+
 #[test]
 fn a_body_of_four_megabytes_is_read_and_a_larger_one_is_not() {
     let body = |length: usize| {

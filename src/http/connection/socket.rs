@@ -21,6 +21,11 @@ impl Patience {
         }
     }
 
+    /// Whether the moment has come.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(Deadline::passed)
+    }
+
     /// What is left of it for one wait; nothing where there is no end.
     fn left(&self) -> Option<Duration> {
         let until = self.until.map(Deadline::left);
@@ -31,10 +36,16 @@ impl Patience {
     }
 }
 
+/// What has come in time is read after it, too: a process may have been stopped meanwhile, and a token for one use
+/// lie there. A flood is not read on for longer than this.
+const LATE: Duration = Duration::from_millis(250);
+
 /// A connection.
 pub struct Socket {
     stream: TcpStream,
     pub patience: Patience,
+    /// The end of all reading and writing, once there is no more patience.
+    late: Option<Deadline>,
     /// A write that has to wait ends with `WouldBlock` when something has come to be read.
     pub watchful: bool,
 }
@@ -45,6 +56,7 @@ impl Socket {
         Self {
             stream,
             patience,
+            late: None,
             watchful: false,
         }
     }
@@ -52,6 +64,20 @@ impl Socket {
     /// Whether a read would not have to wait.
     pub fn has_input(&self) -> bool {
         wait(&self.stream, For::Input, Some(Duration::ZERO)).unwrap_or(false)
+    }
+
+    /// Ends what never has to wait.
+    fn in_time(&mut self) -> io::Result<()> {
+        if !self.patience.is_over() {
+            self.late = None;
+        } else if self
+            .late
+            .get_or_insert_with(|| Deadline::after(LATE))
+            .passed()
+        {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        Ok(())
     }
 
     fn wait(&self, what: For) -> io::Result<()> {
@@ -66,6 +92,7 @@ impl Socket {
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            self.in_time()?;
             prepare(&self.stream, self.patience.left())?;
             match self.stream.read(buffer) {
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
@@ -79,6 +106,7 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
+            self.in_time()?;
             prepare(&self.stream, self.patience.left())?;
             match self.stream.write(bytes) {
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}

@@ -1,6 +1,7 @@
 //! The way through a proxy: HTTP's CONNECT (RFC 9110 section 9.3.6), SOCKS 4, 4a and 5 (RFC 1928, RFC 1929).
 
 use super::{Proxy, ProxyKind as Kind};
+use crate::http::head::{self, Head};
 use crate::http::request::AGENT;
 use crate::secret::Secret;
 use base64::Engine;
@@ -98,8 +99,8 @@ fn connect(
 /// The head of an answer, and not a byte of what comes after it.
 fn read_head(stream: &mut impl Read) -> Result<Vec<u8>, Refused> {
     let mut head = Vec::new();
-    let mut byte = [0];
-    while !(head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n")) {
+    let (mut line, mut byte) = (0, [0]);
+    loop {
         if head.len() >= LONGEST {
             return Err(Refused::Said("answered CONNECT with too much".to_owned()));
         }
@@ -108,24 +109,28 @@ fn read_head(stream: &mut impl Read) -> Result<Vec<u8>, Refused> {
             return Err(Refused::Said(what.to_owned()));
         }
         head.push(byte[0]);
-        if head.len() == 5 && &head[..] != b"HTTP/" {
-            return Err(Refused::Said("did not answer CONNECT in HTTP".to_owned()));
+        if !head::may_be(&head) {
+            return Err(no_http());
+        }
+        if byte == *b"\n" {
+            if head::end(&head[line..]).is_some() {
+                return Ok(head);
+            }
+            line = head.len() - 1;
         }
     }
-    Ok(head)
 }
 
 /// The status, and the word for it.
 fn status_line(head: &[u8]) -> Result<(u16, String), Refused> {
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.trim_end().splitn(3, ' ').skip(1);
-    let status = words.next().and_then(|status| status.parse().ok());
-    let status =
-        status.ok_or_else(|| Refused::Said("did not answer CONNECT in HTTP".to_owned()))?;
-    let reason = crate::text::clean(words.next().unwrap_or_default(), 60, &[]);
+    let head = Head::parse(head).ok_or_else(no_http)?;
+    let reason = crate::text::clean(&head.reason, 60, &[]);
     let space = if reason.is_empty() { "" } else { " " };
-    Ok((status, format!("{space}{reason}")))
+    Ok((head.status, format!("{space}{reason}")))
+}
+
+fn no_http() -> Refused {
+    Refused::Said("did not answer CONNECT in HTTP".to_owned())
 }
 
 fn socks4(
