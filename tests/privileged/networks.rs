@@ -336,6 +336,8 @@ fn a_token_is_had_where_no_thread_and_no_process_can_be_made() {
     assert!(own.expect("sh is there").success());
     limited(&["get", "p"]).ok("at\n");
     limited(&["get", "p"]).ok("at\n");
+    limited(&["get", "p", "--force"]).ok("at\n");
+    limited(&["refresh", "--all"]).ok("");
     // Before its command has begun.
     let run = limited(&["exec", "p", "--refresh", "--", "echo", "begun"]);
     run.fails(run.code, "the command was not started");
