@@ -220,7 +220,7 @@ pub fn sizes(empty: &Path) {
         let token = "t".repeat(*size);
         let response =
             format!(r#"{{"access_token":"{token}","refresh_token":"r","expires_in":3600}}"#);
-        let run = sandbox.run_with_stdin(["import", profile], response);
+        let run = sandbox.run_with_stdin(["import", profile, "--no-try", "--force"], response);
         assert_eq!(run.code, 0, "{run:?}");
     }
     let makes: Vec<_> = names

@@ -61,7 +61,10 @@ fn main() {
     counts::show(&sandbox, &many, &empty);
     cold(&sandbox, &minimal, &token, &tls_token);
     let tokens = provider.login("pkce").to_string();
-    sandbox.run_with_stdin(["import", "refresh"], tokens.as_bytes());
+    sandbox.run_with_stdin(
+        ["import", "refresh", "--no-try", "--force"],
+        tokens.as_bytes(),
+    );
     refresh(&sandbox, &minimal, &token);
     crowds(&sandbox);
 
@@ -148,7 +151,7 @@ fn crowds(sandbox: &Sandbox) {
     ));
     // Expired from the start: a lifetime of 0 is not kept.
     let expired = br#"{"access_token":"old","refresh_token":"first","expires_in":0}"#;
-    sandbox.run_with_stdin(["import", "crowd"], expired);
+    sandbox.run_with_stdin(["import", "crowd", "--no-try", "--force"], expired);
     let renewing = crowd(sandbox, &["get", "crowd"]);
     let requests = slow.hits();
     println!("{:<40}{:>9.1} ms", "cached", millis(cached));

@@ -134,7 +134,10 @@ fn set_up(server: &Server, door: &Door) -> Sandbox {
     for n in 0..PROFILES {
         let (family, response) = door.families.begin();
         assert_eq!(family, n);
-        let run = sandbox.run_with_stdin(["import", &format!("p{n}")], response);
+        let run = sandbox.run_with_stdin(
+            ["import", &format!("p{n}"), "--no-try", "--force"],
+            response,
+        );
         assert_eq!(run.code, 0, "{run:?}");
     }
     sandbox

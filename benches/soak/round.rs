@@ -121,7 +121,7 @@ impl<'a> Case<'a> {
                 let (family, stdin) = self.families.begin();
                 Plan {
                     stdin,
-                    ..plan(&["import", "p"], Some(family))
+                    ..plan(&["import", "p", "--no-try", "--force"], Some(family))
                 }
             }
             Verb::Login => {
@@ -143,7 +143,10 @@ impl<'a> Case<'a> {
     fn hold(&mut self) {
         if self.held.is_none() {
             let (family, response) = self.families.begin();
-            let run = self.home.sandbox.run_with_stdin(["import", "p"], response);
+            let run = self
+                .home
+                .sandbox
+                .run_with_stdin(["import", "p", "--no-try", "--force"], response);
             assert_eq!(run.code, 0, "{run:?}");
             self.held = Some(family);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 /// Log in, in a browser or on another device, and store the grant
 #[derive(Debug, Args)]
 #[command(after_help = examples::LOGIN)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
     /// The profile
     pub profile: String,
@@ -22,17 +23,29 @@ pub struct Login {
     /// How long to wait for the browser to come back [default: 3m]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
+    /// Revoke the grant before this login, once the new one is stored; some servers (Google, Keycloak) end both then
+    #[arg(long)]
+    pub replace: bool,
     /// Scopes instead of the profile's; +SCOPE adds to those that are granted and configured
     #[arg(long, value_name = "SCOPE")]
     pub scope: Vec<String>,
 }
 
 /// Store a token response (JSON) or a bare refresh token from stdin
+///
+/// A refresh token is tried first: what the server gives for it is stored, and where the server refuses it or is away
+/// nothing changes. An access token alone is stored as it is.
 #[derive(Debug, Args)]
 #[command(after_help = examples::IMPORT)]
 pub struct Import {
     /// The profile it belongs to
     pub profile: String,
+    /// Replace a grant that is in use; its server is not told
+    #[arg(long)]
+    pub force: bool,
+    /// Store a refresh token as it is, without trying it at the server first
+    #[arg(long)]
+    pub no_try: bool,
 }
 
 /// Renew now, so that grants which die of disuse do not; for cron
@@ -51,6 +64,9 @@ pub struct Refresh {
 }
 
 /// Revoke a profile's grant at the server, and erase what is stored
+///
+/// What cannot be revoked now is kept, sealed and out of reach, and tried again by tokctl refresh --all and by the next
+/// logout.
 #[derive(Debug, Args)]
 #[command(after_help = examples::LOGOUT)]
 pub struct Logout {
@@ -60,7 +76,7 @@ pub struct Logout {
     /// Every profile of the configuration
     #[arg(long, conflicts_with = "profile")]
     pub all: bool,
-    /// Erase only, and leave the grant at the server as it is
+    /// Erase only, also what was kept to be revoked, and leave the grant at the server as it is
     #[arg(long)]
     pub no_revoke: bool,
 }

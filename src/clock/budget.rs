@@ -28,6 +28,9 @@ pub const UNLOCKING: Duration = Duration::from_secs(120);
 /// Each of a login's steps without a person: the store, the server's metadata, saving.
 pub const LOGIN_STEP: Duration = Duration::from_secs(60);
 
+/// An authorization code, which most servers let live for a minute.
+pub const CODE: Duration = Duration::from_secs(30);
+
 /// A person at the browser, unless `login --timeout` says otherwise.
 pub const BROWSER: Duration = Duration::from_secs(180);
 

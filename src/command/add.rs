@@ -264,6 +264,7 @@ fn finish(global: &Global, profile: &Profile, asking: bool) -> Result<()> {
             paste: false,
             no_browser: false,
             timeout: None,
+            replace: false,
             scope: Vec::new(),
         };
         // It says itself how the profile is used.

@@ -3,15 +3,24 @@
 use super::load;
 use crate::cli::{Global, Import, Wanted};
 use crate::clock::{self, Deadline, budget};
+use crate::env;
 use crate::error::{Error, Kind, Result, shell_word};
+use crate::oauth::Credentials;
 use crate::oauth::id_token::{self, IdToken};
+use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::{self, Granted};
 use crate::profile::Profile;
 use crate::secret::Secret;
+use crate::state::lock::Taken;
+use crate::state::note::Note;
+use crate::state::server;
 use crate::state::storage::Storage;
+use crate::state::unrevoked::Provenance;
 use crate::store::{Backend, Interaction};
 use crate::token::id_token_check::{Judge, Origin};
+use crate::token::job::{Job, Work};
 use crate::token::new_grant::{self, Come, Stored};
+use crate::token::{background, credentials};
 use crate::ui;
 use std::time::Duration;
 
@@ -36,63 +45,129 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));
     }
-    replaces_no_grant(&profile, &mut storage, &granted)?;
-    let mut granted = granted;
+    let turn = new_grant::turn(&profile, &storage, deadline)?;
+    storage.note = Note::load(&storage.state, &profile.name);
+    replaces_no_grant(&profile, &mut storage, (&granted, import.force))?;
+    let come = looked_at(&profile, granted, !import.no_try, deadline);
+    let is_tried = come.granted.refresh.is_some() && !import.no_try;
+    let stored = if is_tried {
+        let credentials = credentials::find(&profile, Some(&mut storage), deadline)?;
+        tried(&profile, (come, credentials), turn, deadline)?
+    } else {
+        let stored = new_grant::store_locked(&profile, &mut storage, come);
+        stored.map_err(|error| match error.kind {
+            // What stdin holds, and no server, is the cause.
+            Kind::Refused => Error {
+                kind: Kind::Usage,
+                ..error
+            },
+            _ => error,
+        })?
+    };
+    tell(&profile, &storage, (&stored, is_tried));
+    Ok(())
+}
+
+/// What was brought, with what is known of it without asking anybody for keys: that is for who wants the id token.
+fn looked_at(profile: &Profile, mut granted: Granted, may_ask: bool, deadline: Deadline) -> Come {
     let account = match &granted.id_token {
         IdToken::Raw(text) => id_token::claims(text),
         _ => None,
     };
     let account = account.as_ref().and_then(id_token::account);
-    // Nobody is asked for keys: that is for who wants the id token.
     let judge = Judge {
-        profile: &profile,
+        profile,
         secret: None,
         nonce: None,
         before: None,
         origin: Origin::Saved,
     };
     judge.look(&mut granted, Deadline::after(Duration::ZERO));
-    let come = Come {
+    let known = if may_ask {
+        server::for_logout(profile, deadline).ok()
+    } else {
+        server::known_for_id_token(profile).map(|known| server::with_hand_set(profile, known))
+    };
+    let server = known.unwrap_or_else(|| server::with_hand_set(profile, Metadata::default()));
+    Come {
         granted,
         sent_at: clock::now(),
         account,
+        from: Provenance::of(profile, &server),
+    }
+}
+
+/// Has the refresh token tried, in a process that outlives this one: the server may give another one for it.
+fn tried(
+    profile: &Profile,
+    (come, credentials): (Come, Credentials),
+    turn: Taken<()>,
+    deadline: Deadline,
+) -> Result<Stored> {
+    let job = Job {
+        profile: profile.clone(),
+        credentials,
+        budget: deadline.left(),
+        lent: env::lend(profile.secret_variables()),
+        work: Work::Import(Box::new(come)),
     };
-    let stored = new_grant::store(&profile, &mut storage, come, deadline);
-    let Stored { record, token } = stored.map_err(|error| match error.kind {
-        // What stdin holds, and no server, is the cause.
-        Kind::Refused => Error {
-            kind: Kind::Usage,
-            ..error
-        },
-        _ => error,
-    })?;
-    let what = match (&record.refresh, token) {
+    let lock = match turn {
+        Taken::Lock(lock) | Taken::HereOnly(lock) => Some(lock),
+        Taken::Came(()) | Taken::TimedOut | Taken::Unsupported => None,
+    };
+    background::run(&job, lock, deadline)?.stored(profile)
+}
+
+fn tell(profile: &Profile, storage: &Storage, (stored, is_tried): (&Stored, bool)) {
+    let name = shell_word(&profile.name);
+    let what = match (&stored.record.refresh, &stored.token) {
         (Some(_), Some(_)) => "a refresh token and an access token",
         (Some(_), None) => "a refresh token",
         (None, _) => "an access token, which cannot be renewed",
     };
+    let tried = if is_tried {
+        ", tried at the server"
+    } else {
+        ""
+    };
     ui::notice(&format!(
-        "stored {what} for {} ({}); use it with: tokctl get {}",
+        "stored {what} for {}{tried} ({}); use it with: tokctl get {name}",
         profile.name,
         storage.store.describe(),
-        shell_word(&profile.name)
     ));
-    Ok(())
+    if stored.outlives {
+        ui::say(&new_grant::outlived(profile));
+    }
 }
 
-/// An access token alone does not take the place of a refresh token.
-fn replaces_no_grant(profile: &Profile, storage: &mut Storage, granted: &Granted) -> Result<()> {
-    let old = storage.record(profile).ok().flatten();
-    let has_refresh =
-        old.is_some_and(|old| old.refresh.is_some() && old.binding == profile.binding());
-    if granted.refresh.is_some() || !has_refresh {
+/// A grant that may be in use is not replaced unless that is said.
+fn replaces_no_grant(
+    profile: &Profile,
+    storage: &mut Storage,
+    (granted, force): (&Granted, bool),
+) -> Result<()> {
+    let Some(old) = storage.record(profile).ok().flatten() else {
+        return Ok(());
+    };
+    let Some(refresh) = old.refresh.as_ref().filter(|_| !force) else {
+        return Ok(());
+    };
+    let has_ended = storage.note.end_of(refresh).is_some();
+    let is_same = granted
+        .refresh
+        .as_ref()
+        .is_some_and(|new| new.is_same(refresh));
+    if has_ended || is_same {
         return Ok(());
     }
-    let what = "stdin has no refresh token, and would take the place of one";
+    let what = match granted.refresh {
+        Some(_) => "there is a grant already, which has not ended as far as is known",
+        None => "stdin has no refresh token, and would take the place of one",
+    };
     let name = shell_word(&profile.name);
-    Err(profile
-        .error(Kind::Usage, what)
-        .hint(format!("to give that one up, run: tokctl logout {name}")))
+    Err(profile.error(Kind::Usage, what).hint(format!(
+        "to replace it, say --force; to end it at the server first, run: tokctl logout {name}"
+    )))
 }
 
 fn read(profile: &Profile, text: &Secret) -> Result<Granted> {

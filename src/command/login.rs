@@ -14,9 +14,11 @@ use crate::state::lock::{Lock, Purpose, Taken, Which};
 use crate::state::note::Note;
 use crate::state::server;
 use crate::state::storage::{Storage, pending_login};
+use crate::state::unrevoked::Provenance;
 use crate::store::Interaction;
 use crate::token::credentials;
 use crate::token::id_token_check::{self, Judge, Origin};
+use crate::token::leave::{self, Grants};
 use crate::token::new_grant::{self, Come};
 use crate::ui;
 use serde::{Deserialize, Serialize};
@@ -126,18 +128,83 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
         },
         Way::Paste => paste(&login, &mut storage, args.paste)?,
     };
-    let stored = account(&login, has_keys, &mut outcome)
-        .and_then(|account| keep((profile, &asking), storage, account, &mut outcome));
+    let stored = account(&login, has_keys, &mut outcome).and_then(|account| {
+        let from = Provenance::of(profile, &server);
+        keep((profile, &asking, from), storage, account, &mut outcome)
+    });
     match &stored {
         Ok(account) => outcome.show(name, Ok(account.as_deref())),
         Err(error) => outcome.show(name, Err(error)),
     }
-    stored.map(drop)
+    match stored {
+        Ok(_) if args.replace => replaced(profile),
+        Ok(_) => Ok(()),
+        Err(error) => {
+            give_back(profile);
+            Err(error)
+        }
+    }
+}
+
+/// Ends the grants before this one.
+fn replaced(profile: &Profile) -> Result<()> {
+    let deadline = Deadline::after(budget::LOGOUT);
+    let Some(left) = leave::again(profile, Grants::All, deadline)? else {
+        return Ok(());
+    };
+    let name = &profile.name;
+    if let Some(why) = left.by_hand {
+        ui::say(&format!(
+            "{name}: the grant before this one is not revoked: {why}"
+        ));
+    } else if left.revoked && left.kept.is_none() {
+        ui::notice(&format!(
+            "{name}: the grant before this one was revoked at the server"
+        ));
+    }
+    left.kept.map_or(Ok(()), |error| {
+        let message = format!(
+            "logged in, and the grant before this one is not revoked: {}",
+            error.message
+        );
+        Err(Error { message, ..error }
+            .of(name)
+            .hint(leave::kept_hint(name)))
+    })
+}
+
+/// Ends what a login has got and cannot use, where that cannot touch a grant that is in use.
+fn give_back(profile: &Profile) {
+    let name = &profile.name;
+    let deadline = Deadline::after(budget::LOGOUT);
+    match leave::again(profile, Grants::Due, deadline) {
+        Ok(None) => {
+            let note = env::state_dir().map(|state| Note::load(&state, name));
+            if note.is_ok_and(|note| note.unrevoked > 0) {
+                ui::say(&format!(
+                    "{name}: what the server gave now lives on there, beside the grant that is in use; tokctl logout {} \
+                     ends both",
+                    shell_word(name)
+                ));
+            }
+        }
+        Ok(Some(left)) if left.kept.is_none() && left.by_hand.is_none() => {
+            ui::notice(&format!("{name}: what the server gave was revoked again"));
+        }
+        Ok(Some(left)) => {
+            let why = left.by_hand.or(left.kept.map(|error| error.message));
+            ui::say(&format!(
+                "{name}: what the server gave lives on there: {}",
+                why.unwrap_or_default()
+            ));
+        }
+        Err(error) => ui::say(&format!("what the server gave may live on there: {error}")),
+    }
 }
 
 /// Stores what came, and says so. The account, where it is known.
 fn keep(
-    (profile, asking): (&Profile, &Profile),
+    (profile, asking, from): (&Profile, &Profile, Provenance),
     mut storage: Storage,
     account: Option<String>,
     outcome: &mut Outcome,
@@ -170,6 +237,7 @@ fn keep(
         granted,
         sent_at: outcome.sent_at,
         account: account.clone(),
+        from,
     };
     let stored = new_grant::store(profile, &mut storage, come, deadline)?;
     let who = account
@@ -180,6 +248,9 @@ fn keep(
         storage.store.describe(),
         shell_word(name)
     ));
+    if stored.outlives {
+        ui::say(&new_grant::outlived(profile));
+    }
     if stored.record.refresh.is_none() {
         let end = stored.token.and_then(|token| token.expires);
         let until = end.map_or_else(String::new, |end| {

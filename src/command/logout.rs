@@ -4,17 +4,13 @@ use super::worst;
 use crate::cli::{Global, Logout};
 use crate::clock::{Deadline, budget};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause};
-use crate::oauth::{Client, Credentials, revoke};
+use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::profile::Profile;
 use crate::profile::config::Config;
-use crate::profile::{EndpointKind, Profile};
-use crate::secret::Secret;
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
-use crate::state::record::Record;
-use crate::state::server;
 use crate::state::storage::{Cache, Storage};
-use crate::token::credentials;
+use crate::token::leave;
 use crate::ui;
 use std::path::Path;
 
@@ -51,35 +47,71 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     }
     let opened = Storage::open_to_erase(profile, deadline);
     let mut storage = opened.inspect_err(|_| forget_cached(profile, &state))?;
-    let record = storage.record(profile).ok().flatten();
-    let ours = |record: &&Record| revoke && record.binding == profile.binding();
-    let credentials = match record.as_ref().filter(ours) {
-        Some(_) => credentials::find(profile, Some(&mut storage), deadline),
-        None => Ok(Credentials::default()),
+    let done = if revoke {
+        revoked(profile, &mut storage)
+    } else {
+        erased(profile, &mut storage)
     };
-    // First what is here, whatever the server says and however long that takes it.
-    let erased = storage.erase(profile, record.as_ref());
-    drop(taken);
-    // What stays here, and `get` goes on printing, is not revoked.
-    let erased = erased?;
-    let revoked = match record.as_ref().filter(ours) {
-        Some(record) => credentials
-            .and_then(|credentials| revoke_all(profile, &credentials, record))
-            .map_err(|error| error.to_string()),
-        None => Err(String::new()),
-    };
-    let what = match (erased, revoked) {
-        (false, _) => "nothing was stored".to_owned(),
-        (true, Ok(())) => "revoked at the server, and erased here".to_owned(),
-        (true, Err(why)) if why.is_empty() => "erased here; not revoked at the server".to_owned(),
-        (true, Err(why)) => format!("erased here; not revoked at the server: {why}"),
-    };
-    ui::notice(&format!("{name}: {what}"));
     if env::token_override(name).is_some() {
         ui::warn(&format!(
             "{} is still set and is used first: unset it",
             env::token_variable(name)
         ));
+    }
+    done
+}
+
+/// Erases what is here, and leaves the grant at the server as it is.
+fn erased(profile: &Profile, storage: &mut Storage) -> Result<()> {
+    let record = storage.record(profile).ok().flatten();
+    let what = if storage.erase(profile, record.as_ref())? {
+        "erased here; not revoked at the server"
+    } else {
+        "nothing was stored"
+    };
+    ui::notice(&format!("{}: {what}", profile.name));
+    Ok(())
+}
+
+/// Ends at the server what is here. What cannot be ended now is kept, and is said also to who wants to hear nothing.
+fn revoked(profile: &Profile, storage: &mut Storage) -> Result<()> {
+    let name = &profile.name;
+    let record = match storage.record(profile) {
+        Ok(Some(record)) => record,
+        Ok(None) => return erased(profile, storage),
+        Err(error) => {
+            forget_cached(profile, &storage.state);
+            let hint = format!(
+                "{}; to erase it unseen, run: tokctl logout {} --no-revoke",
+                error.hint.unwrap_or_default(),
+                shell_word(name)
+            );
+            return Err(Error {
+                hint: Some(hint),
+                ..error
+            });
+        }
+    };
+    let left = leave::all(profile, storage, record)?;
+    if let Some(error) = left.kept {
+        return Err(Error {
+            message: format!(
+                "logged out here, and not revoked at the server: {}",
+                error.message
+            ),
+            ..error
+        }
+        .of(name)
+        .hint(leave::kept_hint(name)));
+    }
+    match left.by_hand {
+        Some(why) => ui::say(&format!(
+            "{name}: erased here; not revoked at the server: {why}"
+        )),
+        None if left.revoked => {
+            ui::notice(&format!("{name}: revoked at the server, and erased here"));
+        }
+        None => ui::notice(&format!("{name}: erased here; its tokens had ended")),
     }
     Ok(())
 }
@@ -92,30 +124,4 @@ fn forget_cached(profile: &Profile, state: &Path) {
     if let Err(cause) = note.save(state) {
         ui::step(&format!("the profile's note cannot be written: {cause}"));
     }
-}
-
-/// Revokes the refresh token, with which most servers end the whole grant, and then the access tokens.
-fn revoke_all(profile: &Profile, credentials: &Credentials, record: &Record) -> Result<()> {
-    let deadline = Deadline::after(budget::REVOCATION);
-    let server = server::for_logout(profile, deadline)?;
-    if !server.endpoints.has(EndpointKind::Revocation) {
-        return Err(profile.error(Kind::Config, "the server has no revocation_endpoint"));
-    }
-    let endpoint = server::endpoint(profile, &server, EndpointKind::Revocation)?;
-    let suited = server.suited(profile);
-    let connection = Client::new(&suited, credentials).connect(&endpoint)?;
-    let send =
-        |token: &Secret, hint: &str| revoke::revoke(&connection, token, hint, deadline.left());
-    let mut first = Ok(());
-    for refresh in record.refresh.iter().chain(&record.unused) {
-        first = first.and(send(refresh, "refresh_token"));
-    }
-    for token in record.tokens.values() {
-        // An access token that ends by itself soon is not worth an error beside a revoked grant.
-        let result = send(&token.text, "access_token");
-        if record.refresh.is_none() {
-            first = first.and(result);
-        }
-    }
-    first
 }

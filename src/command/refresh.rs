@@ -9,6 +9,7 @@ use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile};
 use crate::state::note::Note;
 use crate::state::refusals::Refusals;
+use crate::token::leave::{self, Grants};
 use crate::token::selected::budget;
 use crate::token::{self, Ask};
 use crate::ui;
@@ -120,6 +121,37 @@ fn server_of(profile: &Profile) -> String {
 }
 
 fn renew(config: &Config, profile: &Profile, refresh: &Refresh, left: Duration) -> Result<()> {
+    let ended = if refresh.all {
+        end_kept(profile, left)
+    } else {
+        Ok(())
+    };
+    let renewed = renew_own(config, profile, refresh, left);
+    renewed.and(ended)
+}
+
+/// Tries again to end what a logout could not.
+fn end_kept(profile: &Profile, left: Duration) -> Result<()> {
+    let Some(left) = leave::again(profile, Grants::Due, Deadline::after(left))? else {
+        return Ok(());
+    };
+    let name = &profile.name;
+    if left.revoked {
+        ui::notice(&format!("{name}: what a logout had left was revoked"));
+    }
+    if let Some(why) = left.by_hand {
+        ui::say(&format!("{name}: not revoked: {why}"));
+    }
+    left.kept.map_or(Ok(()), |error| {
+        let message = format!(
+            "what a logout had left is still not revoked: {}",
+            error.message
+        );
+        Err(Error { message, ..error }.of(name))
+    })
+}
+
+fn renew_own(config: &Config, profile: &Profile, refresh: &Refresh, left: Duration) -> Result<()> {
     let name = &profile.name;
     let note = Note::load(&env::state_dir()?, name);
     if refresh.all && !note.refreshable {

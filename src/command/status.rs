@@ -195,6 +195,7 @@ fn describe(profile: &Profile, state: Option<&Path>) -> Row {
         "scope": note.scope,
         "expires_at": note.expires.map(clock::rfc3339),
         "expires_in": note.expires.map(|end| (end - now).max(0)),
+        "unrevoked": Some(note.unrevoked).filter(|count| *count > 0),
         "refreshable": note.refreshable || profile.is_repeatable(),
         "not_before": note.not_before.filter(|at| *at > now).map(clock::rfc3339),
         "last_failure": note.failure.as_ref().map(last_failure),

@@ -14,11 +14,13 @@ use crate::oauth::device_code::{self, Device};
 use crate::oauth::hint;
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
-use crate::oauth::{Client, Credentials, Refused, TokenRequest};
+use crate::oauth::{Client, Credentials, Refused};
 use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use crate::state::server;
-use crate::token::request;
+use crate::state::unrevoked::Provenance;
+use crate::token::job::Code;
+use crate::token::{code, leave};
 use crate::ui;
 use listener::{Arrival, Listener};
 use peer::Peer;
@@ -231,6 +233,8 @@ impl Login<'_> {
         let connection = Client::new(&suited, self.credentials).connect(&token)?;
         let _waiting = ui::waiting("waiting until the code has been used");
         let (granted, sent_at) = device_code::poll(&connection, device)?;
+        let from = Provenance::of(profile, self.server);
+        leave::remember(profile, (&granted, sent_at), &from);
         Ok(Outcome {
             granted,
             sent_at,
@@ -340,25 +344,24 @@ impl Login<'_> {
         code: &Secret,
         browser: Option<Arrival>,
     ) -> Result<Outcome> {
-        let request = TokenRequest::AuthorizationCode {
-            code,
-            verifier: &attempt.verifier,
-            redirect_uri: &attempt.redirect_uri,
+        let code = Code {
+            text: code.clone(),
+            verifier: attempt.verifier.clone(),
+            redirect_uri: attempt.redirect_uri.clone(),
+            from: Provenance::of(self.profile, self.server),
         };
-        let deadline = Deadline::after(LIMIT);
-        let client = Client::new(self.profile, self.credentials);
-        match request::send(client, request, deadline, Duration::ZERO) {
+        match code::exchange(self.profile, self.credentials, code) {
             Ok((granted, sent_at)) => Ok(Outcome {
                 granted,
                 sent_at,
                 nonce: attempt.nonce.clone(),
                 browser,
             }),
-            Err(refused) => {
+            Err(error) => {
                 if let Some(browser) = browser {
-                    browser.answer("200 OK", &page::failed(&self.profile.name, &refused.error));
+                    browser.answer("200 OK", &page::failed(&self.profile.name, &error));
                 }
-                Err(refused.error)
+                Err(error)
             }
         }
     }

@@ -14,7 +14,7 @@ use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 /// A profile's secrets as text: read when a request is made, and not before.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Credentials {
     /// The client secret.
     pub secret: Option<Secret>,

@@ -4,6 +4,7 @@ use super::shape::Shape;
 use crate::clock::{self, Epoch};
 use std::time::UNIX_EPOCH;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Ten years in seconds; a server that says more means that there is no end.
@@ -13,7 +14,7 @@ const ABSURD: Epoch = 315_360_000;
 const SINCE_1970: std::ops::Range<f64> = 1e9..1e10;
 
 /// What a reply says about its token's life.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expiry {
     /// Seconds from the start of the request.
     In(Epoch),

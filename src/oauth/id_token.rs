@@ -151,7 +151,7 @@ fn audience(claims: &Value) -> Vec<&str> {
 }
 
 /// What a reply's id token is worth.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub enum IdToken {
     /// None came.
     #[default]

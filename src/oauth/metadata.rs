@@ -31,6 +31,8 @@ pub struct Metadata {
     /// Where its public keys are.
     pub jwks_uri: Option<String>,
     pub id_token_signing_alg_values_supported: Option<Vec<String>>,
+    /// Where a person ends the session (OpenID Connect RP-Initiated Logout 1.0).
+    pub end_session_endpoint: Option<String>,
     /// Scopes to choose from; a server need not name all.
     pub scopes_supported: Option<Vec<String>>,
 }
@@ -63,6 +65,7 @@ impl Metadata {
             ),
             token_endpoint_auth_methods_supported: words("token_endpoint_auth_methods_supported"),
             jwks_uri: text("jwks_uri"),
+            end_session_endpoint: text("end_session_endpoint"),
             id_token_signing_alg_values_supported: words("id_token_signing_alg_values_supported"),
             scopes_supported: words("scopes_supported"),
             mtls_endpoint_aliases: aliases,

@@ -10,6 +10,7 @@ use crate::http;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::text::{REPEATS, clean};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub enum Reading {
 }
 
 /// A grant's tokens as they came.
+#[derive(Serialize, Deserialize)]
 pub struct Granted {
     /// The access token, or why it cannot be used. A new refresh token beside it is kept anyway.
     pub access: Result<Secret, String>,

@@ -7,6 +7,7 @@ use crate::profile::{ACCESS_TOKEN_TYPE, Profile};
 use crate::secret::Secret;
 
 /// What is exchanged: who the new token is about, and who will act with it.
+#[derive(Clone)]
 pub struct Given {
     pub subject: Secret,
     pub actor: Option<Secret>,

@@ -23,6 +23,19 @@ pub enum ClientAuth {
 }
 
 impl ClientAuth {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::BasicRaw => "client_secret_basic_raw",
+            Self::Post => "client_secret_post",
+            Self::None => "none",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::Tls => "tls_client_auth",
+        }
+    }
+
     /// By its name in the configuration, else by whether there is a secret or a key.
     pub(super) fn read(name: Option<&str>, has_secret: bool, has_key: bool, grant: Grant) -> Self {
         match name {

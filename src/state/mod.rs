@@ -12,3 +12,4 @@ pub mod server;
 pub mod spool;
 mod stand_in;
 pub mod storage;
+pub mod unrevoked;

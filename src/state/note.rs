@@ -43,6 +43,9 @@ pub struct Note {
     pub has_token: bool,
     /// Whether a refresh token is stored.
     pub refreshable: bool,
+    /// How many grants are kept only to be revoked.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unrevoked: usize,
     /// When tokens were last written.
     pub updated: Option<Epoch>,
     /// The end of the grant, as the server has declared it.
@@ -91,6 +94,11 @@ pub struct Doubtful {
     /// Its hash.
     pub refresh: String,
     pub doubt: Doubt,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The form of an older version is the hash alone.

@@ -4,6 +4,7 @@ use crate::clock::Epoch;
 use crate::oauth::id_token::Identity;
 use crate::profile::Profile;
 use crate::secret::Secret;
+use crate::state::unrevoked::{Provenance, Unrevoked};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -50,6 +51,9 @@ pub struct Token {
     /// Members of the reply that the profile keeps (`instance_url`), by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<String, Value>,
+    /// Whether it is an id token, which no revocation endpoint is to see.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_id: bool,
 }
 
 impl Token {
@@ -62,6 +66,7 @@ impl Token {
             obtained: now,
             expires: None,
             kept: BTreeMap::new(),
+            is_id: false,
         }
     }
 
@@ -135,6 +140,12 @@ pub struct Record {
     /// Encrypts the spool file of this profile, so that a token which cannot be stored is never
     /// written in clear text.
     pub spool_key: Secret,
+    /// Where the grant came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Provenance>,
+    /// Grants that are not used any more, and that their servers have not ended yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrevoked: Vec<Unrevoked>,
 }
 
 impl Record {
@@ -155,6 +166,8 @@ impl Record {
             tokens: BTreeMap::new(),
             identity: None,
             unchecked: BTreeMap::new(),
+            from: None,
+            unrevoked: Vec::new(),
             spool_key,
         }
     }
@@ -223,6 +236,7 @@ mod tests {
             obtained,
             expires,
             kept: BTreeMap::new(),
+            is_id: false,
         }
     }
 

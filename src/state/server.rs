@@ -47,9 +47,24 @@ pub fn for_login(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
     look_up(profile, 0, deadline)
 }
 
-/// The same as it is remembered.
+/// What is known of the server for who ends a grant: as it is remembered, else asked for. That it cannot be asked now
+/// does not mean that it has no place for that.
 pub fn for_logout(profile: &Profile, deadline: Deadline) -> Result<Metadata> {
-    look_up(profile, MAX_AGE, deadline)
+    let by_hand = |kind: EndpointKind| profile.server.endpoints.has(kind);
+    let found = match profile.server.issuer() {
+        Some(issuer) => match discover(profile, issuer, MAX_AGE, deadline) {
+            Err(error)
+                if by_hand(EndpointKind::Revocation)
+                    || by_hand(EndpointKind::Token) && error.kind != Kind::Temporary =>
+            {
+                ui::step(&error.to_string());
+                Metadata::default()
+            }
+            found => found?,
+        },
+        None => Metadata::default(),
+    };
+    Ok(with_hand_set(profile, found))
 }
 
 fn look_up(profile: &Profile, max_age: Epoch, deadline: Deadline) -> Result<Metadata> {

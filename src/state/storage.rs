@@ -321,6 +321,7 @@ impl Storage {
         }
         self.note.generation = record.generation;
         self.note.refreshable = record.refresh.is_some();
+        self.note.unrevoked = record.unrevoked.len();
         // What is shown of a profile is its own token, not one for another scope.
         let own = self.own.as_ref();
         let token = own.map_or(token, |own| record.tokens.get(own));
@@ -339,6 +340,19 @@ impl Storage {
         self.note.refused.retain(|variant, _| !came(variant));
         self.note.not_before = None;
         self.note.failure = None;
+        self.save_note();
+    }
+
+    /// Notes that a record has nothing any more but grants that are to be revoked.
+    pub fn note_left(&mut self, record: &Record) {
+        self.note = Note {
+            profile: self.note.profile.clone(),
+            store: self.note.store,
+            generation: record.generation,
+            unrevoked: record.unrevoked.len(),
+            ..Note::default()
+        };
+        self.note.begin_epoch();
         self.save_note();
     }
 

@@ -8,19 +8,19 @@
 #[cfg(unix)]
 mod child;
 
-use super::refresh::{self, Job};
+use super::job::{Done, Job, Work};
+use super::{code, refresh, trial};
 use crate::clock::Deadline;
 use crate::error::Result;
 use crate::state::lock::Lock;
-use crate::state::record::Token;
 #[cfg(unix)]
 use child::hold_signals;
 #[cfg(unix)]
 pub use child::serve;
 
-/// Renews in a child and waits for it until the deadline. Where no child can be made, renews here,
-/// with the signals held back.
-pub fn run(job: &Job, lock: Option<Lock>, deadline: Deadline) -> Result<Token> {
+/// Does a job in a child and waits for it until the deadline. Where no child can be made, does it here, with the
+/// signals held back.
+pub fn run(job: &Job, lock: Option<Lock>, deadline: Deadline) -> Result<Done> {
     #[cfg(unix)]
     match child::spawn(&job.profile.name, lock.as_ref()) {
         Ok(child) => {
@@ -38,7 +38,20 @@ pub fn run(job: &Job, lock: Option<Lock>, deadline: Deadline) -> Result<Token> {
     #[cfg(not(unix))]
     let _ = deadline;
     let _held = (lock, hold_signals());
-    refresh::renew(job)
+    work(job)
+}
+
+/// Does what a job is about.
+fn work(job: &Job) -> Result<Done> {
+    match &job.work {
+        Work::Renew(record) => {
+            refresh::renew(job, record).map(|token| Done::Token(Box::new(token)))
+        }
+        Work::Import(come) => trial::run(job, come).map(|stored| Done::Stored(Box::new(stored))),
+        Work::UseCode(used) => {
+            code::run(job, used).map(|(granted, at)| Done::Granted(Box::new(granted), at))
+        }
+    }
 }
 
 /// Without processes to detach there is no child.

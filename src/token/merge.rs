@@ -247,6 +247,7 @@ fn access_token(
         scope: granted.scope.or_else(asked),
         obtained: sent_at,
         kept,
+        is_id: false,
     })
 }
 
@@ -254,6 +255,7 @@ fn access_token(
 fn id_token_of(text: Secret, sent_at: Epoch) -> Token {
     Token {
         expires: jwt::end(&text),
+        is_id: true,
         ..Token::bare(text, sent_at)
     }
 }

@@ -7,10 +7,13 @@
 pub mod ask;
 pub mod background;
 mod client_auth_guess;
+pub mod code;
 pub mod credentials;
 pub mod forget;
 pub mod given;
 pub mod id_token_check;
+pub mod job;
+pub mod leave;
 pub mod merge;
 pub mod new_grant;
 mod refresh;
@@ -20,6 +23,7 @@ pub mod request;
 pub mod retry;
 pub mod selected;
 pub mod standing;
+mod trial;
 mod turn;
 
 use crate::clock;
@@ -33,7 +37,7 @@ use crate::state::storage::{Cache, Storage};
 use crate::store::Interaction;
 use crate::ui;
 pub use ask::{Ask, Caller};
-use refresh::Job;
+use job::{Job, Work};
 use request::respect_retry_after;
 use std::path::Path;
 use std::time::Duration;
@@ -171,14 +175,14 @@ fn renew_locked(
     let record = renewable(ask, storage, record)?;
     let job = Job {
         profile: profile.clone(),
-        record,
+        work: Work::Renew(Box::new(record)),
         credentials: credentials::find(profile, Some(storage), ask.deadline)?,
         // A little less than the caller's, which listens until then.
         budget: ask.deadline.left().saturating_sub(ANSWERING),
         lent: env::lend(profile.secret_variables()),
     };
     let _waiting = ui::waiting(about(&profile.name, "renewing the token"));
-    background::run(&job, lock, ask.deadline)
+    background::run(&job, lock, ask.deadline)?.token(profile)
 }
 
 /// The token that the record has by now, if it will do.
@@ -202,7 +206,7 @@ fn renewed_meanwhile(
 /// The record with a refresh token that is worth a request.
 fn renewable(ask: &Ask<'_>, storage: &Storage, record: Option<Record>) -> Result<Record> {
     let profile = ask.profile;
-    let is_there = record.is_some();
+    let is_there = record.as_ref().is_some_and(|record| !record.is_spent());
     let record = record.filter(|record| record.binding == profile.binding());
     let refresh = record.as_ref().and_then(|record| record.refresh.as_ref());
     let ended = refresh.and_then(|refresh| storage.note.end_of(refresh));

@@ -14,6 +14,7 @@ use crate::state::spool::Spool;
 use crate::state::storage::Storage;
 use crate::store::Interaction;
 use crate::token::id_token_check::Judge;
+use crate::token::job::Job;
 use crate::token::merge::Merged;
 use crate::token::refusal::{
     ended_before, grant_ended, nothing_to_renew, remember_refused, wanted,
@@ -21,37 +22,22 @@ use crate::token::refusal::{
 use crate::token::request::{self, remember};
 use crate::token::retry::{Stake, Tries};
 use crate::ui;
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The answer to a refresh request is awaited this long, however short the caller's budget is: it
 /// may hold a rotated refresh token.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A renewal, with all that it needs. It goes to the process in which that happens through a socket, never through
-/// arguments.
-#[derive(Serialize, Deserialize)]
-pub struct Job {
-    pub profile: Profile,
-    pub record: Record,
-    pub credentials: Credentials,
-    /// The caller's time budget.
-    pub budget: Duration,
-    /// The variables that open the profile's store.
-    pub lent: BTreeMap<String, Secret>,
-}
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Renews with the refresh token, saves, and only then has a token to give. Runs in the child that
 /// outlives its caller.
-pub fn renew(job: &Job) -> Result<Token> {
+pub fn renew(job: &Job, record: &Record) -> Result<Token> {
     let profile = &job.profile;
     let deadline = Deadline::after(job.budget);
     // Two answers that were awaited to the end must still find a store that listens.
     let patient = Deadline::after(job.budget.max(PATIENCE * 2) + PATIENCE);
     let mut storage = Storage::open(profile, patient, Interaction::Never)?;
-    match spend(job, &mut storage, &job.record, deadline)? {
+    match spend(job, &mut storage, record, deadline)? {
         Spent::Token(token) => Ok(token),
         // Somebody else has stored another refresh token meanwhile; it is tried once.
         Spent::Replaced(record) => match spend(job, &mut storage, &record, deadline)? {

@@ -77,6 +77,7 @@ impl<'a> Facts<'a> {
 
     /// As the record has them.
     pub fn stored(profile: &Profile, note: &'a Note, record: Option<&Record>, now: Epoch) -> Self {
+        let record = record.filter(|record| !record.is_spent());
         let ours = record.filter(|record| record.binding == profile.binding());
         let token = ours.and_then(|record| record.tokens.get(&profile.variant()));
         let refresh = ours.and_then(|record| record.refresh.as_ref());

@@ -106,7 +106,7 @@ fn a_damaged_login_is_exit_7_with_the_way_out_and_is_kept_when_it_is_replaced() 
                     .fails(7, "replace it: tokctl import p");
             }
             assert_eq!(fs::read(&record).expect("still there"), damage);
-            let import = sandbox.run_with_stdin(["import", "p"], "rt-1");
+            let import = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
             import.ok_with("", "is kept in /");
             assert_eq!(fs::read(aside(&record)).expect("kept"), damage);
         }
@@ -181,7 +181,7 @@ fn a_lost_key_is_not_replaced_while_something_is_sealed_with_it() {
     for args in [&["get", "p"][..], &["get", "p", "--force"], &["get", "q"]] {
         key_is_missing(&sandbox.run(args));
     }
-    key_is_missing(&sandbox.run_with_stdin(["import", "q"], "rt-1"));
+    key_is_missing(&sandbox.run_with_stdin(["import", "q", "--no-try", "--force"], "rt-1"));
     let run = sandbox.run(["doctor", "p"]);
     assert_eq!(run.code, 7, "{run:?}");
     assert!(

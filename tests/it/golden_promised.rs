@@ -58,7 +58,7 @@ fn with_token() -> Sandbox {
     let response = format!(
         r#"{{"access_token":"a","token_type":"Bearer","scope":"read","refresh_token":"r","instance_url":"https://x.example","expires_at":{end}}}"#
     );
-    let run = sandbox.run_with_stdin(["import", "p"], response);
+    let run = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], response);
     assert_eq!(run.code, 0, "{run:?}");
     sandbox
 }

@@ -107,7 +107,7 @@ fn a_record_has_the_members_and_the_order_that_it_had() {
     assert!((0..60).contains(&(now() - obtained)), "{line}");
     assert_eq!(STANDARD.decode(key).map(|key| key.len()), Ok(32), "{line}");
     let wanted = format!(
-        r#"{{"version":1,"generation":2,"binding":"{binding}","refresh":"rt-2","tokens":{{"{VARIANT}":{{"access":"at-1","type":"bearer","scope":"read","obtained":{obtained},"expires":{ends},"kept":{{"instance_url":"https://i.example"}}}}}},"spool_key":"{key}"}}"#
+        r#"{{"version":1,"generation":2,"binding":"{binding}","refresh":"rt-2","tokens":{{"{VARIANT}":{{"access":"at-1","type":"bearer","scope":"read","obtained":{obtained},"expires":{ends},"kept":{{"instance_url":"https://i.example"}}}}}},"spool_key":"{key}","from":{{"server":"{endpoint}","client_id":"id","client_auth":"none"}}}}"#
     );
     assert_eq!(line, wanted);
     let note = format!("profiles/{PROFILE}.json");

@@ -59,7 +59,11 @@ fn under_cron_home_and_path_are_enough() {
     let sandbox = Sandbox::new();
     let config = renewable(&server.url("/token"), ALONE);
     sandbox.write(".config/tokctl/config.toml", config);
-    let import = Running::start(bare(&sandbox, &["import", "p"]), Some("rt-1".into())).wait();
+    let import = Running::start(
+        bare(&sandbox, &["import", "p", "--no-try", "--force"]),
+        Some("rt-1".into()),
+    )
+    .wait();
     import.ok_with("", "/.config/tokctl/store.key)");
     for (args, token) in [
         (&["get", "p"][..], "at-1\n"),
@@ -144,7 +148,7 @@ fn each_source_of_the_key_opens_the_file_and_no_key_file_is_made() {
                 };
                 sandbox.env(variable, value);
             }
-            let import = sandbox.run_with_stdin(["import", "p"], "rt-1");
+            let import = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
             import.ok_with("", place);
             sandbox.run(["get", "p"]).ok("at-1\n");
             sandbox.run(["get", "p", "--force"]).ok("at-2\n");
@@ -226,7 +230,7 @@ fn unlock_keeps_the_key_in_the_kernel_for_a_while() {
     };
     let passphrase = format!("correct horse {}", std::process::id());
     unlock(&passphrase, "1h").ok_with("", "passphrase set; the encrypted file is unlocked for 1h");
-    let import = sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let import = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     import.ok_with("", "unlocked in the kernel keyring");
     sandbox.run(["get", "p"]).ok("at-1\n");
     assert!(!sandbox.config_dir().join("tokctl/store.key").exists());
@@ -261,7 +265,7 @@ fn a_wrong_passphrase_is_never_taken_for_the_right_one() {
         .run(["get", "p"])
         .fails(7, "this is not the passphrase");
     sandbox
-        .run_with_stdin(["import", "p"], "rt-other")
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-other")
         .fails(7, "this is not the passphrase");
     assert_eq!(server.hits(), 0);
     sandbox.env("TOKCTL_STORE_KEY", "right");
@@ -300,7 +304,7 @@ fn with_no_store_every_call_is_a_request_and_a_grant_is_refused() {
     sandbox.run(["get", "p"]).ok("at-2\n");
     sandbox.config(&renewable(&server.url("/token"), "store = \"none\""));
     sandbox
-        .run_with_stdin(["import", "p"], "rt-1")
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1")
         .fails(3, "store = \"none\" cannot keep a refresh token");
     sandbox.run(["get", "p"]).fails(4, "tokctl login p");
     assert_eq!(server.hits(), 2);

@@ -279,7 +279,7 @@ fn docker_py_has_the_other_registries_where_one_needs_a_login() {
         .concat(),
     );
     for name in ["good", "down"] {
-        let run = sandbox.run_with_stdin(["import", name], "rt-1\n");
+        let run = sandbox.run_with_stdin(["import", name, "--no-try", "--force"], "rt-1\n");
         assert_eq!(run.code, 0, "{run:?}");
     }
     let helpers =

@@ -172,7 +172,7 @@ fn an_import_onto_a_full_disk_can_be_made_again() {
         config: grant,
         stored: None,
         stdin: |_| "rt-1\n".to_owned(),
-        args: |_, _| words(&["import", "p"]),
+        args: |_, _| words(&["import", "p", "--no-try", "--force"]),
         again: true,
         get: 0,
     });
@@ -185,7 +185,7 @@ fn an_import_onto_a_full_disk_leaves_the_grant_that_was_there() {
         config: grant,
         stored: Some("rt-1"),
         stdin: |_| "rt-1\n".to_owned(),
-        args: |_, _| words(&["import", "p"]),
+        args: |_, _| words(&["import", "p", "--no-try", "--force"]),
         again: false,
         get: 0,
     });
@@ -330,7 +330,7 @@ fn a_directory_that_cannot_be_synced_costs_nothing_and_a_disk_that_fails_is_told
         let inject = format!("--inject=fsync:error={error}:when=2+2");
         let tokctl = support::tokctl();
         let args = ["-qq", "-o", "/dev/null", "--trace=fsync", &inject, tokctl];
-        let args = [&args[..], &["import", "p"]].concat();
+        let args = [&args[..], &["import", "p", "--no-try", "--force"]].concat();
         let run = Running::start(sandbox.program("strace", args), Some("rt-1".into())).wait();
         assert_eq!(run.code == 0, good, "{error}: {run:?}");
     }

@@ -44,7 +44,7 @@ fn a_first_day(kind: Kind) {
     let server = Server::tokens(600);
     let seat = Seat::open(kind, &config(&server.url("/token")));
     let sandbox = &seat.sandbox;
-    let import = sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let import = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     import.ok_with("", "stored a refresh token for p (Secret Service)");
     sandbox.run(["get", "p"]).ok("at-1\n");
     sandbox.run(["get", "p"]).ok("at-1\n");
@@ -101,7 +101,9 @@ fn locked(kind: Kind) {
         let run = seat.sandbox.run(args);
         refuses_soon(&run, "the keyring is locked", "unlock the keyring");
     }
-    let import = seat.sandbox.run_with_stdin(["import", "p"], "rt-other");
+    let import = seat
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-other");
     refuses_soon(&import, "the keyring is locked", "unlock the keyring");
     let doctor = seat.sandbox.run(["doctor"]);
     let needed = "the keyring is locked; needed by: p";

@@ -76,7 +76,7 @@ fn the_proxy_of_a_flatpak_lets_through_what_it_may() {
         let server = Server::tokens(600);
         let seat = seat(kind, &server);
         let inside = Inside::start(&seat, &["--filter", "--talk=org.freedesktop.secrets"]);
-        let import = inside.command(&seat, &["import", "p"]);
+        let import = inside.command(&seat, &["import", "p", "--no-try", "--force"]);
         let import = Running::start(import, Some("rt-1".into())).wait();
         import.ok_with("", "stored a refresh token for p");
         inside.run(&seat, &["get", "p"]).ok("at-1\n");
@@ -200,7 +200,9 @@ fn a_record_in_a_locked_database_beside_an_open_one_is_locked_and_not_missing() 
         .fails(4, "tokctl login new");
     // A new grant is the newer one for good.
     seat.sandbox.config(&config);
-    let import = seat.sandbox.run_with_stdin(["import", "p"], "rt-2");
+    let import = seat
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-2");
     import.ok_with("", "stored a refresh token");
     let since = SystemTime::now();
     seat.sandbox.run(["get", "p"]).ok("at-2\n");
@@ -227,7 +229,9 @@ fn a_database_that_exposes_nothing_is_no_keyring() {
     seat.unlock();
     // It shows that it exposes nothing when it is open.
     wait_for("the database to open", || seat.collections().is_empty());
-    let import = seat.sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let import = seat
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     refuses_soon(&import, "no default collection", "create a default keyring");
     import.fails(
         7,

@@ -72,7 +72,9 @@ fn a_good_token_in_the_kernel_is_given_while_the_keyring_is_locked() {
 fn without_a_keyring_a_refresh_token_is_not_even_taken_in() {
     let server = Server::tokens(600);
     let desk = Desk::without_keyring(&renewable(&server.url("/token"), ""));
-    let import = desk.sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let import = desk
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     refuses_soon(
         &import,
         "no program that keeps secrets is running",
@@ -126,7 +128,9 @@ fn once_in_the_keyring_a_grant_never_goes_to_another_store() {
     desk.lock();
     let run = desk.sandbox.run(["get", "p"]);
     refuses_soon(&run, "the keyring is locked", "unlock the keyring");
-    let run = desk.sandbox.run_with_stdin(["import", "p"], "rt-other");
+    let run = desk
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-other");
     refuses_soon(&run, "the keyring is locked", "unlock the keyring");
     desk.keyring = None;
     let run = desk.sandbox.run(["get", "p"]);
@@ -141,7 +145,9 @@ fn once_in_the_keyring_a_grant_never_goes_to_another_store() {
 fn a_fresh_home_without_a_default_collection_says_so() {
     let server = Server::tokens(600);
     let desk = Desk::start(&renewable(&server.url("/token"), ""), None);
-    let import = desk.sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let import = desk
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     refuses_soon(
         &import,
         "no default collection",
@@ -159,7 +165,9 @@ fn an_import_into_a_locked_keyring_writes_nothing_anywhere() {
     let tokens = format!(
         r#"{{"access_token":"at-{secret}","refresh_token":"rt-{secret}","expires_in":600}}"#
     );
-    let import = desk.sandbox.run_with_stdin(["import", "p"], tokens);
+    let import = desk
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], tokens);
     refuses_soon(&import, "the keyring is locked", "unlock the keyring");
     assert!(desk.sandbox.files_with(&secret).is_empty());
     assert_eq!(kernel_keys_with(&secret), Vec::<String>::new());

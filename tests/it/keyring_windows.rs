@@ -248,7 +248,9 @@ fn a_database_that_wants_consent_to_each_reading_is_told_from_a_locked_one() {
         assert!(run.elapsed < SOON, "{:?}", run.elapsed);
     }
     // Told before anybody is sent to a browser, and by doctor.
-    let import = seat.sandbox.run_with_stdin(["import", "p"], "rt-9");
+    let import = seat
+        .sandbox
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-9");
     import.fails(7, words);
     let doctor = seat.sandbox.run(["doctor"]);
     assert!(

@@ -67,7 +67,7 @@ fn stdin(sandbox: &Sandbox, canaries: &mut Canaries, command: &str) -> String {
 fn killed(sandbox: &Sandbox, canaries: &mut Canaries) {
     for args in [
         &["get", "p", "--force"][..],
-        &["import", "p"],
+        &["import", "p", "--no-try", "--force"],
         &["login", "p", "--paste"],
         &["secret", "set", "kept"],
     ] {

@@ -1,4 +1,4 @@
-//! `tokctl logout`: the server is told, and what is here goes in any case.
+//! `tokctl logout`: the server is told, and nobody gets a token of what is here in any case.
 #![cfg(unix)]
 
 use crate::support;
@@ -131,46 +131,91 @@ fn the_refresh_token_is_revoked_before_the_access_token() {
 }
 
 #[test]
-fn a_server_that_fails_does_not_keep_what_is_here() {
-    for (answer, why) in [
-        (Reply::json(503, "{}"), "503"),
+fn a_server_s_word_is_believed_only_where_it_is_one() {
+    for (answer, code, why) in [
+        (
+            Reply::json(200, ""),
+            0,
+            "p: revoked at the server, and erased here",
+        ),
+        (
+            Reply::new(200, "text/html", ""),
+            0,
+            "p: revoked at the server",
+        ),
+        (Reply::json(204, ""), 0, "p: revoked at the server"),
+        (
+            Reply::json(200, r#"{"result":"thanks"}"#),
+            0,
+            "p: revoked at the server",
+        ),
+        (
+            Reply::json(
+                200,
+                r#"{"error":"invalid_token","error_description":"Invalid token"}"#,
+            ),
+            0,
+            "p: revoked at the server",
+        ),
+        (
+            Reply::json(200, r#"{"error":"token_not_found"}"#),
+            0,
+            "p: revoked at the server",
+        ),
+        (Reply::json(503, "{}"), 6, "503"),
         (
             Reply::error("unsupported_token_type"),
+            5,
             "unsupported_token_type",
         ),
-        (Reply::error("invalid_client"), "invalid_client"),
+        (Reply::error("invalid_client"), 5, "invalid_client"),
+        (Reply::error("invalid_grant"), 5, "invalid_grant"),
         (
             Reply::json(200, r#"{"error":"invalid_auth"}"#),
+            5,
             "invalid_auth",
         ),
-        (Reply::json(200, r#"{"ok":false}"#), "HTTP 200"),
-        (Reply::new(200, "text/html", "<h1>ok</h1>"), "HTTP 200"),
-        (Reply::new(200, "text/html", ""), ""),
+        (Reply::json(200, r#"{"ok":false}"#), 5, "HTTP 200"),
+        (Reply::new(200, "text/html", "<h1>ok</h1>"), 6, "HTTP 200"),
         (
             Reply::json(302, "").header("location", "https://a.example/"),
+            6,
             "302",
         ),
-        (Reply::none(), "127.0.0.1"),
+        (Reply::none(), 6, "127.0.0.1"),
     ] {
         let server = server(move || answer.clone());
         let sandbox = logged_in(&server);
-        let run = sandbox.run(["logout", "p"]);
-        let words = if why.is_empty() {
-            "p: revoked"
+        let run = sandbox.run(["logout", "p", "-q"]);
+        if code == 0 {
+            run.ok("");
+            sandbox
+                .run(["logout", "p"])
+                .ok_with("", "nothing was stored");
         } else {
-            "not revoked at the server: "
-        };
-        run.ok_with("", words).ok_with("", why);
+            let told = "logged out here, and not revoked at the server: ";
+            run.fails(code, told).fails(code, why);
+            // It is tried again, and says the same, until it is given up.
+            sandbox.run(["logout", "p"]).fails(code, told);
+            let status = sandbox.run(["status", "p", "--json"]).json();
+            assert_eq!(status["unrevoked"], 1, "{why}");
+            sandbox
+                .run(["logout", "p", "--no-revoke"])
+                .ok_with("", "p: erased here");
+            sandbox
+                .run(["logout", "p"])
+                .ok_with("", "nothing was stored");
+        }
         is_gone(&sandbox);
     }
 }
 
 #[test]
-fn a_revocation_that_hangs_is_given_up_and_the_token_erased() {
+fn a_revocation_that_hangs_is_given_up_and_the_token_out_of_reach() {
     let server = server(|| Reply::json(200, "").after(Duration::from_secs(50)));
     let sandbox = logged_in(&server);
     let run = sandbox.run(["logout", "p"]);
-    run.ok_with("", "erased here; not revoked at the server: ");
+    run.fails(6, "logged out here, and not revoked at the server: ");
     assert!(run.elapsed < Duration::from_secs(15), "{run:?}");
     is_gone(&sandbox);
 }
@@ -201,7 +246,7 @@ fn without_an_address_for_it_the_token_is_erased_all_the_same() {
     let mut login = Login::start(&sandbox, &[]);
     arrive(&redirect(&login.address(), ""));
     login.wait().ok_with("", "logged in to p");
-    let run = sandbox.run(["logout", "p"]);
+    let run = sandbox.run(["logout", "p", "--quiet"]);
     run.ok_with("", "erased here; not revoked at the server")
         .ok_with("", "revocation_endpoint");
     is_gone(&sandbox);

@@ -72,6 +72,7 @@ mod leaks;
 mod leaks_ends;
 mod leaks_everywhere;
 mod leaks_repeated;
+mod leaving;
 mod limits;
 mod login;
 mod login_browser;

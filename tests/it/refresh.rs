@@ -39,7 +39,7 @@ fn paths_need_not_be_text() {
     sandbox
         .env("TOKCTL_CONFIG", directory.join("config.toml"))
         .env("TOKCTL_STATE_DIR", directory.join("state"));
-    let run = sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let run = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     assert_eq!(run.code, 0, "{run:?}");
     sandbox.run(["get", "p"]).ok("at-1\n");
     assert_eq!(sent(&server), ["rt-1"]);

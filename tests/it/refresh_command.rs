@@ -19,7 +19,7 @@ fn profile(name: &str, server: &Server, path: &str) -> String {
 
 #[track_caller]
 fn import(sandbox: &Sandbox, name: &str, token: &str) {
-    let run = sandbox.run_with_stdin(["import", name], token);
+    let run = sandbox.run_with_stdin(["import", name, "--no-try", "--force"], token);
     run.ok_with("", "stored");
 }
 

@@ -762,7 +762,7 @@ fn an_imported_id_token_is_checked_when_it_is_wanted() {
         let before = case.server.hits();
         let run = case
             .sandbox
-            .run_with_stdin(["import", "p"], text.to_string());
+            .run_with_stdin(["import", "p", "--no-try", "--force"], text.to_string());
         run.ok_with("", "stored a refresh token and an access token");
         assert_eq!(case.server.hits(), before, "an import asks nobody");
         case.sandbox.run(["get", "p"]).ok("at-0\n");

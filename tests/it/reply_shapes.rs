@@ -88,7 +88,7 @@ fn a_refresh_token_may_have_a_space_in_it() {
     sandbox.run(["get", "p", "--force"]).ok("at-2\n");
     sandbox.run(["get", "p", "--force"]).ok("at-2\n");
     // Alone it could be a message as well.
-    let run = sandbox.run_with_stdin(["import", "p"], "rt 1");
+    let run = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt 1");
     run.fails(2, "one with a space in it is taken from JSON");
 }
 

@@ -106,7 +106,7 @@ fn no_directory_or_file_of_the_state_is_followed_out_of_it() {
         let elsewhere = directory(sandbox.home().join("elsewhere"));
         let state = directory(sandbox.state_dir().join("tokctl"));
         symlink(&elsewhere, state.join(folder)).expect("a link");
-        let run = sandbox.run_with_stdin(["import", "p"], "rt-1");
+        let run = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
         assert_eq!(
             files(&elsewhere),
             Vec::<PathBuf>::new(),

@@ -109,7 +109,7 @@ fn three() -> (Sandbox, Vec<Server>) {
     });
     sandbox.config(&all.collect::<String>());
     for name in names {
-        let run = sandbox.run_with_stdin(["import", name], "rt-1");
+        let run = sandbox.run_with_stdin(["import", name, "--no-try", "--force"], "rt-1");
         assert_eq!(run.code, 0, "{run:?}");
     }
     (sandbox, servers)

@@ -303,7 +303,8 @@ fn what_another_program_has_saved_is_good_until_its_own_end() {
             let server = Server::granting(r#"{"access_token":"at-1","expires_in":60}"#);
             let sandbox = Sandbox::new();
             sandbox.config(&grant_at(&server.url("/token"), ""));
-            let import = sandbox.run_with_stdin(["import", "p"], text.as_str());
+            let import =
+                sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], text.as_str());
             let get = sandbox.run(["get", "p", "--json"]);
             let good = match then {
                 Refused => {
@@ -339,7 +340,7 @@ fn what_an_import_does_not_read_is_said() {
     let import = |text: &str| {
         let sandbox = Sandbox::new();
         sandbox.config(&grant_at("http://127.0.0.1:9/token", ""));
-        sandbox.run_with_stdin(["import", "p"], text)
+        sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], text)
     };
     import(r#"{"access_token":"a","refresh_token":"r","expires_in":60,"expires_at":"soon"}"#)
         .ok_with("", "expires_at is no time");

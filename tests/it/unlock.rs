@@ -110,7 +110,7 @@ fn what_a_sandbox_reads_of_the_unlocked_key_opens_nothing() {
         .run_with_stdin(unlock, "a passphrase")
         .ok_with("", "is unlocked");
     sandbox
-        .run_with_stdin(["import", "p"], "rt-1")
+        .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1")
         .ok_with("", "stored");
     let state = sandbox.state_dir().join("tokctl");
     let state = state.to_str().expect("UTF-8");

@@ -116,7 +116,7 @@ fn on_a_full_disk_the_refresh_token_is_not_spent() {
     let state = sandbox.home().join("mount");
     run_in(
         &namespace,
-        &sandbox.command(["import", "p"]),
+        &sandbox.command(["import", "p", "--no-try", "--force"]),
         Some("rt-1\n"),
     )
     .ok_with("", "stored a refresh token");
@@ -153,7 +153,7 @@ fn a_disk_that_fills_up_during_the_request_costs_no_login() {
     let config = renewable(&server.url("/token"), ALONE);
     let (sandbox, namespace) = with_mount(&config, "size=512k");
     let state = namespace.path(&sandbox.home().join("mount"));
-    let import = sandbox.command(["import", "p"]);
+    let import = sandbox.command(["import", "p", "--no-try", "--force"]);
     run_in(&namespace, &import, Some("rt-1")).ok_with("", "stored");
     *full.lock().expect("no panic") = Some(state.clone());
     let get = sandbox.command(["get", "p"]);
@@ -213,7 +213,7 @@ fn without_root_a_renewal_in_a_child_works_too() {
     let namespace = Namespace::start("true");
     let run =
         |args: &[&str], stdin| as_stranger(&namespace, &sandbox.program(&tokctl, args), stdin);
-    run(&["import", "p"], Some("rt-1")).ok_with("", "stored");
+    run(&["import", "p", "--no-try", "--force"], Some("rt-1")).ok_with("", "stored");
     let run = run(&["get", "p", "-v"], None);
     assert!(run.code == 0 && run.stdout == "at-1\n", "{run:?}");
     assert!(!run.stderr.contains("no child for the renewal"), "{run:?}");

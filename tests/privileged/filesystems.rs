@@ -190,7 +190,7 @@ fn a_home_without_hard_links_and_modes_works_with_one_warning() {
             "{run:?}"
         );
     };
-    one_warning(&sandbox.run_with_stdin(["import", "p"], "rt-1"));
+    one_warning(&sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1"));
     assert!(mount.join("config/tokctl/store.key").exists());
     for _ in 0..2 {
         one_warning(&sandbox.run(["get", "p", "--force"]));

@@ -159,7 +159,7 @@ fn root_who_makes_something_in_a_user_s_home_says_who_cannot_use_it() {
     let more = "store = \"plaintext\"\naccess_cache = \"none\"";
     sandbox.config(&renewable(&server.url("/token"), more));
     give(&sandbox);
-    let run = sandbox.run_with_stdin(["import", "p"], "rt-1");
+    let run = sandbox.run_with_stdin(["import", "p", "--no-try", "--force"], "rt-1");
     run.ok_with(
         "",
         &format!("tokctl/locks is made for root in a directory of user {OTHER}"),

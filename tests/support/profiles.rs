@@ -36,7 +36,7 @@ impl Sandbox {
     /// Stores a refresh token or a token response for `p`, of which the access token counts as new.
     #[track_caller]
     pub fn import(&self, what: &str) {
-        let run = self.run_with_stdin(["import", "p"], just_come(what));
+        let run = self.run_with_stdin(["import", "p", "--no-try", "--force"], just_come(what));
         assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
     }
 }

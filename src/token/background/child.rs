@@ -1,10 +1,9 @@
 //! The renewal's child, on both sides: how it is made and heard, and what it does.
 
-use super::{Job, refresh};
+use super::{Done, Job, work};
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::state::lock::{self, Lock};
-use crate::state::record::Token;
 use crate::{env, files, ui};
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 /// What the child answers.
 #[derive(Serialize, Deserialize)]
 struct Outcome {
-    result: std::result::Result<Token, Error>,
+    result: std::result::Result<Done, Error>,
     warnings: Vec<String>,
 }
 
@@ -46,7 +45,7 @@ pub fn wait(
     (mut child, mut stream): (Child, UnixStream),
     job: &Job,
     deadline: Deadline,
-) -> Result<Token> {
+) -> Result<Done> {
     let text =
         Zeroizing::new(serde_json::to_vec(job).expect("strings and numbers always serialize"));
     let failed = |cause: &std::io::Error| Error::io("the renewal's child", cause);
@@ -55,14 +54,17 @@ pub fn wait(
         .and_then(|()| stream.shutdown(std::net::Shutdown::Write))
         .map_err(|cause| failed(&cause))?;
     let Some(answer) = read_until(stream, deadline).map_err(|cause| failed(&cause))? else {
-        let what = "the server has not answered in time; the renewal goes on by itself";
+        let what = format!(
+            "the server has not answered in time; the {} goes on by itself",
+            job.work.name()
+        );
         return Err(job
             .profile
             .error(Kind::Temporary, what)
             .hint("try again in a moment"));
     };
     let outcome: Outcome = serde_json::from_slice(&answer).map_err(|_| {
-        let what = "the renewal ended without an answer";
+        let what = format!("the {} ended without an answer", job.work.name());
         job.profile.error(Kind::Io, what)
     })?;
     for warning in &outcome.warnings {
@@ -121,8 +123,10 @@ pub fn serve() -> Result<()> {
     // A caller that was killed before it had written the whole job: nothing has begun.
     let job = job.ok_or_else(|| Error::usage("this command is for tokctl itself"))?;
     env::borrow(job.lent.clone());
-    let result = refresh::renew(&job);
-    if let Ok(state) = env::state_dir() {
+    let result = work(&job);
+    if job.work.has_lock()
+        && let Ok(state) = env::state_dir()
+    {
         lock::end_lease(&state, &job.profile.name);
     }
     let outcome = Outcome {
