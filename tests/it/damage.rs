@@ -201,7 +201,12 @@ fn a_lost_key_is_not_replaced_while_something_is_sealed_with_it() {
     sandbox.run(["get", "p"]).ok("at-2\n");
     // Lost for good.
     fs::remove_file(&key).expect("removed");
-    sandbox.run(["logout", "p"]).ok_with("", "p: erased here");
+    sandbox
+        .run(["logout", "p"])
+        .fails(7, "to erase it unseen, run: tokctl logout p --no-revoke");
+    sandbox
+        .run(["logout", "p", "--no-revoke"])
+        .ok_with("", "p: erased here");
     assert!(!key.exists());
     sandbox.import("rt-2");
     sandbox.run(["get", "p"]).ok("at-3\n");

@@ -84,7 +84,7 @@ fn an_open_umask_opens_no_file_and_no_directory() {
         let config = sandbox.write("p.toml", renewable(&server.url("/token"), more));
         let (state, settings) = (sandbox.home().join("new/s"), sandbox.home().join("new/c"));
         let tokctl = support::tokctl();
-        let script = "umask 0; printf rt-0 | \"$0\" import p; \"$0\" get p; exit 0";
+        let script = "umask 0; printf rt-0 | \"$0\" import p --no-try; \"$0\" get p; exit 0";
         let mut command = sandbox.program("sh", ["-c", script, tokctl]);
         command
             .env("XDG_STATE_HOME", &state)
