@@ -1,7 +1,9 @@
 //! All words to the person: notices on stderr, and a secret asked for on the terminal.
 
 #[cfg(unix)]
-mod echo;
+mod hidden;
+#[cfg(unix)]
+mod question;
 mod waiting;
 
 use crate::bounded;
@@ -336,10 +338,33 @@ pub fn can_ask() -> bool {
 
 /// A line from the terminal, without what surrounds it; `None` where the input has ended.
 pub fn ask(prompt: &str) -> Result<Option<String>> {
-    write_stderr(prompt);
-    let line = bounded::line(&mut std::io::stdin().lock(), MAX_INPUT)
-        .map_err(|cause| Error::io("reading from the terminal", &cause))?;
+    let line = {
+        let _open = put(prompt);
+        bounded::line(&mut std::io::stdin().lock(), MAX_INPUT)
+    };
+    let line = line.map_err(|cause| Error::io("reading from the terminal", &cause))?;
+    if line.is_none() {
+        // The question stands on the line still.
+        write_stderr("\n");
+    }
     Ok(line.map(|line| String::from_utf8_lossy(&line).trim().to_owned()))
+}
+
+/// Puts a question, which is put again after Ctrl-Z as long as the value lives.
+#[cfg(unix)]
+pub fn put(prompt: &str) -> question::Question {
+    question::Question::shown(prompt)
+}
+
+/// A question that has been put.
+#[cfg(not(unix))]
+pub struct Question(());
+
+/// Puts a question.
+#[cfg(not(unix))]
+pub fn put(prompt: &str) -> Question {
+    write_stderr(prompt);
+    Question(())
 }
 
 /// Lines for the person who is being asked, as they are.
@@ -352,11 +377,27 @@ pub fn read_secret(prompt: &str) -> Result<Secret> {
     if !std::io::stdin().is_terminal() {
         return read_stdin();
     }
-    #[cfg(unix)]
-    echo::keep(&format!("{prompt}: "));
-    let typed = rpassword::prompt_password(format!("{prompt}: "))
-        .map_err(|cause| Error::io("reading from the terminal", &cause))?;
-    Ok(Secret::from_line(typed))
+    ask_secret(prompt)?.ok_or_else(|| Error::usage("nothing was typed, so nothing is changed"))
+}
+
+/// A secret from the terminal without echo; `None` where the input has ended.
+pub fn ask_secret(prompt: &str) -> Result<Option<Secret>> {
+    hidden_line(&format!("{prompt}: "))
+        .map(|line| line.map(Secret::from_line))
+        .map_err(|cause| Error::io("reading from the terminal", &cause))
+}
+
+#[cfg(unix)]
+fn hidden_line(prompt: &str) -> std::io::Result<Option<String>> {
+    hidden::line(prompt)
+}
+
+#[cfg(not(unix))]
+fn hidden_line(prompt: &str) -> std::io::Result<Option<String>> {
+    match rpassword::prompt_password(prompt) {
+        Err(cause) if cause.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        line => line.map(Some),
+    }
 }
 
 /// A secret from stdin that cannot be typed: on a terminal it says `why`.

@@ -40,15 +40,18 @@ pub struct Doctor {
 
 /// Show the manual, which is inside of the program
 ///
-/// On a terminal the system's man shows the page, or else it is printed as text; in a pipe it is printed as man reads it.
+/// On a terminal the system's man shows the page, with its pager; in a pipe, and where there is no man, it is printed as text.
 #[derive(Debug, Args)]
 #[command(after_help = examples::MAN)]
 pub struct Man {
     /// A command (get, helper install), config or recipes [default: tokctl itself]
     #[arg(value_name = "PAGE")]
     pub page: Vec<String>,
+    /// Print the page's source in troff, for man -l - and other programs that read it
+    #[arg(long)]
+    pub troff: bool,
     /// Write all pages below this directory, for man to find them
-    #[arg(long, value_name = "DIR", conflicts_with = "page")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["page", "troff"])]
     pub install: Option<PathBuf>,
 }
 

@@ -257,7 +257,7 @@ fn with_secret(
 fn finish(global: &Global, profile: &Profile, asking: bool) -> Result<()> {
     let name = shell_word(&profile.name);
     let login = ["authorization_code", "device_code"].contains(&profile.grant.name());
-    if login && asking && answers::yes("log in now? [Y/n]: ", true)? {
+    if login && asking && answers::go_on("log in now? [Y/n]: ")? {
         let args = Login {
             profile: profile.name.clone(),
             device: false,

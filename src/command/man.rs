@@ -25,16 +25,20 @@ pub fn run(man: &Man) -> Result<()> {
     let Some((_, source)) = find(&topic) else {
         return Err(unknown(&topic));
     };
-    let look = ui::look();
-    match look.columns {
-        // For another program, as `man -l -`.
-        None => ui::answer(&Secret::new(source)),
-        Some(columns) if !shown_by_man(&source) => {
-            ui::answer(&Secret::new(roff::text(&source, columns)))
+    if man.troff {
+        return ui::answer(&Secret::new(source));
+    }
+    match ui::look().columns {
+        Some(_) if shown_by_man(&source) => Ok(()),
+        columns => {
+            let text = roff::text(&source, columns.unwrap_or(IN_A_PIPE));
+            ui::answer(&Secret::new(text))
         }
-        Some(_) => Ok(()),
     }
 }
+
+/// As `man` prints a page that goes into a pipe.
+const IN_A_PIPE: usize = 80;
 
 fn unknown(topic: &str) -> Error {
     let topics = pages::topics();

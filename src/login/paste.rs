@@ -35,6 +35,7 @@ impl Login<'_> {
             self.show_address(attempt, terminal)?;
             told = true;
         }
+        let _open = terminal.then(|| ui::put("then paste that address here:\n"));
         // Without a terminal nobody answers, unless the caller has said so.
         let lines = (terminal || read).then(typed);
         let end = Deadline::after(CODE_LIFE);
@@ -69,21 +70,24 @@ impl Login<'_> {
             Opening::Later
         };
         let url = self.url(attempt, opening)?;
-        let then = if terminal {
-            "then paste that address here:".to_owned()
-        } else {
-            let name = shell_word(&self.profile.name);
-            format!("then, within ten minutes, give that address to: tokctl login {name} --paste")
-        };
-        ui::say(&self.instructions(&url, &then));
+        ui::say(&self.instructions(&url, terminal));
         Ok(())
     }
 
-    fn instructions(&self, url: &str, then: &str) -> String {
+    /// What is to be done with the address; on a terminal the question for the other one follows.
+    fn instructions(&self, url: &str, terminal: bool) -> String {
+        let name = &self.profile.name;
+        let then = if terminal {
+            String::new()
+        } else {
+            let name = shell_word(name);
+            format!(
+                "\nthen, within ten minutes, give that address to: tokctl login {name} --paste\n"
+            )
+        };
         format!(
-            "to log in to {}, open this address in a browser:\n\n  {url}\n\nThe browser ends at an address that it \
-             cannot open, which is right;\n{then}\n",
-            self.profile.name
+            "to log in to {name}, open this address in a browser:\n\n  {url}\n\nThe browser ends at an address that it \
+             cannot open, which is right;{then}"
         )
     }
 }

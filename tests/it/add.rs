@@ -72,7 +72,10 @@ fn a_profile_is_added_with_its_secret_and_works_at_once() {
     ];
     let args = [&["add", "corp"], &client(&url, &more)[..]].concat();
     let run = sandbox.run_with_stdin(&args, format!("{SECRET}\n"));
-    run.ok_with("", "tokctl: tried: the server gave a token, good for 1h\n");
+    run.ok_with(
+        "",
+        "tokctl: tried: the server gave a token, good for 60 min\n",
+    );
     assert!(
         run.stderr
             .ends_with("tokctl: use it with: tokctl get corp\n"),

@@ -5,6 +5,7 @@ use crate::support;
 use std::collections::BTreeSet;
 
 use assert_cmd::Command;
+use support::Sandbox;
 
 fn tokctl() -> Command {
     let mut command = Command::new(support::tokctl());
@@ -232,4 +233,28 @@ fn no_flag_takes_a_secret() {
             );
         }
     }
+}
+
+/// As man does it: a page that goes into a pipe is text, and the source is for who asks for it.
+#[test]
+fn the_manual_is_text_in_a_pipe_and_troff_where_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    for (page, file) in [("get", "tokctl-get.1"), ("config.5", "tokctl-config.5")] {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/man/");
+        let source = std::fs::read_to_string(format!("{source}{file}")).expect("a page");
+        sandbox.run(["man", page, "--troff"]).ok(&source);
+        let text = sandbox.run(["man", page]);
+        text.ok(&text.stdout);
+        assert!(text.stdout.starts_with("NAME\n"), "{}", text.stdout);
+        for line in text.stdout.lines() {
+            let is_source = line.starts_with('.') || line.contains("\\f") || line.contains('\u{8}');
+            assert!(!is_source, "{line}");
+        }
+        // Only what must not be broken is longer: addresses, commands.
+        let long = text.stdout.lines().filter(|line| line.chars().count() > 80);
+        assert!(long.count() < 12, "{}", text.stdout);
+    }
+    sandbox
+        .run(["man", "--troff", "--install", "x"])
+        .fails(2, "cannot be used with");
 }

@@ -92,6 +92,7 @@ mod parallel;
 mod policy;
 mod portals;
 mod presets;
+mod prompts;
 mod provider;
 mod proxies;
 mod quirks;

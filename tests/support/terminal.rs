@@ -77,15 +77,28 @@ impl<'s> Terminal<'s> {
     /// Waits until the screen holds it.
     #[track_caller]
     pub fn shows(&self, text: &str) -> String {
+        self.waits_for(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until the shell takes a line again.
+    #[track_caller]
+    pub fn is_ready(&self) -> String {
+        self.waits_for("the shell's prompt", |screen| {
+            screen.trim_end().ends_with("\n$")
+        })
+    }
+
+    #[track_caller]
+    fn waits_for(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let screen = self.screen();
-            if screen.contains(text) {
+            if holds(&screen) {
                 return screen;
             }
             assert!(
                 Instant::now() < until,
-                "{text:?} is not on the screen:\n{screen}"
+                "{what:?} is not on the screen:\n{screen}"
             );
             std::thread::sleep(Duration::from_millis(50));
         }

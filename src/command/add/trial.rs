@@ -32,7 +32,7 @@ fn fetch(profile: &Profile, given: Option<&Secret>, deadline: Deadline) -> Resul
     let merged = crate::token::merge::Merged::renewed(profile, None, granted, sent_at);
     let token = merged.wanted(profile)?;
     let life = token.expires.map_or_else(String::new, |end| {
-        format!(", good for {}", clock::words(end - sent_at))
+        format!(", good for {}", clock::about(end - sent_at))
     });
     Ok(format!("the server gave a token{life}"))
 }
