@@ -5,30 +5,23 @@ use crate::support;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::ops::Deref;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::login::{arrive, profile};
+use support::webdriver::{FLAGS, WebDriver, wait};
 use support::{Login, OidcProvider, Running, Sandbox};
 
-/// Chromium on a busy machine takes this long at most to start, or to show a page.
-const SOON: Duration = Duration::from_secs(60);
-
-/// As root it needs --no-sandbox; it must not look for updates, or at the person's own profile.
+/// What the login starts as the browser, with its flags.
 const BROWSER: &str = "#!/bin/sh
 # Once: xdg-open would start it again when it is killed.
 [ ! -e pid ] || exit 1
 echo $$ >pid
-exec chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \\
-  --disable-component-update --disable-sync --disable-dev-shm-usage --user-data-dir=\"$PWD/chromium\" \\
-  --remote-debugging-port=0 \"$1\"
+exec chromium FLAGS --user-data-dir=\"$PWD/chromium\" --remote-debugging-port=0 \"$1\"
 ";
 
 fn set_up() -> (OidcProvider, Sandbox) {
@@ -36,7 +29,7 @@ fn set_up() -> (OidcProvider, Sandbox) {
     let mut sandbox = Sandbox::new();
     let more = "scope = \"openid api:read\"";
     sandbox.config(&profile(provider.url(), "pkce-html", more));
-    let path = sandbox.write("browser", BROWSER);
+    let path = sandbox.write("browser", BROWSER.replace("FLAGS", &FLAGS.join(" ")));
     let mode = [OsStr::new("700"), path.as_os_str()];
     Running::start(sandbox.program("chmod", mode), None)
         .wait()
@@ -48,147 +41,41 @@ fn set_up() -> (OidcProvider, Sandbox) {
 /// The Chromium that a login has started, and the driver that clicks in it.
 struct Driven<'s> {
     sandbox: &'s Sandbox,
-    driver: Child,
-    session: String,
+    driver: Option<WebDriver>,
 }
 
 impl<'s> Driven<'s> {
     #[track_caller]
     fn attach(sandbox: &'s Sandbox) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed");
-        let stdout = BufReader::new(driver.stdout.take().expect("stdout is piped"));
-        let (ready, port) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let port = line
-                    .split_once("successfully on port ")
-                    .map(|(_, port)| port.trim_end_matches('.').to_owned());
-                port.map(|port| ready.send(port));
-            }
-        });
-        let mut driven = Self {
-            sandbox,
-            driver,
-            session: String::new(),
-        };
-        let port = port.recv_timeout(SOON).expect("chromedriver starts");
         let file = sandbox.home().join("chromium/DevToolsActivePort");
         let debugger = wait("Chromium starts", || {
             let text = fs::read_to_string(&file).ok()?;
             Some(text.lines().next()?.to_owned()).filter(|_| text.lines().count() > 1)
         });
-        let options = json!({ "debuggerAddress": format!("127.0.0.1:{debugger}") });
-        let wanted =
-            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
-        let base = format!("http://127.0.0.1:{port}/session");
-        let id = drive("POST", &base, &wanted)["sessionId"].clone();
-        driven.session = format!("{base}/{}", id.as_str().expect("a session"));
-        driven
+        Self {
+            sandbox,
+            driver: Some(WebDriver::attach(&debugger)),
+        }
     }
+}
 
-    #[track_caller]
-    fn post(&self, path: &str, body: &Value) -> Value {
-        drive("POST", &format!("{}{path}", self.session), body)
-    }
+impl Deref for Driven<'_> {
+    type Target = WebDriver;
 
-    fn title(&self) -> String {
-        let title = drive("GET", &format!("{}/title", self.session), &Value::Null);
-        title.as_str().unwrap_or_default().to_owned()
-    }
-
-    #[track_caller]
-    fn shows(&self, title: &str) {
-        wait(title, || self.title().starts_with(title).then_some(()));
-    }
-
-    /// Clicks the button of this name on the page of this title.
-    #[track_caller]
-    fn click(&self, title: &str, button: &str) {
-        self.shows(title);
-        let by = json!({ "using": "css selector", "value": format!("button[name={button}]") });
-        let element = wait(button, || {
-            let element = self.post("/element", &by);
-            let mut ids = element.as_object()?.iter();
-            let (_, id) = ids.find(|(name, _)| name.starts_with("element-"))?;
-            Some(id.as_str()?.to_owned())
-        });
-        self.post(&format!("/element/{element}/click"), &json!({}));
-    }
-
-    fn text(&self) -> String {
-        let script = json!({ "script": "return document.body.innerText", "args": [] });
-        let value = self.post("/execute/sync", &script);
-        value.as_str().unwrap_or_default().to_owned()
+    fn deref(&self) -> &WebDriver {
+        self.driver.as_ref().expect("it is there until the end")
     }
 }
 
 impl Drop for Driven<'_> {
     fn drop(&mut self) {
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        self.driver = None;
         // It was started in a group of its own, and outlives the login.
         let pid = fs::read_to_string(self.sandbox.home().join("pid")).unwrap_or_default();
         if let Ok(pid) = pid.trim().parse() {
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
         thread::sleep(Duration::from_millis(200));
-    }
-}
-
-/// A command for chromedriver, which wants HTTP/1.1, and its value.
-#[track_caller]
-fn drive(method: &str, url: &str, body: &Value) -> Value {
-    let (host, path) = url["http://".len()..].split_once('/').expect("a path");
-    let body = if method == "GET" {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let length = body.len();
-    let request = format!(
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    let mut stream = TcpStream::connect(host).expect("chromedriver listens");
-    stream.set_read_timeout(Some(SOON)).expect("a time limit");
-    stream.write_all(request.as_bytes()).expect("it reads");
-    // It leaves the connection open all the same.
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("it answers");
-        match line
-            .trim_end()
-            .to_ascii_lowercase()
-            .split_once("content-length:")
-        {
-            Some((_, found)) => length = found.trim().parse().expect("a length"),
-            None if line.trim_end().is_empty() => break,
-            None => {}
-        }
-    }
-    let mut answer = vec![0; length];
-    reader.read_exact(&mut answer).expect("it answers");
-    let value: Value = serde_json::from_slice(&answer).expect("JSON");
-    value["value"].clone()
-}
-
-#[track_caller]
-fn wait<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
-    let until = Instant::now() + SOON;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < until, "waited {SOON:?} for {what}");
-        thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -43,6 +43,26 @@ pub struct GitHost {
 impl GitHost {
     /// A host that wants `Bearer` or `Basic`, with its repositories below the sandbox's home.
     pub fn start(sandbox: &Sandbox, scheme: &'static str) -> Self {
+        let tokens = Arc::new(Tokens::new(3600));
+        let judge = Arc::clone(&tokens);
+        Self::with(sandbox, scheme, tokens, move |token| is_good(&judge, token))
+    }
+
+    /// One that takes another server's tokens, which `judge` knows.
+    pub fn trusting(
+        sandbox: &Sandbox,
+        scheme: &'static str,
+        judge: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(sandbox, scheme, Arc::new(Tokens::new(3600)), judge)
+    }
+
+    fn with(
+        sandbox: &Sandbox,
+        scheme: &'static str,
+        tokens: Arc<Tokens>,
+        judge: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let root = sandbox.home().join("repositories");
         let script = "git init -q --bare -b main x.git && git -C x.git config http.receivepack true \
             && git init -q -b main w && cd w && git -c user.name=t -c user.email=t@t.example commit -q --allow-empty \
@@ -51,7 +71,6 @@ impl GitHost {
         let mut command = sandbox.program("sh", ["-c", script]);
         let made = command.current_dir(&root).status().expect("sh runs");
         assert!(made.success());
-        let tokens = Arc::new(Tokens::new(3600));
         let revoked = Arc::new(Mutex::new(BTreeSet::new()));
         let server = Server::start({
             let (tokens, revoked, root) = (Arc::clone(&tokens), Arc::clone(&revoked), root.clone());
@@ -63,7 +82,7 @@ impl GitHost {
                 let is_revoked =
                     |token: &String| revoked.lock().expect("whole").contains(token.as_str());
                 match token {
-                    Some(token) if !is_revoked(&token) && is_good(&tokens, &token) => {
+                    Some(token) if !is_revoked(&token) && judge(&token) => {
                         lfs::answer(&root, request).unwrap_or_else(|| backend(&root, request))
                     }
                     _ => Reply::new(401, "text/plain", "no")

@@ -36,6 +36,7 @@ pub mod terminal;
 pub mod tls;
 pub mod tokens;
 pub mod traced;
+pub mod webdriver;
 
 pub use canaries::Canaries;
 pub use daemons::{Daemon, Kind, Seat};
