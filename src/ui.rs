@@ -400,6 +400,18 @@ fn hidden_line(prompt: &str) -> std::io::Result<Option<String>> {
     }
 }
 
+/// The same, and what stands in the lines after it where nobody types it.
+pub fn read_secret_and_next(prompt: &str) -> Result<(Secret, Option<Secret>)> {
+    let all = read_secret(prompt)?;
+    let parts = all.expose().split_once('\n');
+    let parts =
+        parts.map(|(first, next)| [first, next].map(|part| Secret::from_line(part.to_owned())));
+    Ok(match parts {
+        Some([first, next]) => (first, Some(next)),
+        None => (all, None),
+    })
+}
+
 /// A secret from stdin that cannot be typed: on a terminal it says `why`.
 pub fn read_piped(why: &str) -> Result<Secret> {
     if std::io::stdin().is_terminal() {

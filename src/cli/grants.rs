@@ -121,6 +121,9 @@ pub enum Secret {
 pub struct Unlock {
     /// Whose store is to be opened; without it the encrypted file
     pub profile: Option<String>,
+    /// Set another passphrase for the encrypted file, and seal what is in it anew
+    #[arg(long, conflicts_with = "profile")]
+    pub change: bool,
     /// How long the key is kept
     #[arg(long = "for", value_name = "DURATION", default_value = "8h", value_parser = duration)]
     pub for_: Duration,

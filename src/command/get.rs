@@ -7,13 +7,13 @@ use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
-use crate::profile::Api;
 use crate::profile::config::Config;
+use crate::profile::{Api, NO_ACCESS_TOKEN};
 use crate::secret::Secret;
 use crate::state::record::Token;
 use crate::state::refusals::Refusals;
 use crate::token::selected::{budget, from_environment};
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Insist};
 use crate::ui;
 use std::io::Write;
 use std::path::Path;
@@ -41,10 +41,11 @@ struct Found {
 
 /// The environment's token before anything else is touched, else the policy's.
 fn find(global: &Global, get: &Get) -> Result<Found> {
-    if let Some(token) = from_environment(&get.profile)? {
+    let config = || Config::load(global.config.as_deref());
+    if let Some(token) = from_environment(&get.profile, || config().ok())? {
         let headers = !get.json && !matches!(get.format, Format::Token | Format::Json);
         let profile = || {
-            let config = Config::load(global.config.as_deref()).ok()?;
+            let config = config().ok()?;
             over(&get.wanted).select(&config, &get.profile).ok()
         };
         return Ok(Found {
@@ -57,13 +58,17 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
             from_env: true,
         });
     }
-    let config = Config::load(global.config.as_deref())?;
+    let config = config()?;
     let profile = over(&get.wanted).select(&config, &get.profile)?;
     let deadline = Deadline::after(budget(&profile, get.timeout));
     let token = token::kept(&Ask {
         min_ttl: get.min_ttl,
         force: get.force,
-        insist: get.force,
+        insist: if get.force {
+            Insist::Again
+        } else {
+            Insist::Not
+        },
         offline: get.offline,
         ..Ask::new(&config, &profile, deadline)
     })?;
@@ -92,7 +97,8 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
 /// A token that is not for access (`N_A` in RFC 8693 section 2.2.1) belongs into no header.
 fn check_use(profile: &str, token: &Token, format: Format) -> Result<()> {
     let kind = token.token_type.as_deref().unwrap_or_default();
-    if matches!(format, Format::Token | Format::Json) || !kind.eq_ignore_ascii_case("N_A") {
+    if matches!(format, Format::Token | Format::Json) || !kind.eq_ignore_ascii_case(NO_ACCESS_TOKEN)
+    {
         return Ok(());
     }
     let what = "the token is no access token (token_type N_A), so that no header has it";

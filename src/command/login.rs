@@ -211,7 +211,7 @@ fn keep(
 ) -> Result<Option<String>> {
     let name = &profile.name;
     let granted = &mut outcome.granted;
-    if granted.access.is_err() && (granted.refresh.is_none() || granted.is_bound()) {
+    if granted.access.is_err() && (granted.refresh.is_none() || granted.is_unusable(profile)) {
         let why = granted.access.as_ref().err().cloned().unwrap_or_default();
         return Err(Error::about(
             name,

@@ -11,7 +11,7 @@ use crate::state::note::Note;
 use crate::state::refusals::Refusals;
 use crate::token::leave::{self, Grants};
 use crate::token::selected::budget;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Insist};
 use crate::ui;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -170,7 +170,11 @@ fn renew_own(config: &Config, profile: &Profile, refresh: &Refresh, left: Durati
     }
     let token = token::kept(&Ask {
         force: true,
-        insist: true,
+        insist: if refresh.all {
+            Insist::Again
+        } else {
+            Insist::FromOlder
+        },
         stale: None,
         ..Ask::new(config, profile, Deadline::after(left))
     })?;

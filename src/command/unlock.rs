@@ -5,16 +5,21 @@ use super::load;
 use crate::cli::{Global, Unlock, Wanted};
 use crate::clock::{Deadline, budget, words};
 use crate::env;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, about};
 use crate::profile::config::Config;
 use crate::profile::{Profile, StoreChoice};
 use crate::secret::Secret;
+use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
-use crate::state::storage::Storage;
+use crate::state::storage::{Storage, pending_login};
+use crate::store::cipher::Keys;
 use crate::store::key_source::{KeySource, TYPED};
-use crate::store::{Backend, Interaction};
+use crate::store::passphrase::check_new;
+use crate::store::{Backend, Interaction, reseal};
+use crate::token::credentials::account as client_secret;
 use crate::ui;
 use std::path::Path;
+use std::time::Duration;
 
 /// Opens a profile's store, or the encrypted file.
 pub fn run(global: &Global, unlock: &Unlock) -> Result<()> {
@@ -59,7 +64,7 @@ fn is_anybodys(config: &Config, state: &Path) -> Result<bool> {
 }
 
 /// Asks for the encrypted file's passphrase; the first time, that sets it.
-fn open_file(unlock: &Unlock, config: impl FnOnce() -> Result<Config>) -> Result<()> {
+fn open_file(unlock: &Unlock, config: impl Fn() -> Result<Config>) -> Result<()> {
     let state = env::state_dir()?;
     let source = KeySource {
         profile: "",
@@ -78,39 +83,102 @@ fn open_file(unlock: &Unlock, config: impl FnOnce() -> Result<Config>) -> Result
             ui::notice("nothing to unlock: no profile keeps its tokens in the encrypted file");
             return Ok(());
         }
+        if unlock.change {
+            return Err(Error::usage("there is no passphrase yet").hint("run: tokctl unlock"));
+        }
         source.refuse_lost()?;
     }
-    let passphrase = ask(first)?;
-    let key = source.derive(&passphrase, TYPED)?;
-    if !source.keep_unlocked(&key, unlock.for_)? {
-        return Err(Error::new(
-            Kind::StoreUnavailable,
-            "the kernel keyring cannot be used here, so nothing can be kept unlocked",
-        )
-        .hint("give the key in another way: store_key in the configuration, or TOKCTL_STORE_KEY"));
-    }
-    let seconds = i64::try_from(unlock.for_.as_secs()).unwrap_or(i64::MAX);
-    let set = if first { "passphrase set; " } else { "" };
-    ui::notice(&format!(
-        "{set}the encrypted file is unlocked for {}",
-        words(seconds)
-    ));
-    Ok(())
-}
-
-/// A new one is asked for twice: what is sealed under a mistyped one is lost.
-fn ask(first: bool) -> Result<Secret> {
-    let passphrase = ui::read_secret(if first {
-        "new passphrase for the encrypted file"
+    let (passphrase, new) = if first {
+        (ask_new()?, None)
     } else {
-        "passphrase"
-    })?;
+        // Without a terminal the new one comes in the next line.
+        ui::read_secret_and_next("passphrase")?
+    };
     if passphrase.is_empty() {
         return Err(Error::usage("the passphrase is empty"));
     }
-    if first && ui::can_ask() && !passphrase.is_same(&ui::read_secret("the same once more")?) {
+    let mut keys = source.derive(&passphrase, TYPED)?;
+    if unlock.change {
+        let new = new.map_or_else(ask_new, fit)?;
+        keys = source.change(keys, &new)?;
+    }
+    keep(&source, &keys, unlock.for_)?;
+    let done = match (first, unlock.change) {
+        (true, _) => "passphrase set; ".to_owned(),
+        (_, true) => format!(
+            "passphrase changed, {}; ",
+            resealed(&config()?, &state, &keys)?
+        ),
+        _ => String::new(),
+    };
+    let seconds = i64::try_from(unlock.for_.as_secs()).unwrap_or(i64::MAX);
+    ui::notice(&format!(
+        "{done}the encrypted file is unlocked for {}",
+        words(seconds)
+    ));
+    if !unlock.change && source.is_cheap() {
+        ui::notice(
+            "an older version has set the passphrase, which is found out with less work than a new one; to set it anew \
+             (it may be the same), run: tokctl unlock --change",
+        );
+    }
+    Ok(())
+}
+
+fn keep(source: &KeySource<'_>, keys: &Keys, for_: Duration) -> Result<()> {
+    if source.keep_unlocked(keys, for_)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::StoreUnavailable,
+        "the kernel keyring cannot be used here, so nothing can be kept unlocked",
+    )
+    .hint("give the key in another way: store_key in the configuration, or TOKCTL_STORE_KEY"))
+}
+
+/// Seals everything that the profiles have in the encrypted file under the new key, each while nobody renews it; what is
+/// told of that. What is left out is opened by the old key as before.
+fn resealed(config: &Config, state: &Path, keys: &Keys) -> Result<String> {
+    let mut count = 0;
+    for (name, profile) in Profile::all(config)? {
+        if profile.is_err() {
+            continue;
+        }
+        let deadline = Deadline::after(budget::UNLOCKING);
+        let lock = Lock::take(state, &name, Purpose::Renewal, deadline);
+        if !matches!(
+            lock,
+            Ok(Taken::Lock(_) | Taken::HereOnly(_) | Taken::Unsupported)
+        ) {
+            let what = "another tokctl is busy with it, so that it stays sealed under the old key";
+            ui::warn(&about(&name, what));
+            continue;
+        }
+        for account in [name.clone(), client_secret(&name), pending_login(&name)] {
+            count += usize::from(reseal(state, &account, keys)?);
+        }
+    }
+    Ok(match count {
+        1 => "1 record sealed anew".to_owned(),
+        count => format!("{count} records sealed anew"),
+    })
+}
+
+/// A new one is asked for twice: what is sealed under a mistyped one is lost.
+fn ask_new() -> Result<Secret> {
+    let passphrase = fit(ui::read_secret("new passphrase for the encrypted file")?)?;
+    if ui::can_ask() && !passphrase.is_same(&ui::read_secret("the same once more")?) {
         return Err(Error::usage("the two passphrases are not the same")
-            .hint("nothing is set: run tokctl unlock again"));
+            .hint("nothing is set: run the same command again"));
     }
     Ok(passphrase)
+}
+
+/// A passphrase that is not found out soon.
+fn fit(passphrase: Secret) -> Result<Secret> {
+    if passphrase.is_empty() {
+        return Err(Error::usage("the passphrase is empty"));
+    }
+    let fit = check_new(&passphrase).map(|()| passphrase);
+    fit.map_err(|why| Error::usage(why).hint("nothing is set: take a longer one"))
 }

@@ -8,7 +8,7 @@ use crate::oauth::metadata::Metadata;
 use crate::profile::config::Config;
 use crate::profile::{Grant, LoginGrant, Profile};
 use crate::token::credentials::LITERAL;
-use crate::token::{self, Ask};
+use crate::token::{self, Ask, Insist};
 use crate::ui;
 
 /// Asks for a token where no person is needed, and keeps it as `get` would.
@@ -27,7 +27,7 @@ pub fn token(report: &mut Report, profile: &Profile, config: &Config) {
     ui::collect();
     let found = token::kept(&Ask {
         force: true,
-        insist: true,
+        insist: Insist::Again,
         stale: None,
         ..Ask::new(config, profile, deadline)
     });

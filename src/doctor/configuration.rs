@@ -1,6 +1,6 @@
 //! The configuration file: there, whole, and in nobody else's hands.
 
-use super::Report;
+use super::{Report, own_files};
 use crate::error::{Kind, io_cause, shell_word};
 use crate::http::Origin;
 use crate::profile::config::Config;
@@ -28,6 +28,7 @@ pub fn check(report: &mut Report, config: Option<&Config>, name: Option<&str>) -
         match profile {
             Ok(profile) => {
                 literal(report, config, &profile);
+                own_files::check(report, &profile);
                 profiles.push(profile);
             }
             // The same fault of the file.

@@ -57,7 +57,14 @@ fn described(report: &mut Report, issuer: &str, server: &Metadata) {
 
 /// Whether the server says that it takes the way in which this client proves itself.
 fn client_auth(report: &mut Report, profile: &Profile, server: &Metadata, has_secret: bool) {
-    let method = match server.suited(profile).client.auth {
+    if !has_secret {
+        return;
+    }
+    let suited = match server.suited(profile) {
+        Ok(suited) => suited,
+        Err(error) => return report.problem("client_auth", &error),
+    };
+    let method = match suited.client.auth {
         ClientAuth::Basic | ClientAuth::BasicRaw => "client_secret_basic",
         ClientAuth::Post => "client_secret_post",
         ClientAuth::PrivateKeyJwt => "private_key_jwt",
@@ -68,7 +75,7 @@ fn client_auth(report: &mut Report, profile: &Profile, server: &Metadata, has_se
     let Some(takes) = &server.token_endpoint_auth_methods_supported else {
         return;
     };
-    if !has_secret || takes.iter().any(|known| known == method) {
+    if takes.iter().any(|known| known == method) {
         return;
     }
     let what = format!("{method} is used, and the server lists {}", takes.join(" "));

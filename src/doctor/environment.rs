@@ -5,6 +5,7 @@ use crate::bounded;
 use crate::env;
 use crate::error::io_cause;
 use crate::files;
+use crate::profile::config::Config;
 use crate::secret::Secret;
 use percent_encoding::percent_decode_str;
 
@@ -31,7 +32,7 @@ pub fn versions(report: &mut Report) {
 }
 
 /// The variables that change what this program does.
-pub fn check(report: &mut Report, profile: Option<&str>) {
+pub fn check(report: &mut Report, config: Option<&Config>, profile: Option<&str>) {
     let mut set: Vec<String> = Vec::new();
     for (name, value) in env::in_force(profile) {
         set.push(match value {
@@ -56,6 +57,11 @@ pub fn check(report: &mut Report, profile: Option<&str>) {
     authorities(report);
     if let Some(profile) = profile.filter(|name| env::token_override(name).is_some()) {
         let variable = env::token_variable(profile);
+        let remedy = format!("run: unset {variable}");
+        let alone = config.map(|config| config.alone_with(&variable, profile, &remedy));
+        if let Some(Err(error)) = alone {
+            return report.problem("environment", &error);
+        }
         let what = format!("{variable} is set, so that its token is used and nothing else");
         report.warn(
             "environment",

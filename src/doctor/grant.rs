@@ -9,6 +9,7 @@ use crate::profile::{Profile, TokenKind};
 use crate::state::note::Note;
 use crate::state::record::Record;
 use crate::state::storage::Found;
+use crate::token::refusal;
 use crate::token::standing::{self, Facts, Life, Standing};
 
 /// Looks at the record, whose tokens are kept out of the report, and at the note beside it.
@@ -20,6 +21,9 @@ pub fn check(report: &mut Report, profile: &Profile, store: &mut Tried) {
         Tried::Broken => return,
         Tried::New => (Note::default(), None),
         Tried::Open(storage) => match report.of("grant", storage.find(profile)) {
+            Some(Found::Record(record)) if storage.newer_than(&record).is_some() => {
+                return report.problem("grant", &refusal::older(profile));
+            }
             Some(Found::Record(record)) => (storage.note.clone(), Some(*record)),
             Some(Found::Nothing) => (storage.note.clone(), None),
             Some(Found::Unreadable(error)) if profile.is_repeatable() => {

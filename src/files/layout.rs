@@ -80,7 +80,7 @@ pub fn key_made(state: &Path) -> PathBuf {
     state.join("store.made")
 }
 
-/// The salt of passphrases, which also tells that one is in use.
+/// The salt of the first versions' passphrases, which also tells that one is in use.
 pub fn salt(state: &Path) -> PathBuf {
     state.join("store.salt")
 }
@@ -95,6 +95,21 @@ pub fn key_check(state: &Path, source: Option<&str>) -> PathBuf {
     match source {
         None => state.join("store.check"),
         Some(source) => state.join(format!("store-{}.check", hash(&["check-1", source]))),
+    }
+}
+
+/// Whether there is still such a file of any source.
+pub fn has_key_checks(state: &Path) -> bool {
+    let is_check = |file: &Path| file.extension().is_some_and(|ending| ending == "check");
+    std::fs::read_dir(state)
+        .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|entry| is_check(&entry.path()))))
+}
+
+/// What a passphrase opens: that of `tokctl unlock`, or a configured source's.
+pub fn passphrase(state: &Path, source: Option<&str>) -> PathBuf {
+    match source {
+        None => state.join("store.passphrase"),
+        Some(source) => state.join(format!("store-{}.passphrase", hash(&["check-1", source]))),
     }
 }
 
@@ -158,6 +173,11 @@ mod tests {
             (
                 key_check(state, Some("variable KEY")),
                 "store-52c112f368d1f071cbc44bcedb4eb005.check",
+            ),
+            (passphrase(state, None), "store.passphrase"),
+            (
+                passphrase(state, Some("variable KEY")),
+                "store-52c112f368d1f071cbc44bcedb4eb005.passphrase",
             ),
         ];
         for (path, name) in names {

@@ -3,7 +3,6 @@
 use super::{Answer, Core};
 use crate::clock;
 use crate::error::Error;
-use crate::http::Origin;
 use serde_json::{Value, json};
 
 /// Answers `get` with the headers for a URI.
@@ -14,11 +13,7 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
     let request: Value = serde_json::from_slice(input).unwrap_or_default();
     let uri = request["uri"].as_str().unwrap_or_default();
     // gRPC's secure scheme means the same host.
-    let origin = Origin::of_url(&uri.replacen("grpcs://", "https://", 1));
-    let Some(origin) = origin else {
-        return core.not_ours(uri);
-    };
-    match core.for_origin(&origin) {
+    match core.for_named(Some(&uri.replacen("grpcs://", "https://", 1))) {
         Ok(fit) => {
             let mut reply =
                 json!({ "headers": { "Authorization": [format!("Bearer {}", fit.text())] } });

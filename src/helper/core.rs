@@ -11,6 +11,7 @@ use crate::profile::{Profile, TokenKind};
 use crate::state::note::{self, HelperFailure};
 use crate::state::record::Token;
 use crate::state::refusals::{Refusals, Verdict};
+use crate::text;
 use crate::token::selected::Wanted;
 use crate::token::{self, Ask, Caller};
 use crate::ui;
@@ -65,6 +66,21 @@ impl Core<'_> {
             ))
         })?;
         Profile::load(self.config, name)
+    }
+
+    /// The rule of all helpers: the profile that the call names is answered where its program names nothing, and what
+    /// names something that is foreign or cannot be read gets nothing.
+    pub fn for_named(&self, server: Option<&str>) -> Result<Fit, Answer> {
+        if let Some(server) = server {
+            return match Origin::of_url(server) {
+                Some(origin) => self.for_origin(&origin),
+                None => Err(self.not_ours(server)),
+            };
+        }
+        let profile = self.named().map_err(|error| self.unfit(None, "", &error))?;
+        let name = profile.name.clone();
+        self.token(profile, Caller::program())
+            .map_err(|error| self.unfit(Some(&name), "", &error))
     }
 
     /// The token for an origin, or what to answer instead.
@@ -211,12 +227,24 @@ impl Core<'_> {
     /// What to answer for a host that is nobody's.
     pub fn not_ours(&self, host: &str) -> Answer {
         // It might have been ours, if the file could be read.
-        let what = match (self.profile, self.config.names()) {
-            (Some(name), _) => format!("profile {name:?} has no hosts entry for {host}"),
-            (None, Ok(_)) => format!("no profile has {host} in its hosts"),
+        let host = text::clean(host, 200, &[]);
+        let error = match (self.profile, self.config.names()) {
+            (Some(name), _) => {
+                let what = format!("profile {name:?} has no hosts entry for {host}");
+                let error = Error::config(what);
+                match Origin::of_url(&host) {
+                    Some(origin) => error.hint(format!(
+                        "if the server may have the token, run: tokctl add {} --change --host {}",
+                        shell_word(name),
+                        shell_word(origin.as_str())
+                    )),
+                    None => error,
+                }
+            }
+            (None, Ok(_)) => Error::config(format!("no profile has {host} in its hosts")),
             (None, Err(error)) => return self.mode.unfit(Case::Unreadable, &error),
         };
-        self.mode.unfit(Case::NotOurs, &Error::config(what))
+        self.mode.unfit(Case::NotOurs, &error)
     }
 }
 

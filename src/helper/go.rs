@@ -6,7 +6,6 @@ use crate::env;
 use crate::http::Origin;
 use crate::profile::{GitAuth, Profile};
 use crate::state::refusals::Refusals;
-use crate::token::Caller;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
@@ -16,12 +15,9 @@ use zeroize::Zeroizing;
 /// Without a URL: all of the profile's hosts, which go asks for once, before its first request. With one,
 /// go has been refused there, and hands over the reply's head.
 pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
-    let url = arguments
-        .iter()
-        .find(|argument| argument.starts_with("https://"));
-    match url {
+    match arguments.last() {
         None => first(core),
-        Some(url) => match Origin::of_url(url) {
+        Some(url) => match Origin::of_url(url).filter(Origin::is_https) {
             Some(origin) => {
                 after_refusal(core, &origin, url, input).unwrap_or_else(|answer| answer)
             }
@@ -31,12 +27,9 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
 }
 
 fn first(core: &Core<'_>) -> Answer {
-    let fit = match core.named().map(|profile| (profile.name.clone(), profile)) {
-        Ok((name, profile)) => match core.token(profile, Caller::program()) {
-            Ok(fit) => fit,
-            Err(error) => return core.unfit(Some(&name), "", &error),
-        },
-        Err(error) => return core.unfit(None, "", &error),
+    let fit = match core.for_named(None) {
+        Ok(fit) => fit,
+        Err(answer) => return answer,
     };
     let known = Known::of(&fit.profile);
     if known.refusals.came_of_one(&fit.token, clock::now()) {

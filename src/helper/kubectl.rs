@@ -3,8 +3,6 @@
 use super::{Answer, Core, Fit};
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::http::Origin;
-use crate::token::Caller;
 use serde_json::{Value, json};
 
 const GROUP: &str = "client.authentication.k8s.io";
@@ -16,7 +14,11 @@ pub fn answer(core: &Core<'_>, info: Option<&str>) -> Answer {
         Ok(asked) => asked,
         Err(error) => return core.unfit(None, "", &error),
     };
-    match fit(core, asked.server.as_deref()) {
+    // A cluster's name alone does not say whose token it is to have.
+    if let Err(error) = core.named() {
+        return core.unfit(None, "", &error);
+    }
+    match core.for_named(asked.server.as_deref()) {
         Ok(fit) => Answer {
             stdout: format!("{}\n", credential(&asked.version, &fit)).into(),
             ..Answer::default()
@@ -27,7 +29,7 @@ pub fn answer(core: &Core<'_>, info: Option<&str>) -> Answer {
 
 struct Asked {
     version: String,
-    /// The cluster's address, where the client gives it.
+    /// The cluster's address as the client gives it, also what is none.
     server: Option<String>,
 }
 
@@ -48,25 +50,22 @@ fn read(info: Option<&str>) -> Result<Asked> {
             format!("apiVersion {version:?} is not known; {GROUP}/v1 and {GROUP}/v1beta1 are");
         return Err(Error::usage(what));
     }
-    let server = info["spec"]["cluster"]["server"].as_str();
     Ok(Asked {
         version: version.to_owned(),
-        server: server.map(str::to_owned),
+        server: server(&info["spec"]),
     })
 }
 
-fn fit(core: &Core<'_>, server: Option<&str>) -> Result<Fit, Answer> {
-    let told = |error: &Error| core.unfit(None, server.unwrap_or_default(), error);
-    let profile = core.named().map_err(|error| told(&error))?;
-    match server.filter(|_| !profile.hosts.origins.is_empty()) {
-        // One that cannot be compared is nobody's.
-        Some(server) => match Origin::of_url(server) {
-            Some(origin) => core.for_origin(&origin),
-            None => Err(core.not_ours(server)),
-        },
-        None => core
-            .token(profile, Caller::program())
-            .map_err(|error| told(&error)),
+/// What names the cluster; nothing does only where there is no `spec.cluster` at all.
+fn server(spec: &Value) -> Option<String> {
+    match (spec, &spec["cluster"]) {
+        (Value::Object(_) | Value::Null, Value::Null) => None,
+        (Value::Object(_), cluster) => Some(match &cluster["server"] {
+            Value::String(server) => server.clone(),
+            Value::Null => cluster.to_string(),
+            other => other.to_string(),
+        }),
+        (other, _) => Some(other.to_string()),
     }
 }
 

@@ -196,7 +196,7 @@ impl Login<'_> {
         let profile = self.profile;
         let kind = EndpointKind::DeviceAuthorization;
         let endpoint = server::endpoint(profile, self.server, kind)?;
-        let suited = self.server.suited(profile);
+        let suited = self.server.suited(profile)?;
         let client = Client::new(&suited, self.credentials);
         device_code::start(client, &endpoint, LIMIT).map_err(|refused| refused.error)
     }
@@ -229,7 +229,7 @@ impl Login<'_> {
                 "or open this, and compare the code:\n\n  {complete}\n"
             ));
         }
-        let suited = self.server.suited(profile);
+        let suited = self.server.suited(profile)?;
         let connection = Client::new(&suited, self.credentials).connect(&token)?;
         let _waiting = ui::waiting("waiting until the code has been used");
         let (granted, sent_at) = device_code::poll(&connection, device)?;
@@ -262,19 +262,16 @@ impl Login<'_> {
         let attempt = self.new_attempt();
         let pushed =
             server::endpoint(profile, server, EndpointKind::Authorization).and_then(|endpoint| {
+                self.check_challenge()?;
                 let push_to = server::endpoint(profile, server, kind)?;
-                let suited = server.suited(profile);
+                let suited = server.suited(profile)?;
                 let connection = Client::new(&suited, self.credentials).connect(&push_to)?;
                 let pushed = attempt.pushed_url(&connection, &endpoint, LIMIT);
                 pushed.map(drop).map_err(|refused| refused.error)
             });
         Some(match pushed {
             // Without it the request goes in the address, as a login's does.
-            Err(error)
-                if !server.require_pushed_authorization_requests && !self.is_final(&error) =>
-            {
-                return None;
-            }
+            Err(error) if !self.ends_here(&error) => return None,
             pushed => pushed,
         })
     }
@@ -284,6 +281,7 @@ impl Login<'_> {
     fn url(&self, attempt: &Attempt, opening: Opening) -> Result<String> {
         let (profile, server) = (self.profile, self.server);
         let endpoint = server::endpoint(profile, server, EndpointKind::Authorization)?;
+        self.check_challenge()?;
         let required = server.require_pushed_authorization_requests;
         let kind = EndpointKind::PushedAuthorizationRequest;
         let url = server.endpoints.get(kind);
@@ -293,7 +291,7 @@ impl Login<'_> {
         }
         // Used wherever it is offered: some servers demand it of single clients without saying so.
         let push_to = server::endpoint(profile, server, kind)?;
-        let suited = server.suited(profile);
+        let suited = server.suited(profile)?;
         let connection = Client::new(&suited, self.credentials).connect(&push_to);
         let pushed = connection
             .map_err(Refused::unsent)
@@ -303,15 +301,40 @@ impl Login<'_> {
                 Ok(attempt.url(profile, &endpoint))
             }
             Ok((url, _)) => Ok(url),
-            Err(refused) if required || self.is_final(&refused.error) => Err(refused.error),
+            Err(refused) if self.ends_here(&refused.error) => Err(refused.error),
             Err(refused) => {
-                ui::step(&format!(
-                    "{}; the request goes in the address instead",
+                ui::warn(&format!(
+                    "{}; the login's request goes in the address instead",
                     refused.error
                 ));
                 Ok(attempt.url(profile, &endpoint))
             }
         }
+    }
+
+    /// Whether a login ends with this failure to push its request. A client that is not believed there will not be
+    /// believed with the code either, and a server that cannot be reached has no page for a person.
+    fn ends_here(&self, error: &Error) -> bool {
+        let is_unknown = error.oauth_code.as_deref() == Some("invalid_client");
+        let required = self.server.require_pushed_authorization_requests;
+        // A page in the place of an answer is that of an address which is not it.
+        let is_there = matches!(error.http_status, Some(status) if status != 429 && status < 500);
+        let is_out = error.kind != Kind::Refused && !is_there;
+        required || is_unknown || is_out || self.is_final(error)
+    }
+
+    /// That the server takes the challenge that a code is protected with, as far as it says it.
+    fn check_challenge(&self) -> Result<()> {
+        let profile = self.profile;
+        if !profile.quirks.pkce || !self.server.refuses_s256() {
+            return Ok(());
+        }
+        let what = "the server's metadata (code_challenge_methods_supported) does not name S256, with which a login's \
+                    code is protected";
+        Err(profile.error(Kind::Config, what).hint(
+            "who runs the server must switch on PKCE with S256; to log in without that protection, set pkce = false in \
+             the profile",
+        ))
     }
 
     /// Whether a refusal would meet the person at the browser, or the code after that: the client itself is not

@@ -5,9 +5,9 @@ use super::form::{Form, form_encode};
 use super::hint::{self, Sent};
 use super::metadata::Metadata;
 use super::{Connection, Refused, pkce};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Endpoint;
-use crate::profile::Profile;
+use crate::profile::{EndpointKind, Profile};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,6 +138,17 @@ impl Attempt {
                     "the redirect came from {iss:?} instead of {issuer:?}; not used"
                 )));
             }
+            // Without a name to compare it with, it is at least of the server that the person was sent to.
+            (Some(iss), None) if !is_at(iss, server) => {
+                let iss = crate::text::clean(iss, 200, &secrets);
+                let what = format!(
+                    "the redirect came from {iss:?}, which is not where the login began; not used"
+                );
+                return Err(refuse(what).hint(profile.addressed(&format!(
+                    "if that is the server that is meant, run: tokctl add PROFILE --change --issuer {}",
+                    shell_word(&iss)
+                ))));
+            }
             (None, _) if server.authorization_response_iss_parameter_supported => {
                 return Err(refuse(
                     "the redirect does not say which server it is from (iss); not used".to_owned(),
@@ -166,6 +177,14 @@ impl Attempt {
             )),
         }
     }
+}
+
+/// Whether an issuer has the origin of the address at which a login begins.
+fn is_at(issuer: &str, server: &Metadata) -> bool {
+    let begins_at = server.endpoints.get(EndpointKind::Authorization);
+    let origin = |url: &str| Endpoint::parse(url).ok().map(|url| url.origin());
+    let of_issuer = origin(issuer);
+    of_issuer.is_some() && of_issuer == begins_at.and_then(|url| origin(url))
 }
 
 fn join(endpoint: &Endpoint, query: &str) -> String {

@@ -3,7 +3,7 @@
 
 use super::Credentials;
 use super::form::Form;
-use super::jwt::{self, Claims};
+use super::jwt::{self, Claims, Unsigned};
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::secret::Secret;
@@ -11,12 +11,23 @@ use crate::secret::Secret;
 /// An assertion signed with the client's private key.
 pub fn by_key(profile: &Profile, credentials: &Credentials) -> Result<Secret> {
     let key = credentials.signing_key(profile)?;
-    jwt::signed(profile, credentials, &key, claims(profile))
+    jwt::signed(profile, credentials, &key, unsigned(profile))
 }
 
 /// An assertion whose signature is made with the client secret.
 pub fn by_secret(profile: &Profile, secret: &Secret) -> Secret {
-    jwt::with_secret(profile, secret, claims(profile))
+    jwt::with_secret(profile, secret, unsigned(profile))
+}
+
+/// By which a server tells it from every other token that the key has signed (draft-ietf-oauth-rfc7523bis-11
+/// section 4).
+const TYP: &str = "client-authentication+jwt";
+
+fn unsigned(profile: &Profile) -> Unsigned<'_> {
+    Unsigned {
+        typ: profile.client.assertion_typ.as_deref().unwrap_or(TYP),
+        claims: claims(profile),
+    }
 }
 
 /// What RFC 7523 section 3 and OpenID Connect Core section 9 demand; [`jwt`] adds the times.

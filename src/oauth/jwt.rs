@@ -15,6 +15,12 @@ use zeroize::Zeroizing;
 /// The claims of a token.
 pub type Claims = Map<String, Value>;
 
+/// What is to be signed: the `typ` of its header (RFC 8725 section 3.11), and its claims.
+pub struct Unsigned<'a> {
+    pub typ: &'a str,
+    pub claims: Claims,
+}
+
 /// From `iat` to `exp`, in seconds: the least that servers demand (Box refuses more than 60).
 const LIFE: Epoch = 60;
 
@@ -26,31 +32,32 @@ pub fn signed(
     profile: &Profile,
     credentials: &Credentials,
     key: &Key,
-    claims: Claims,
+    unsigned: Unsigned<'_>,
 ) -> Result<Secret> {
     let refuse = |why: Unusable| profile.key_error(&why.what).hint(why.hint);
     let set = profile.client.signing_alg.as_deref();
     let algorithm = key.algorithm(set).map_err(refuse)?;
-    let mut header = json!({ "typ": "JWT", "alg": algorithm });
+    let mut header = json!({ "typ": unsigned.typ, "alg": algorithm });
     if let Some(id) = profile.client.key_id.as_deref().or(key.id.as_deref()) {
         header["kid"] = id.into();
     }
     if let Some(thumbprint) = credentials.thumbprint() {
         header["x5t#S256"] = thumbprint.into();
     }
-    let text = signing_input(&header, claims);
+    let text = signing_input(&header, unsigned.claims);
     let signature = key.sign(algorithm, text.as_bytes()).map_err(refuse)?;
     Ok(joined(&text, &signature))
 }
 
 /// Signs a token with a secret that the server has too.
-pub fn with_secret(profile: &Profile, secret: &Secret, claims: Claims) -> Secret {
+pub fn with_secret(profile: &Profile, secret: &Secret, unsigned: Unsigned<'_>) -> Secret {
     let (name, algorithm) = match profile.client.signing_alg.as_deref() {
         Some("HS512") => ("HS512", hmac::HMAC_SHA512),
         Some("HS384") => ("HS384", hmac::HMAC_SHA384),
         _ => ("HS256", hmac::HMAC_SHA256),
     };
-    let text = signing_input(&json!({ "typ": "JWT", "alg": name }), claims);
+    let header = json!({ "typ": unsigned.typ, "alg": name });
+    let text = signing_input(&header, unsigned.claims);
     let key = hmac::Key::new(algorithm, secret.expose().as_bytes());
     joined(&text, hmac::sign(&key, text.as_bytes()).as_ref())
 }

@@ -2,7 +2,7 @@
 
 use super::Credentials;
 use super::form::Form;
-use super::jwt::{self, Claims};
+use super::jwt::{self, Claims, Unsigned};
 use super::key::Key;
 use crate::error::{Kind, Result};
 use crate::profile::Profile;
@@ -14,7 +14,7 @@ pub fn push(profile: &Profile, credentials: &Credentials, form: &mut Form) -> Re
     let claims = claims(profile, &key)?;
     form.push_secret(
         "assertion",
-        &jwt::signed(profile, credentials, &key, claims)?,
+        &jwt::signed(profile, credentials, &key, Unsigned { typ: "JWT", claims })?,
     );
     Ok(())
 }

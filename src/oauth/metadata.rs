@@ -26,6 +26,7 @@ pub struct Metadata {
     /// Whether the redirect carries `iss` (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    pub code_challenge_methods_supported: Option<Vec<String>>,
     /// The same endpoints where certificates are asked for (RFC 8705 section 5).
     pub mtls_endpoint_aliases: BTreeMap<String, String>,
     /// Where its public keys are.
@@ -64,6 +65,7 @@ impl Metadata {
                 "authorization_response_iss_parameter_supported",
             ),
             token_endpoint_auth_methods_supported: words("token_endpoint_auth_methods_supported"),
+            code_challenge_methods_supported: words("code_challenge_methods_supported"),
             jwks_uri: text("jwks_uri"),
             end_session_endpoint: text("end_session_endpoint"),
             id_token_signing_alg_values_supported: words("id_token_signing_alg_values_supported"),
@@ -87,23 +89,48 @@ impl Metadata {
 
     /// The profile with the client authentication that the server takes, where the configuration
     /// leaves it open. What is set is never overruled.
-    pub fn suited<'p>(&self, profile: &'p Profile) -> Cow<'p, Profile> {
-        let takes = |method: &str| {
-            let methods = self.token_endpoint_auth_methods_supported.as_deref();
-            methods.is_none_or(|methods| methods.iter().any(|known| known == method))
-        };
-        if profile.client.auth_is_set
-            || profile.client.auth != ClientAuth::Basic
-            || takes("client_secret_basic")
-            || !takes("client_secret_post")
-        {
-            return Cow::Borrowed(profile);
+    ///
+    /// # Errors
+    /// [`Kind::Config`] where the server takes nothing but what is signed or shown in TLS: the secret is not for it.
+    pub fn suited<'p>(&self, profile: &'p Profile) -> Result<Cow<'p, Profile>> {
+        let methods = self.token_endpoint_auth_methods_supported.as_deref();
+        let takes = |method: &str| methods.into_iter().flatten().any(|known| known == method);
+        let is_open = !profile.client.auth_is_set && profile.client.auth == ClientAuth::Basic;
+        if !is_open || methods.is_none() || takes("client_secret_basic") {
+            return Ok(Cow::Borrowed(profile));
         }
+        let auth = if takes("client_secret_post") {
+            ClientAuth::Post
+        } else if takes("client_secret_jwt") {
+            ClientAuth::ClientSecretJwt
+        } else if let Some(other) = NO_SECRET.into_iter().find(|method| takes(method)) {
+            let what = "the server's metadata takes no client secret, so that it is not sent";
+            return Err(profile.error(Kind::Config, what).hint(format!(
+                "set client_auth = {other:?} in the profile, with client_key; if the server takes the secret all the \
+                 same, set client_auth = \"client_secret_basic\""
+            )));
+        } else {
+            return Ok(Cow::Borrowed(profile));
+        };
         let mut suited = profile.clone();
-        suited.client.auth = ClientAuth::Post;
-        Cow::Owned(suited)
+        suited.client.auth = auth;
+        Ok(Cow::Owned(suited))
+    }
+
+    /// Whether a challenge made with SHA-256 is refused (RFC 7636 section 4.2), as far as the server says it: many that
+    /// take it say nothing.
+    pub fn refuses_s256(&self) -> bool {
+        let methods = self.code_challenge_methods_supported.as_deref();
+        methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256"))
     }
 }
+
+/// Ways in which a client proves itself without a secret (OpenID Connect Core section 9, RFC 8705 section 2).
+const NO_SECRET: [&str; 3] = [
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+];
 
 /// Asks the issuer, in the place that RFC 8414 names and then in OpenID's.
 pub fn fetch(profile: &Profile, issuer: &str, deadline: Deadline) -> Result<Metadata> {

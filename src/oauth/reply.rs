@@ -63,9 +63,22 @@ impl Granted {
 }
 
 impl Granted {
-    /// Whether its tokens need a proof that is not made, now and after each renewal.
-    pub fn is_bound(&self) -> bool {
-        self.token_type.as_deref().and_then(bound).is_some()
+    /// The same, with its access token only where its type is one that can be used.
+    fn of_a_known_type(mut self, profile: &Profile) -> Self {
+        let why = self
+            .token_type
+            .as_deref()
+            .and_then(|kind| profile.unusable(kind));
+        if let Some(why) = why.filter(|_| self.access.is_ok()) {
+            self.access = Err(why);
+        }
+        self
+    }
+
+    /// Whether its tokens cannot be used for their type, now and after each renewal.
+    pub fn is_unusable(&self, profile: &Profile) -> bool {
+        let kind = self.token_type.as_deref();
+        kind.is_some_and(|kind| profile.unusable(kind).is_some())
     }
 }
 
@@ -100,7 +113,9 @@ pub fn read(
     }
     let kept = kept(&value, &profile.quirks.keep, secrets);
     match shape.part(&mut value) {
-        Some(part) => Reading::Granted(granted(part, shape, kept, secrets)),
+        Some(part) => {
+            Reading::Granted(granted(part, shape, kept, secrets).of_a_known_type(profile))
+        }
         None => Reading::Refused(refusal),
     }
 }
@@ -116,7 +131,7 @@ pub fn saved(content_type: &str, body: &[u8], profile: &Profile) -> Option<Grant
     let kept = kept(&value, &profile.quirks.keep, &[]);
     let part = shape.part(&mut value)?;
     let saved = expiry::of_saved(part, shape);
-    let mut granted = granted(part, shape, kept, &[]);
+    let mut granted = granted(part, shape, kept, &[]).of_a_known_type(profile);
     // A token that says itself when it ends is believed rather than words about its life.
     let own = granted.access.as_ref().ok().and_then(id_token::end);
     granted.expiry = match (saved, own) {
@@ -161,7 +176,7 @@ fn granted(
         Some(other) => Err(json_kind(&other)),
         None => Err("absent"),
     };
-    let access = usable(take("access_token"), token_type.as_deref());
+    let access = usable(take("access_token"));
     // Missing, null or empty: the old one stays.
     let refresh = optional("refresh_token", take("refresh_token"), &mut left_out);
     let id_token = optional("id_token", take("id_token"), &mut left_out);
@@ -196,14 +211,11 @@ fn unread(value: &Value, shape: Shape<'_>) -> Vec<String> {
     odd.collect()
 }
 
-/// The access token of a reply, or why it cannot be used.
-fn usable(token: Result<Secret, &str>, token_type: Option<&str>) -> Result<Secret, String> {
+/// The access token of a reply, or why it cannot be used, whatever its type.
+fn usable(token: Result<Secret, &str>) -> Result<Secret, String> {
     match token {
         Ok(token) if token.is_empty() => Err("the access_token is empty".to_owned()),
-        Ok(token) if token.is_token_text() => match token_type.and_then(bound) {
-            Some(why) => Err(why),
-            None => Ok(token),
-        },
+        Ok(token) if token.is_token_text() => Ok(token),
         Ok(_) => Err(
             "the access_token holds characters that no token may have (control \
                       characters, spaces or non-ASCII)"
@@ -227,15 +239,6 @@ fn optional(name: &str, token: Result<Secret, &str>, left_out: &mut Vec<String>)
             None
         }
     }
-}
-
-/// Why a token of this type is of no use: it needs a proof beside it. Any other type, also one that
-/// nobody knows, is a bearer's.
-fn bound(token_type: &str) -> Option<String> {
-    let bound = ["dpop", "mac", "pop"].contains(&token_type.to_ascii_lowercase().as_str());
-    bound.then(|| {
-        format!("it is of the type {token_type}, which needs a proof with each request that tokctl does not make")
-    })
 }
 
 /// The members that the profile keeps: texts, numbers and flags.

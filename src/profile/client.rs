@@ -22,6 +22,8 @@ pub struct Client {
     pub signing_alg: Option<String>,
     /// `aud` of the client's assertion, where the server wants another than its name.
     pub assertion_audience: Option<String>,
+    /// `typ` in the header of the client's assertion, where the server wants another than RFC 7523's successor.
+    pub assertion_typ: Option<String>,
     pub auth: ClientAuth,
     /// Whether the configuration names `auth`; else the server's metadata may suggest another.
     pub auth_is_set: bool,
@@ -82,6 +84,7 @@ impl Client {
             certificate: values.path("client_certificate"),
             signing_alg: values.text("signing_alg"),
             assertion_audience: values.text("client_assertion_audience"),
+            assertion_typ: values.text("client_assertion_typ"),
             auth,
             auth_is_set: set_auth.is_some(),
         })

@@ -175,6 +175,30 @@ impl Config {
             .collect())
     }
 
+    /// That a variable which is made of a profile's name means no other profile of the file. Where the file cannot be
+    /// read, nobody knows.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] that names both, with the remedy.
+    pub fn alone_with(&self, variable: &str, name: &str, remedy: &str) -> Result<()> {
+        match self.namesake(name) {
+            None => Ok(()),
+            Some(other) => {
+                let what = format!(
+                    "{variable} is set, and means profile {name:?} and profile {other:?} alike"
+                );
+                Err(Error::config(what).hint(remedy))
+            }
+        }
+    }
+
+    /// Another profile whose name gives the same part of a variable's name.
+    fn namesake(&self, name: &str) -> Option<String> {
+        let part = env::variable_part(name);
+        let is_other = |other: &String| other != name && env::variable_part(other) == part;
+        self.names().ok()?.into_iter().find(is_other)
+    }
+
     /// Whether the file's text has this somewhere, whatever the case of its letters.
     pub fn mentions(&self, word: &str) -> bool {
         let text = self.text.to_ascii_lowercase();

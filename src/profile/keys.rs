@@ -113,6 +113,7 @@ keys! {
     grant_ended_errors: Texts, Quirks, Kept, "Errors of the server that end a grant, as invalid_grant does.";
     grant_ended_for_good: Texts, Quirks, Kept, "Errors of the server that end a grant for ever.";
     temporary_errors: Texts, Quirks, Kept, "Errors of the server that pass by themselves.";
+    bearer_token_types: Texts, Quirks, Kept, "Types of tokens (token_type) that are sent as Bearer, whatever their names say.";
     client_id: Text, Client, Ended, "Client's name at the server.";
     client_secret: Secret, Client, Kept, "Where the client's secret is.";
     client_auth: Choice(CLIENT_AUTHS), Client, Kept, "How the client proves who it is.";
@@ -121,6 +122,7 @@ keys! {
     client_certificate: Path, Client, Ended, "File of the certificate that the client shows to the server.";
     signing_alg: Choice(SIGNING_ALGS), Client, Kept, "Algorithm that the client signs with.";
     client_assertion_audience: Text, Client, Kept, "Audience of what the client signs, if not the server's name.";
+    client_assertion_typ: Text, Client, Kept, "Type in the header of what the client signs, if not client-authentication+jwt.";
     grant: Choice(GRANTS), Profile, Ended, "How the first token is obtained.";
     send_grant_type: AnyText, Quirks, Kept, "grant_type of the first request, if the server wants another one.";
     assertion: Claims, Profile, Ended, "Claims of what is signed for the grant jwt_bearer.";

@@ -52,6 +52,7 @@ use id_tokens::IdTokens;
 use keys::Values;
 pub use keys::names as key_names;
 pub use keys::{KEYS, Key, choices, find as find_key, help, holds_secret};
+pub use owner::{others_can_read, others_can_write};
 use quirks::Quirks;
 use request::Request;
 pub use schema::schema;
@@ -65,7 +66,7 @@ pub use storage::AccessCache;
 use storage::Storage;
 pub use survey::Finding;
 pub use token_source::TokenSource;
-pub use token_type::{ACCESS_TOKEN_TYPE, ISSUED};
+pub use token_type::{ACCESS_TOKEN_TYPE, ISSUED, NO_ACCESS_TOKEN};
 pub use value::Pointers;
 use value::Value;
 use vars::{Pattern, Vars};
@@ -146,6 +147,7 @@ impl Profile {
         // It has been put below them.
         values.text("preset");
         let grant = values.grant();
+        check_secret_variable(config, name, &values)?;
         let client = Client::take(&mut values, name, grant, from.usual_auth)
             .map_err(|why| config.profile_error(name, &why.what).hint(why.hint))?;
         let vars = Vars {
@@ -231,6 +233,14 @@ impl Profile {
             .collect()
     }
 
+    /// Why an access token of this type cannot be used, where it cannot.
+    pub fn unusable(&self, token_type: &str) -> Option<String> {
+        let is_exchanged =
+            self.grant == Grant::TokenExchange && token_type.eq_ignore_ascii_case(NO_ACCESS_TOKEN);
+        let also = &self.quirks.bearer_token_types;
+        token_type::unusable(token_type, also).filter(|_| !is_exchanged)
+    }
+
     /// A configuration error about this profile's key.
     pub fn key_error(&self, what: &str) -> Error {
         let source = self.client.key.as_ref().map(SecretSource::describe);
@@ -281,6 +291,22 @@ impl Profile {
     pub fn error(&self, kind: Kind, what: impl Into<String>) -> Error {
         Error::about(&self.name, kind, what)
     }
+}
+
+/// That a client secret which nothing but a variable's usual name leads to is this profile's alone.
+fn check_secret_variable(config: &Config, name: &str, values: &Fields) -> Result<()> {
+    let is_usual = match values.0.get("client_secret") {
+        None | Some(Value::Secret(SecretSource::EnvFile { name: None, .. })) => true,
+        Some(_) => false,
+    };
+    let variable = env::usual_secret_variable(name);
+    if !is_usual || env::var(&variable).is_none() {
+        return Ok(());
+    }
+    let remedy = format!(
+        "set the variable of each in its profile, as in client_secret = {{ env = {variable:?} }}, or unset it"
+    );
+    config.alone_with(&variable, name, &remedy)
 }
 
 #[cfg(test)]

@@ -69,6 +69,39 @@ pub fn untrusted_dir(file: &Path) -> Option<Distrust> {
         })
 }
 
+/// Who else could write a file, or put another in its place.
+pub fn others_can_write(file: &Path) -> Option<Distrust> {
+    let own = untrusted(file, &file.metadata().ok()?).map(|found| Distrust {
+        why: format!("{} {}", file.display(), found.why),
+        ..found
+    });
+    own.or_else(|| untrusted_dir(file))
+}
+
+/// Whether other users can read a file: by its mode, and by those of all directories above it.
+#[cfg(unix)]
+pub fn others_can_read(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(metadata), Ok(real)) = (file.metadata(), file.canonicalize()) else {
+        return false;
+    };
+    let ours = nix::unistd::getuid().as_raw();
+    // A group of the user's own has nobody else in it.
+    let mask = |metadata: &Metadata| match metadata.gid() {
+        gid if gid == ours => 0o007,
+        _ => 0o077,
+    };
+    let allows = |metadata: &Metadata, bits: u32| metadata.mode() & mask(metadata) & bits != 0;
+    let mut above = real.ancestors().skip(1);
+    allows(&metadata, 0o044)
+        && above.all(|dir| dir.metadata().is_ok_and(|found| allows(&found, 0o011)))
+}
+
+#[cfg(not(unix))]
+pub fn others_can_read(_: &Path) -> bool {
+    false
+}
+
 /// Whether nobody can write there, whatever the mode says: Kubernetes mounts its maps so, open to all.
 #[cfg(unix)]
 fn is_read_only(dir: &Path) -> bool {

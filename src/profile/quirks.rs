@@ -41,6 +41,8 @@ pub struct Quirks {
     /// Members of a reply that are kept beside the token.
     pub keep: Vec<String>,
     pub assumed_life: AssumedLife,
+    /// Types of tokens that are a bearer's, whatever their names say.
+    pub bearer_token_types: Vec<String>,
 }
 
 impl Quirks {
@@ -69,6 +71,7 @@ impl Quirks {
             temporary_errors: values.texts("temporary_errors"),
             keep,
             assumed_life: values.life("assume_expires_in"),
+            bearer_token_types: values.texts("bearer_token_types"),
         })
     }
 }

@@ -4,6 +4,7 @@
 pub mod keys;
 mod lease;
 pub mod lock;
+mod marks;
 pub mod note;
 pub mod record;
 pub mod refusals;

@@ -9,6 +9,7 @@ use crate::hash::hash;
 use crate::profile::{AccessCache, Grant, LoginGrant, Profile, StoreChoice, TokenKind};
 use crate::secret::Secret;
 use crate::state::lock;
+use crate::state::marks;
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
 use crate::state::spool;
@@ -256,6 +257,13 @@ impl Storage {
         Ok(Found::Record(Box::new(record)))
     }
 
+    /// The generation that was written last, where this record is an earlier one: a backup's, or another machine's. Its
+    /// refresh token may be used up, and using it again can end the login (RFC 9700 section 4.14.2).
+    pub fn newer_than(&self, record: &Record) -> Option<u64> {
+        let newest = marks::newest(&self.state, record).max(self.note.generation);
+        (record.refresh.is_some() && record.generation < newest).then_some(newest)
+    }
+
     /// The profile's record, with the lock held: a newer spooled one is moved into the store first,
     /// since its file is about to be needed again.
     pub fn record_locked(&mut self, profile: &Profile) -> Result<Option<Record>> {
@@ -319,6 +327,9 @@ impl Storage {
         if matches!(backend, Backend::Keyring | Backend::EncryptedFile) {
             self.note.store = Some(backend);
         }
+        if record.refresh.is_some() {
+            marks::note(&self.state, record);
+        }
         self.note.generation = record.generation;
         self.note.refreshable = record.refresh.is_some();
         self.note.unrevoked = record.unrevoked.len();
@@ -375,6 +386,7 @@ impl Storage {
         // Of a record that cannot be read, the default variant at least.
         if let Some(record) = record {
             self.forget(profile, record.tokens.keys());
+            marks::forget(&self.state, record);
         }
         let stored = if self.note.generation > 0 {
             self.store.erase(&profile.name)?

@@ -27,11 +27,13 @@ impl Provenance {
     /// Of a grant that this server gives to the profile's client now.
     pub fn of(profile: &Profile, server: &Metadata) -> Self {
         let revocation = server.endpoints.get(EndpointKind::Revocation);
+        let suited = server.suited(profile).map(|suited| suited.client.auth);
+        let auth = suited.unwrap_or(profile.client.auth);
         Self {
             revocation_endpoint: revocation.cloned(),
             server: profile.server.name().to_owned(),
             client_id: profile.client.id.clone(),
-            client_auth: server.suited(profile).client.auth.name().to_owned(),
+            client_auth: auth.name().to_owned(),
         }
     }
 }

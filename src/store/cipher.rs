@@ -14,6 +14,62 @@ const NONCE: usize = 24;
 /// A key, wiped when dropped.
 pub type Key = Zeroizing<[u8; 32]>;
 
+/// The key of the encrypted file, and those that it had before: what is still sealed under one of them is opened too.
+#[derive(Clone)]
+pub struct Keys {
+    pub key: Key,
+    older: Vec<Key>,
+}
+
+impl Keys {
+    /// One key alone.
+    pub fn of(key: Key) -> Self {
+        Self {
+            key,
+            older: Vec::new(),
+        }
+    }
+
+    /// A new key alone.
+    pub fn fresh() -> Self {
+        Self::of(random_key())
+    }
+
+    /// A new key in front of these.
+    pub fn renewed(mut self) -> Self {
+        self.older
+            .insert(0, std::mem::replace(&mut self.key, random_key()));
+        self
+    }
+
+    /// Opens what was sealed under any of them.
+    pub fn open_any(&self, purpose: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let mut all = std::iter::once(&self.key).chain(&self.older);
+        all.find_map(|key| open(key, purpose, sealed))
+    }
+
+    /// Seals the keys themselves under another.
+    pub fn seal(&self, under: &Key, purpose: &str) -> Vec<u8> {
+        let mut plain = Zeroizing::new(Vec::with_capacity(32 * (1 + self.older.len())));
+        for key in std::iter::once(&self.key).chain(&self.older) {
+            plain.extend_from_slice(&**key);
+        }
+        seal(under, purpose, &plain)
+    }
+
+    /// Opens what that made.
+    pub fn open(under: &Key, purpose: &str, sealed: &[u8]) -> Option<Self> {
+        let plain = open(under, purpose, sealed)?;
+        let mut all = plain
+            .chunks(32)
+            .map(|key| Some(Zeroizing::new(key.try_into().ok()?)));
+        Some(Self {
+            key: all.next()??,
+            older: all.collect::<Option<_>>()?,
+        })
+    }
+}
+
 /// A new random key.
 ///
 /// # Panics
@@ -80,6 +136,24 @@ mod tests {
             assert!(open(&key, "a", &sealed).is_none(), "bit of byte {at}");
             sealed[at] ^= 1;
             assert!(open(&key, "a", &sealed[..at]).is_none(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn older_keys_open_what_they_sealed_and_seal_nothing_more() {
+        let first = Keys::fresh();
+        let old = seal(&first.key, "a", b"old");
+        let both = first.clone().renewed();
+        let new = seal(&both.key, "a", b"new");
+        let under = random_key();
+        let read = Keys::open(&under, "b", &both.seal(&under, "b")).expect("the same");
+        for sealed in [&old, &new] {
+            assert!(read.open_any("a", sealed).is_some());
+        }
+        assert!(first.open_any("a", &new).is_none() && read.open_any("b", &old).is_none());
+        assert!(Keys::open(&random_key(), "b", &both.seal(&under, "b")).is_none());
+        for odd in [&[][..], &[1; 31], &[1; 33]] {
+            assert!(Keys::open(&under, "b", &seal(&under, "b", odd)).is_none());
         }
     }
 

@@ -3,8 +3,9 @@
 //! A source that holds the base64 of 32 bytes is the key itself; any other text is a passphrase, from
 //! which Argon2id makes the key.
 
-use super::cipher::{self, Key};
+use super::cipher::{self, Key, Keys};
 use super::kernel::{self, Ring};
+use super::passphrase::{self, Sealed};
 use crate::clock::Deadline;
 use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
@@ -31,7 +32,7 @@ pub const TYPED: &str = "";
 
 /// Where a key was found, in words for `status`.
 pub struct Found {
-    pub key: Key,
+    pub keys: Keys,
     pub place: String,
 }
 
@@ -91,15 +92,15 @@ impl<'a> KeySource<'a> {
         if let Some(found) = self.key_file_key()? {
             return Ok(Some(found));
         }
-        if let Some(key) = self.unlocked() {
+        if let Some(keys) = self.unlocked() {
             let place = "passphrase, unlocked in the kernel keyring".to_owned();
-            return Ok(Some(Found { key, place }));
+            return Ok(Some(Found { keys, place }));
         }
         if let Some(text) = env::store_key() {
             let place = "environment variable TOKCTL_STORE_KEY";
             return self.found(&text, place.to_owned(), place);
         }
-        if self.salt_file().exists() {
+        if self.has_passphrase() || self.salt_file().exists() {
             return Err(Error::about(
                 self.profile,
                 Kind::StoreLocked,
@@ -169,7 +170,16 @@ impl<'a> KeySource<'a> {
 
     /// Whether `tokctl unlock` or `TOKCTL_STORE_KEY` has set a passphrase.
     pub fn has_passphrase(&self) -> bool {
-        self.check_file(TYPED).exists()
+        self.check_file(TYPED).exists() || self.passphrase_file(TYPED).exists()
+    }
+
+    /// Whether its passphrase costs who looks for it less than a new one.
+    pub fn is_cheap(&self) -> bool {
+        let text = files::read(&self.passphrase_file(TYPED)).ok().flatten();
+        match text {
+            Some(text) => Sealed::read(&text).is_ok_and(|sealed| sealed.is_cheap()),
+            None => self.check_file(TYPED).exists(),
+        }
     }
 
     fn key_file_key(&self) -> Result<Option<Found>> {
@@ -187,16 +197,57 @@ impl<'a> KeySource<'a> {
     /// The key that a text is or makes. By its `stable_name` a passphrase's source is known in stored names; those have
     /// the form of the first versions, and are not to be changed.
     fn found(&self, text: &Secret, place: String, stable_name: &str) -> Result<Option<Found>> {
-        let key = match cipher::key_from_text(text) {
-            Some(key) => key,
+        let keys = match cipher::key_from_text(text) {
+            Some(key) => Keys::of(key),
             None if stable_name.ends_with("TOKCTL_STORE_KEY") => self.derive(text, TYPED)?,
             None => self.derive(text, stable_name)?,
         };
-        Ok(Some(Found { key, place }))
+        Ok(Some(Found { keys, place }))
     }
 
-    /// Makes the key from `source`'s passphrase (Argon2id, RFC 9106, the library's recommended cost).
-    pub fn derive(&self, passphrase: &Secret, source: &str) -> Result<Key> {
+    /// The keys that `source`'s passphrase opens; the first passphrase is set by that.
+    pub fn derive(&self, passphrase: &Secret, source: &str) -> Result<Keys> {
+        let file = self.passphrase_file(source);
+        let name = file.display().to_string();
+        let failed = |cause: std::io::Error| unusable(&name, &io_cause(&cause));
+        if files::read(&file).map_err(failed)?.is_none() {
+            if self.check_file(source).exists() {
+                return self.derive_as_before(passphrase, source).map(Keys::of);
+            }
+            passphrase::check_new(passphrase).map_err(|why| {
+                let what = format!("{}the encrypted file's key: {why}", self.concerning());
+                Error::new(Kind::Config, what)
+            })?;
+            let sealed = Sealed::new(passphrase, &Keys::fresh());
+            let sealed = sealed.map_err(|why| unusable("the passphrase", &why))?;
+            // Of processes that do this at once, the file has the first one's.
+            files::create(&file, &sealed.to_text()).map_err(failed)?;
+        }
+        let text = files::read(&file).map_err(failed)?.unwrap_or_default();
+        let opened = Sealed::read(&text).and_then(|sealed| sealed.open(passphrase));
+        let opened = opened.map_err(|why| unusable(&name, &why))?;
+        opened.ok_or_else(|| self.another(source))
+    }
+
+    /// Puts a new key and a new passphrase in the place of those of `tokctl unlock`; what the old keys have sealed is
+    /// opened as before.
+    pub fn change(&self, old: Keys, passphrase: &Secret) -> Result<Keys> {
+        let file = self.passphrase_file(TYPED);
+        let keys = old.renewed();
+        let sealed = Sealed::new(passphrase, &keys);
+        let sealed = sealed.map_err(|why| unusable("the passphrase", &why))?;
+        files::write(&file, &sealed.to_text())
+            .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
+        // By that the old one could still be looked for.
+        drop(files::remove(&self.check_file(TYPED)));
+        if !layout::has_key_checks(self.state) {
+            drop(files::remove(&self.salt_file()));
+        }
+        Ok(keys)
+    }
+
+    /// Makes the key from a passphrase as the first versions did, at what was the library's recommended cost.
+    fn derive_as_before(&self, passphrase: &Secret, source: &str) -> Result<Key> {
         let salt = self.salt()?;
         let mut key = Key::default();
         argon2::Argon2::default()
@@ -206,26 +257,27 @@ impl<'a> KeySource<'a> {
         Ok(key)
     }
 
-    /// Compares with the key that a passphrase made first, which this sets where there was none: a
-    /// mistyped one must not seal a record.
+    /// Compares with the key that a passphrase made first: a mistyped one must not seal a record.
     fn check(&self, key: &Key, source: &str) -> Result<()> {
         let path = self.check_file(source);
         let failed =
             |cause: std::io::Error| unusable(&path.display().to_string(), &io_cause(&cause));
-        if files::read(&path).map_err(failed)?.is_none() {
-            files::create(&path, &cipher::seal(key, CHECK, b"")).map_err(failed)?;
-        }
         let sealed = files::read(&path).map_err(failed)?.unwrap_or_default();
-        if cipher::open(key, CHECK, &sealed).is_some() {
-            return Ok(());
+        match cipher::open(key, CHECK, &sealed) {
+            Some(_) => Ok(()),
+            None => Err(self.another(source)),
         }
+    }
+
+    /// That a passphrase is not the one.
+    fn another(&self, source: &str) -> Error {
         let profile = self.concerning();
         let what =
             format!("{profile}this is not the passphrase that the encrypted file was made with");
-        Err(Error::new(Kind::StoreLocked, what).hint(match source {
-            TYPED => "give the passphrase of the first tokctl unlock",
+        Error::new(Kind::StoreLocked, what).hint(match source {
+            TYPED => "give the passphrase of the first tokctl unlock, or of the last tokctl unlock --change",
             _ => "give the passphrase that this store_key had at first",
-        }))
+        })
     }
 
     /// The profile that an error is about, if it is about one.
@@ -240,15 +292,19 @@ impl<'a> KeySource<'a> {
         layout::key_check(self.state, (source != TYPED).then_some(source))
     }
 
-    /// Keeps a passphrase's key in the kernel keyring, sealed under another that is in a file: a sandbox that can read
+    fn passphrase_file(&self, source: &str) -> PathBuf {
+        layout::passphrase(self.state, (source != TYPED).then_some(source))
+    }
+
+    /// Keeps a passphrase's keys in the kernel keyring, sealed under another that is in a file: a sandbox that can read
     /// this user's keyring and not his files has no use for it, and neither has who gets the files. Whether the kernel
     /// took it.
-    pub fn keep_unlocked(&self, key: &Key, for_: Duration) -> Result<bool> {
+    pub fn keep_unlocked(&self, keys: &Keys, for_: Duration) -> Result<bool> {
         let file = self.half_file();
         let half = cipher::random_key();
         files::write(&file, &*half)
             .map_err(|cause| unusable(&file.display().to_string(), &io_cause(&cause)))?;
-        let sealed = cipher::seal(&half, UNLOCKED, &**key);
+        let sealed = keys.seal(&half, UNLOCKED);
         let seconds = i64::try_from(for_.as_secs()).unwrap_or(i64::MAX);
         Ok(kernel::put(
             Ring::User,
@@ -258,12 +314,11 @@ impl<'a> KeySource<'a> {
     }
 
     /// The key that was kept so.
-    fn unlocked(&self) -> Option<Key> {
+    fn unlocked(&self) -> Option<Keys> {
         let sealed = kernel::get(Ring::User, &self.unlocked_name())?;
         let half = files::read(&self.half_file()).ok()??;
         let half: Key = Zeroizing::new(half.as_slice().try_into().ok()?);
-        let key = cipher::open(&half, UNLOCKED, &sealed)?;
-        Some(Zeroizing::new(key.as_slice().try_into().ok()?))
+        Keys::open(&half, UNLOCKED, &sealed)
     }
 
     /// Where the other key is, anew with each unlocking.
@@ -276,23 +331,16 @@ impl<'a> KeySource<'a> {
         format!("tokctl:store-key:{}", hash(&["store-key-1", &state]))
     }
 
-    /// Where the salt is, which also tells that a passphrase is in use.
-    pub fn salt_file(&self) -> PathBuf {
+    /// Where the salt of the first versions is, which also tells that a passphrase is in use.
+    fn salt_file(&self) -> PathBuf {
         layout::salt(self.state)
     }
 
     fn salt(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let file = self.salt_file();
-        let failed =
-            |cause: &std::io::Error| unusable(&file.display().to_string(), &io_cause(cause));
-        if let Some(salt) = files::read(&file).map_err(|cause| failed(&cause))? {
-            return Ok(salt);
-        }
-        let fresh = cipher::random_key();
-        files::create(&file, &fresh[..16]).map_err(|cause| failed(&cause))?;
-        files::read(&file)
-            .map_err(|cause| failed(&cause))?
-            .ok_or_else(|| unusable(&file.display().to_string(), "it is gone again"))
+        let name = self.salt_file().display().to_string();
+        files::read(&self.salt_file())
+            .map_err(|cause| unusable(&name, &io_cause(&cause)))?
+            .ok_or_else(|| unusable(&name, "it is gone"))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod kernel;
 pub mod key_source;
 mod keyring;
 mod opening;
+pub mod passphrase;
 #[cfg(target_os = "linux")]
 mod secret_service;
 
@@ -15,7 +16,7 @@ use crate::env;
 use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
 use crate::files::{self, layout};
 use crate::ui;
-use cipher::Key;
+use cipher::Keys;
 use key_source::Found;
 pub use keyring::Interaction;
 use keyring::failure::{KeyringError, keyring_error, profile_of};
@@ -69,7 +70,7 @@ pub struct Store {
 enum Opened {
     Keyring(Box<System>),
     EncryptedFile {
-        key: Key,
+        keys: Keys,
         place: String,
     },
     Plaintext,
@@ -83,7 +84,7 @@ enum Opened {
 impl Opened {
     fn sealing(found: Found) -> Self {
         Self::EncryptedFile {
-            key: found.key,
+            keys: found.keys,
             place: found.place,
         }
     }
@@ -171,12 +172,12 @@ impl Store {
                 let found = found.map_err(|trouble| keyring_error(account, &trouble))?;
                 return Ok(held(account, found));
             }
-            Opened::EncryptedFile { key, .. } => {
+            Opened::EncryptedFile { keys, .. } => {
                 let path = layout::sealed_record(&self.state, account);
                 let Some(sealed) = read(&path)? else {
                     return Ok(Held::Nothing);
                 };
-                let Some(plain) = cipher::open(key, &purpose(account), &sealed) else {
+                let Some(plain) = keys.open_any(&purpose(account), &sealed) else {
                     return Ok(Held::Sealed(unopened(&path, account)));
                 };
                 Some(plain)
@@ -237,8 +238,8 @@ impl Store {
             Opened::Keyring(keyring) => keyring
                 .write(account, record)
                 .map_err(|trouble| keyring_error(account, &trouble)),
-            Opened::EncryptedFile { key, .. } => {
-                let sealed = cipher::seal(key, &purpose(account), record);
+            Opened::EncryptedFile { keys, .. } => {
+                let sealed = cipher::seal(&keys.key, &purpose(account), record);
                 write(&layout::sealed_record(&self.state, account), &sealed)
             }
             Opened::Plaintext => write(&layout::plain_record(&self.state, account), record),
@@ -323,6 +324,25 @@ impl Store {
             Opened::Nothing { .. } => Ok(()),
         }
     }
+}
+
+/// Seals an account's record of the encrypted file under the first of these keys, where one of the older ones has sealed
+/// it. Whether that was so.
+pub fn reseal(state: &Path, account: &str, keys: &Keys) -> Result<bool> {
+    let path = layout::sealed_record(state, account);
+    let Some(sealed) = read(&path)? else {
+        return Ok(false);
+    };
+    let purpose = purpose(account);
+    if cipher::open(&keys.key, &purpose, &sealed).is_some() {
+        return Ok(false);
+    }
+    // Under a key of its own.
+    let Some(plain) = keys.open_any(&purpose, &sealed) else {
+        return Ok(false);
+    };
+    write(&path, &cipher::seal(&keys.key, &purpose, &plain))?;
+    Ok(true)
 }
 
 /// Tries the keyring with an entry of its own, whatever the profiles say. Its name, with where it was

@@ -38,7 +38,7 @@ impl Opening<'_> {
                 let found = KeySource::new(self.profile, self.state).find(self.deadline)?;
                 Ok(self.store(found.map_or_else(
                     || Opened::EncryptedFile {
-                        key: cipher::random_key(),
+                        keys: cipher::Keys::fresh(),
                         place: "nowhere".to_owned(),
                     },
                     Opened::sealing,

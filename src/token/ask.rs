@@ -19,8 +19,7 @@ pub struct Ask<'a> {
     pub min_ttl: Option<Duration>,
     /// Renew even if the stored token looks good.
     pub force: bool,
-    /// A person has asked for the renewal: what was refused for now is asked about once more.
-    pub insist: bool,
+    pub insist: Insist,
     /// No request, whatever happens.
     pub offline: bool,
     /// How long a stored token must live to do while the server or the store is away; none will do
@@ -30,6 +29,17 @@ pub struct Ask<'a> {
     pub caller: Caller<'a>,
     /// When the call began, in milliseconds.
     pub started: u128,
+}
+
+/// What a person has asked for by naming the renewal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Insist {
+    /// Nothing: it is a call like any other.
+    Not,
+    /// What was refused for now is asked about once more.
+    Again,
+    /// The same, and the login goes on from what is stored also where that is older than what was stored last.
+    FromOlder,
 }
 
 /// Who takes the token.
@@ -76,7 +86,7 @@ impl<'a> Ask<'a> {
             config,
             min_ttl: None,
             force: false,
-            insist: false,
+            insist: Insist::Not,
             offline: false,
             stale: Some(Duration::ZERO),
             deadline,
@@ -113,7 +123,7 @@ impl<'a> Ask<'a> {
 
     /// Whether a remembered refusal is asked about: when its time has come, or once for who insists.
     pub fn is_about(&self, said: &Remembered) -> bool {
-        !said.is_news(self.started) && (self.insist || said.is_due(clock::now()))
+        !said.is_news(self.started) && (self.insist != Insist::Not || said.is_due(clock::now()))
     }
 
     /// Whether a stored token will do while the server or the store is away.

@@ -211,7 +211,7 @@ fn end(
         return Ok(Some(by_hand(profile, &server)));
     };
     let credentials = credentials::find(profile, Some(storage), deadline)?;
-    let suited = suited(profile, &server, from);
+    let suited = suited(profile, &server, from)?;
     let connection = Client::new(&suited, &credentials).connect(&endpoint)?;
     revoke_tokens(&connection, grant, deadline).map(|()| None)
 }
@@ -270,12 +270,12 @@ fn suited<'p>(
     profile: &'p Profile,
     server: &Metadata,
     from: Option<&Provenance>,
-) -> Cow<'p, Profile> {
+) -> Result<Cow<'p, Profile>> {
     let in_body = from.is_some_and(|from| from.client_auth == ClientAuth::Post.name());
     if in_body && profile.client.auth == ClientAuth::Basic && !profile.client.auth_is_set {
         let mut suited = profile.clone();
         suited.client.auth = ClientAuth::Post;
-        return Cow::Owned(suited);
+        return Ok(Cow::Owned(suited));
     }
     server.suited(profile)
 }

@@ -36,7 +36,7 @@ use crate::state::record::{Record, Token};
 use crate::state::storage::{Cache, Storage};
 use crate::store::Interaction;
 use crate::ui;
-pub use ask::{Ask, Caller};
+pub use ask::{Ask, Caller, Insist};
 use job::{Job, Work};
 use request::respect_retry_after;
 use std::path::Path;
@@ -48,7 +48,7 @@ const ANSWERING: Duration = Duration::from_millis(100);
 
 /// The token: the environment's, else as it is kept.
 pub fn token(ask: &Ask<'_>) -> Result<Token> {
-    match selected::from_environment(&ask.profile.name)? {
+    match selected::from_environment(&ask.profile.name, || Some(ask.config))? {
         Some(token) => Ok(token),
         None => kept(ask),
     }
@@ -213,9 +213,11 @@ fn renewable(ask: &Ask<'_>, storage: &Storage, record: Option<Record>) -> Result
     if let Some(said) = ended.filter(|said| !ask.is_about(said)) {
         return Err(refusal::ended_before(profile, said));
     }
-    record
-        .filter(|record| record.refresh.is_some())
-        .ok_or_else(|| refusal::nothing_to_renew(profile, storage, is_there))
+    let record = record.filter(|record| record.refresh.is_some());
+    match record {
+        Some(record) => refusal::newest(ask, storage, record),
+        None => Err(refusal::nothing_to_renew(profile, storage, is_there)),
+    }
 }
 
 /// A stored token with time left is better than none while the server or the store is away.
@@ -268,7 +270,7 @@ fn with_given(ask: &Ask<'_>, storage: Option<&mut Storage>) -> Result<Credential
 /// The tokens that the profile exchanges, another profile's as `tokctl get` would print it.
 fn find_given(ask: &Ask<'_>) -> Result<Option<Given>> {
     given::find(ask.profile, ask.deadline, |key, name| {
-        if let Some(token) = selected::from_environment(name)? {
+        if let Some(token) = selected::from_environment(name, || Some(ask.config))? {
             return Ok(token.text);
         }
         let other = given::other(ask.profile, ask.config, key, name)?;

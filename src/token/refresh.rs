@@ -208,7 +208,8 @@ fn after_invalid_grant(
             .as_ref()
             .is_some_and(|stored| stored.expose() != sent.expose())
     };
-    if let Some(record) = storage.record(profile)?.filter(other) {
+    let others = storage.record(profile)?.filter(other);
+    if let Some(record) = others.filter(|record| storage.newer_than(record).is_none()) {
         let token = record.token_for(profile);
         return Ok(match token.filter(|token| token.is_alive(clock::now())) {
             Some(token) => Spent::Token(token),

@@ -1,14 +1,15 @@
 //! What no more can be renewed, in words, and what is remembered of a refusal.
 
 use crate::clock;
-use crate::error::{Error, Result, about, shell_word};
+use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::profile::scope::{Difference, difference};
 use crate::profile::{Profile, TokenKind};
-use crate::state::record::Token;
+use crate::state::record::{Record, Token};
 use crate::state::remembered::Remembered;
 use crate::state::storage::Storage;
 use crate::token::merge::Merged;
 use crate::token::standing::Why;
+use crate::token::{Ask, Insist};
 use crate::ui;
 
 /// Why there is no refresh token to use, though perhaps a record.
@@ -24,6 +25,35 @@ pub fn nothing_to_renew(profile: &Profile, storage: &Storage, is_there: bool) ->
     };
     let what = why.words(Some(profile.request.kind));
     profile.login_required(what).of(&profile.name)
+}
+
+/// A record whose refresh token may be used: the newest that is known, or an older one from which a person has said that
+/// the login goes on.
+pub fn newest(ask: &Ask<'_>, storage: &Storage, mut record: Record) -> Result<Record> {
+    let Some(newest) = storage.newer_than(&record) else {
+        return Ok(record);
+    };
+    let profile = ask.profile;
+    if ask.insist != Insist::FromOlder {
+        return Err(older(profile));
+    }
+    ui::warn(&about(
+        &profile.name,
+        "what is stored is older than what was stored last; its refresh token is used all the same",
+    ));
+    // What comes is newer than both.
+    record.generation = newest;
+    Ok(record)
+}
+
+/// That what is stored has been newer before.
+pub fn older(profile: &Profile) -> Error {
+    let what = "what is stored is older than what was stored last (a backup that was restored, or a copy): its refresh \
+                token may have been used, and a server may end the login if it comes again";
+    let name = shell_word(&profile.name);
+    profile.error(Kind::StoreUnavailable, what).hint(format!(
+        "put back what was there, or run: tokctl login {name}; to go on from what is stored, run: tokctl refresh {name}"
+    ))
 }
 
 /// That the server has ended the grant.

@@ -106,7 +106,7 @@ fn attempt_once(
         (TokenRequest::RefreshToken(_), Some(endpoint)) => endpoint.clone(),
         _ => server::endpoint(profile, &server, EndpointKind::Token).map_err(unsent)?,
     };
-    let profile = &server.suited(profile);
+    let profile = &server.suited(profile).map_err(unsent)?;
     let client = Client::new(profile, client.credentials);
     let connection = client.connect(&endpoint).map_err(unsent)?;
     ui::step(&format!("asking {} for a token", endpoint.host()));

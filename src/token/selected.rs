@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind, split_scope};
 use crate::state::record::Token;
+use std::borrow::Borrow;
 use std::time::Duration;
 
 /// The time for a token of this profile, `set` being what the call sets.
@@ -62,11 +63,20 @@ impl Wanted {
     }
 }
 
-/// The token that `TOKCTL_TOKEN_<PROFILE>` sets for a profile, which goes over everything else.
-pub fn from_environment(profile: &str) -> Result<Option<Token>> {
+/// The token that `TOKCTL_TOKEN_<PROFILE>` sets for a profile, which goes over everything else. Where another profile
+/// has the same variable, as far as a `configuration` can be had, it is nobody's.
+pub fn from_environment<C: Borrow<Config>>(
+    profile: &str,
+    configuration: impl FnOnce() -> Option<C>,
+) -> Result<Option<Token>> {
     let Some(text) = env::token_override(profile) else {
         return Ok(None);
     };
+    if let Some(config) = configuration() {
+        let variable = env::token_variable(profile);
+        let remedy = format!("run: unset {variable}");
+        config.borrow().alone_with(&variable, profile, &remedy)?;
+    }
     if !text.is_token_text() {
         let what = format!(
             "{} holds characters that no token may have",

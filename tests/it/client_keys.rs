@@ -59,7 +59,10 @@ fn a_client_signs_what_rfc_7523_demands_and_nothing_twice() {
         );
         assert!(request.header("authorization").is_none() && !form.contains_key("client_secret"));
         let (header, claims) = key.verified(&assertion(request));
-        assert_eq!(header, json!({"typ": "JWT", "alg": "ES256", "kid": "k-1"}));
+        assert_eq!(
+            header,
+            json!({"typ": "client-authentication+jwt", "alg": "ES256", "kid": "k-1"})
+        );
         assert_eq!(claims["iss"], "id");
         assert_eq!(claims["sub"], "id");
         assert_eq!(claims["aud"], json!(endpoint), "a string, not a list");
@@ -121,7 +124,10 @@ fn a_secret_signs_too() {
         Sandbox::with_client(&server, more).run(["get", "p"]);
         let last = server.requests().pop().expect("a request");
         let token = assertion(&last);
-        assert_eq!(parts(&token).0, json!({"typ": "JWT", "alg": alg}));
+        assert_eq!(
+            parts(&token).0,
+            json!({"typ": "client-authentication+jwt", "alg": alg})
+        );
         let (text, signature) = token.rsplit_once('.').expect("three parts");
         let key = hmac::Key::new(algorithm, SECRET.as_bytes());
         let signature =

@@ -275,3 +275,60 @@ fn a_token_in_the_environment_with_control_characters_is_refused() {
     sandbox.env("TOKCTL_TOKEN_P", "");
     sandbox.run(["get", "p"]).fails(5, "invalid_client");
 }
+
+#[test]
+fn a_variable_whose_name_means_two_profiles_is_nobody_s() {
+    let server = Server::tokens(60);
+    let profiles: String = ["corp-prod", "corp.prod"]
+        .iter()
+        .map(|name| {
+            let more = "store = \"none\"\nhosts = [\"https://a.example\"]";
+            let text = client_at(&server.url("/token"), more);
+            let text = text.replace("[profile.p]", &format!("[profile.\"{name}\"]"));
+            text.replace("client_secret = { env = \"P_SECRET\" }\n", "")
+        })
+        .collect();
+    let alike = "is set, and means profile";
+    for name in ["corp-prod", "corp.prod"] {
+        let other = if name == "corp-prod" {
+            "corp.prod"
+        } else {
+            "corp-prod"
+        };
+        let both = format!("means profile {name:?} and profile {other:?} alike");
+        for variable in ["TOKCTL_TOKEN_CORP_PROD", "CORP_PROD_CLIENT_SECRET"] {
+            let mut sandbox = Sandbox::new();
+            sandbox.env(variable, "s").config(&profiles);
+            for words in [
+                &["get", name][..],
+                &["exec", name, "--", "true"],
+                &["api", name, "https://a.example/"],
+            ] {
+                let run = sandbox.run(words);
+                run.fails(3, &format!("{variable} is set")).fails(3, &both);
+                run.fails(3, "tokctl: hint: ");
+            }
+            let doctor = sandbox.run(["doctor", name, "--offline"]);
+            assert!(
+                doctor.code == 3 && doctor.stdout.contains("alike"),
+                "{doctor:?}"
+            );
+        }
+        // What says itself which one it takes takes it.
+        let named = profiles.replace(
+            "client_id = \"id\"\n",
+            "client_id = \"id\"\nclient_secret = { env = \"CORP_PROD_CLIENT_SECRET\" }\n",
+        );
+        let mut sandbox = Sandbox::new();
+        sandbox.env("CORP_PROD_CLIENT_SECRET", "s").config(&named);
+        let run = sandbox.run(["get", name]);
+        assert!(run.code == 0 && !run.stderr.contains(alike), "{run:?}");
+    }
+    // One of them alone has its variable, and where nobody can look, what is set is meant.
+    let alone = profiles.replace("corp.prod", "other");
+    for config in [alone.as_str(), "", "no [configuration"] {
+        let mut sandbox = Sandbox::new();
+        sandbox.env("TOKCTL_TOKEN_CORP_PROD", "t").config(config);
+        sandbox.run(["get", "corp-prod"]).ok("t\n");
+    }
+}

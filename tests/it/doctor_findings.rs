@@ -356,3 +356,76 @@ fn a_clock_that_differs_by_little_bars_no_login() {
         "{found}"
     );
 }
+
+#[test]
+fn a_file_that_others_can_read_or_write_is_told_with_what_closes_it() {
+    let server = Server::tokens(60);
+    let open = |sandbox: &Sandbox, path: &str, mode: u32| {
+        let path = sandbox.home().join(path);
+        change_mode(&path, mode);
+    };
+    for (key, hint, file) in [
+        (
+            "client_secret",
+            "client_secret = { file = \"FILE\" }",
+            "own/file",
+        ),
+        (
+            "client_secret",
+            "client_secret = { env_file = \"FILE\", env = \"P_SECRET\" }",
+            "own/file",
+        ),
+        (
+            "client_key",
+            "client_auth = \"private_key_jwt\"\nclient_key = { file = \"FILE\" }",
+            "own/file",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.write(file, "P_SECRET=a secret of its own\n");
+        let text = client_at(
+            &server.url("/token"),
+            &hint.replace("FILE", &path.display().to_string()),
+        );
+        let text = text.replace("client_secret = { env = \"P_SECRET\" }\n", "");
+        sandbox.config(&text);
+        change_mode(sandbox.home(), 0o755);
+        change_mode(path.parent().expect("a directory"), 0o755);
+        let run = |mode: u32| {
+            open(&sandbox, file, mode);
+            sandbox.run(["doctor", "p", "--offline"])
+        };
+        let found = run(0o644);
+        let told = format!("{key}: {} can be read by other users", path.display());
+        let closes = format!("run: chmod go-rwx {}", path.display());
+        let said = about(&found, "profile p");
+        assert!(said.contains(&told) && said.contains(&closes), "{found:?}");
+        assert!(about(&run(0o622), "profile p").contains("can be written by others"));
+        assert!(!run(0o600).stdout.contains("profile p: "), "{key}");
+        // Nobody comes to it.
+        change_mode(path.parent().expect("a directory"), 0o700);
+        assert!(!run(0o644).stdout.contains("profile p: "), "{key}");
+    }
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("own/ca.pem", "");
+    change_mode(&path, 0o666);
+    sandbox.config(&client_at(
+        &server.url("/token"),
+        &format!("ca_file = \"{}\"", path.display()),
+    ));
+    let found = sandbox.run(["doctor", "p", "--offline"]);
+    let why = "can be written by others (mode 0666), so that they can stand in for the server";
+    finds(
+        &found,
+        "profile p",
+        why,
+        &format!("run: chmod go-w {}", path.display()),
+        3,
+    );
+}
+
+/// Whatever the umask is.
+#[expect(clippy::disallowed_methods, reason = "open to others on purpose")]
+fn change_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("its owner");
+}

@@ -122,6 +122,8 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "puts the token into the form that was asked for",
     ),
     ("command/import.rs", "reads a token response from stdin"),
+    ("store/passphrase.rs", "makes a key of a passphrase"),
+    ("state/marks.rs", "hashes the key that a login's record has"),
     (
         "token/credentials.rs",
         "hands the client secret or key to the store",

@@ -645,3 +645,15 @@ const PASSPHRASES: &[(&str, &str, &str, &str, &str)] = &[
         "dG9rY3RsMQoFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQV3MAMCSqzFOTd0SLehi9G0lVl2C7aeErSVCsWggqVV7ejspzhKPXRJQSVI91/tIOGtc5V1M7XNZAbJvVi1oxfXljDhnChRC1zPCgSKof4f3SUexD2GyOj/BfQ2r0w7K/mb+koAxBBZmVZ5IVdBv7IoTzF0zrydh7Jw8QHveKELE8l05RiNXbZVGpP0Qf/2f2Hi5efJ4XesNGvtKIVL0ezBd1sgTx+cKgFRJed91NSkG5/x1MPSAmYxdaAt40gAuvMtHAPc6O4nYxshRBX7Vgg0HQW5DvVVtw+LBmXnfxmesZ2HmoLgqVnM5zhTaPR/jkKayIBXzYLdstoDU5EYcFTDNp/2DWl7bs6M+nloR3UvCS+LAFhwt69gvbyjTcbTve/YFrQKpSj0dfLBQSCN2Vwcagx4Wc4=",
     ),
 ];
+
+/// What an older version has kept for the profile `typed` with a passphrase, `correct horse`.
+pub fn put_old_passphrase(sandbox: &Sandbox) {
+    let (name, _, _, account, sealed) = PASSPHRASES[0];
+    let base = GRANT.replace("profile.p", &format!("profile.{name}"));
+    sandbox.config(&format!(
+        "{base}store = \"encrypted-file\"\naccess_cache = \"none\"\n"
+    ));
+    put_sealed(sandbox, "store.salt", SALT);
+    put_sealed(sandbox, "store.check", CHECK);
+    put_sealed(sandbox, &format!("records/{account}.sealed"), sealed);
+}

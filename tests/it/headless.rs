@@ -256,7 +256,9 @@ fn unlock_keeps_the_key_in_the_kernel_for_a_while() {
 #[test]
 fn a_wrong_passphrase_is_never_taken_for_the_right_one() {
     let (mut sandbox, server) = grant(ALONE);
-    sandbox.env("TOKCTL_STORE_KEY", "right").import("rt-1");
+    sandbox
+        .env("TOKCTL_STORE_KEY", "the right one")
+        .import("rt-1");
     sandbox
         .run_with_stdin(["unlock"], "wrong")
         .fails(7, "this is not the passphrase");
@@ -268,10 +270,10 @@ fn a_wrong_passphrase_is_never_taken_for_the_right_one() {
         .run_with_stdin(["import", "p", "--no-try", "--force"], "rt-other")
         .fails(7, "this is not the passphrase");
     assert_eq!(server.hits(), 0);
-    sandbox.env("TOKCTL_STORE_KEY", "right");
+    sandbox.env("TOKCTL_STORE_KEY", "the right one");
     sandbox.run(["get", "p"]).ok("at-1\n");
     sandbox
-        .run_with_stdin(["unlock", "--for", "1m"], "right")
+        .run_with_stdin(["unlock", "--for", "1m"], "the right one")
         .ok_with("", "unlocked");
     sandbox.run(["get", "p"]).ok("at-1\n");
 }
@@ -280,7 +282,9 @@ fn a_wrong_passphrase_is_never_taken_for_the_right_one() {
 fn profiles_may_have_passphrases_of_their_own() {
     let server = Server::tokens(600);
     let mut sandbox = Sandbox::new();
-    sandbox.env("KEY_P", "one").env("KEY_Q", "two");
+    sandbox
+        .env("KEY_P", "the first one")
+        .env("KEY_Q", "the second one");
     let of = |name: &str| {
         let more = format!(
             "{ALONE}\nstore_key = {{ env = \"KEY_{}\" }}",

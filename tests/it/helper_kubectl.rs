@@ -106,6 +106,26 @@ fn a_cluster_that_is_not_the_profile_s_gets_no_token() {
         run.fails(3, "profile \"p\"");
         assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
     }
+    // What is there and cannot be read names a server too.
+    for unreadable in [
+        json!({ "server": 5 }),
+        json!({ "server": null }),
+        json!({ "server": ["https://k8s.corp.example"] }),
+        json!({}),
+        json!([]),
+        json!("https://k8s.corp.example"),
+        json!(false),
+    ] {
+        let mut info: Value = serde_json::from_str(&exec_info("v1", HOST)).expect("JSON");
+        info["spec"]["cluster"] = unreadable;
+        let run = asked(&sandbox, &["p"], &info.to_string());
+        run.fails(3, "profile \"p\"");
+        info["spec"] = json!("cluster");
+        asked(&sandbox, &["p"], &info.to_string()).fails(3, "profile \"p\"");
+    }
+    let bare = Sandbox::with_grant(&server, "store = \"plaintext\"");
+    let hint = format!("run: tokctl add p --change --host https://{HOST}");
+    asked(&bare, &["p"], &exec_info("v1", HOST)).fails(3, &hint);
     // Without provideClusterInfo there is nothing to compare with.
     let plain = format!(
         "{{\"apiVersion\":\"{EXEC}/v1\",\"kind\":\"ExecCredential\",\"spec\":{{\"interactive\":false}}}}"

@@ -1,6 +1,7 @@
 //! `tokctl unlock`: a passphrase is set once, without a slip, and only where it counts.
 #![cfg(unix)]
 
+use crate::golden_states;
 use crate::support;
 
 use std::process::Command;
@@ -34,7 +35,7 @@ fn where_a_key_comes_before_a_passphrase_none_is_set() {
         let words = format!("nothing to unlock: the encrypted file's key is {place}");
         let run = sandbox.run_with_stdin(["unlock"], "new passphrase");
         run.ok_with("", &words);
-        assert!(!sandbox.state_dir().join("tokctl/store.check").exists());
+        assert!(!sandbox.state_dir().join("tokctl/store.passphrase").exists());
     }
 }
 
@@ -53,23 +54,31 @@ fn typed(sandbox: &Sandbox, answers: &[(&str, &str)], end: &str) -> String {
 #[ignore = "needs tmux, and a kernel keyring: tests/run installs it"]
 fn a_new_passphrase_is_asked_for_twice_and_a_known_one_once() {
     let sandbox = sandbox();
-    let check = sandbox.state_dir().join("tokctl/store.check");
+    let check = sandbox.state_dir().join("tokctl/store.passphrase");
     let new = "new passphrase for the encrypted file: ";
-    let screen = typed(&sandbox, &[(new, "one"), ("once more: ", "on")], "exit=2");
+    let screen = typed(
+        &sandbox,
+        &[(new, "one two three"), ("once more: ", "one two thre")],
+        "exit=2",
+    );
     assert!(
         screen.contains("the two passphrases are not the same"),
         "{screen}"
     );
     assert!(!check.exists());
-    let screen = typed(&sandbox, &[(new, "one"), ("once more: ", "one")], "exit=0");
+    let screen = typed(
+        &sandbox,
+        &[(new, "one two three"), ("once more: ", "one two three")],
+        "exit=0",
+    );
     assert!(
         screen.contains("passphrase set; the encrypted file is unlocked"),
         "{screen}"
     );
     assert!(check.exists());
-    let screen = typed(&sandbox, &[("\npassphrase: ", "one")], "exit=0");
+    let screen = typed(&sandbox, &[("\npassphrase: ", "one two three")], "exit=0");
     assert!(!screen.contains("once more"), "{screen}");
-    assert!(!screen.contains("one"), "{screen}");
+    assert!(!screen.contains("one two"), "{screen}");
 }
 
 /// What a sandbox of the same user finds under a name in the kernel's keyring, without any file of his.
@@ -178,4 +187,149 @@ fn a_session_s_copy_of_a_token_is_found_in_that_session_alone() {
         );
         sandbox.run(["logout", "p"]);
     }
+}
+
+/// Does away with what the kernel keeps of an unlocked store.
+fn lock(sandbox: &Sandbox) {
+    let state = sandbox.state_dir().join("tokctl");
+    let state = state.to_str().expect("UTF-8");
+    let name = format!("tokctl:store-key:{}", hash(&["store-key-1", state]));
+    let purged = Command::new("keyctl")
+        .args(["purge", "user", &name])
+        .output();
+    assert!(purged.expect("keyctl is installed").status.success());
+}
+
+#[test]
+fn a_new_passphrase_that_is_found_out_soon_is_refused() {
+    let short = "elevenchars";
+    let sandbox = sandbox();
+    sandbox
+        .run_with_stdin(["unlock"], short)
+        .fails(2, "a passphrase has at least 12 characters");
+    let mut by_variable = Sandbox::new();
+    by_variable.config(&renewable("http://127.0.0.1:9/token", FILE));
+    by_variable.env("TOKCTL_STORE_KEY", short);
+    let run = by_variable.run_with_stdin(["import", "p"], "rt-1");
+    run.fails(3, "a passphrase has at least 12 characters");
+    for sandbox in [&sandbox, &by_variable] {
+        let state = sandbox.state_dir().join("tokctl");
+        assert!(!state.join("store.passphrase").exists());
+        assert!(support::sandbox::files(&state.join("records")).is_empty());
+    }
+}
+
+#[test]
+#[ignore = "needs keyctl and a kernel keyring: tests/run installs it"]
+fn another_passphrase_takes_the_place_of_the_first_and_everything_is_sealed_anew() {
+    let server = Server::tokens(600);
+    let sandbox = Sandbox::new();
+    let more = format!("{FILE}\nclient_secret = {{ keyring = true }}");
+    let own = renewable(&server.url("/token"), &more);
+    let other = renewable(&server.url("/token"), FILE).replace("profile.p", "profile.q");
+    sandbox.config(&format!("{own}{other}"));
+    let (first, second) = ("the first passphrase", "the second passphrase");
+    sandbox
+        .run_with_stdin(["unlock", "--change"], first)
+        .fails(2, "there is no passphrase yet");
+    sandbox
+        .run_with_stdin(["unlock", "--for", "1h"], first)
+        .ok_with("", "passphrase set");
+    sandbox
+        .run_with_stdin(["secret", "set", "p"], "s")
+        .ok_with("", "");
+    sandbox
+        .run_with_stdin(["import", "p"], "rt-1")
+        .ok_with("", "");
+    sandbox
+        .run_with_stdin(["import", "q"], "rt-1")
+        .ok_with("", "");
+    let state = sandbox.state_dir().join("tokctl");
+    let copy = sandbox.home().join("copy");
+    let copied = Command::new("cp").arg("-aT").args([&state, &copy]).status();
+    assert!(copied.expect("cp is there").success());
+    let records = || support::sandbox::files(&state.join("records"));
+    let before: Vec<_> = records()
+        .iter()
+        .map(std::fs::read)
+        .map(Result::ok)
+        .collect();
+    let change = |both: &str| sandbox.run_with_stdin(["unlock", "--change", "--for", "1h"], both);
+    change("wrong, and more\nthe second passphrase\n").fails(7, "this is not the passphrase");
+    change("the first passphrase\nshort\n").fails(2, "at least 12 characters");
+    change(&format!("{first}\n{second}\n"))
+        .ok_with("", "passphrase changed, 3 records sealed anew");
+    let after: Vec<_> = records()
+        .iter()
+        .map(std::fs::read)
+        .map(Result::ok)
+        .collect();
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before != after)
+    );
+    sandbox.run(["get", "p"]).ok("at-1\n");
+    lock(&sandbox);
+    sandbox
+        .run(["get", "p", "--force"])
+        .fails(7, "tokctl unlock");
+    sandbox
+        .run_with_stdin(["unlock"], first)
+        .fails(7, "this is not the passphrase");
+    sandbox
+        .run_with_stdin(["unlock", "--for", "1h"], second)
+        .ok_with("", "is unlocked");
+    sandbox.run(["get", "p", "--force"]).ok("at-2\n");
+    // Who has the old files and the old passphrase opens nothing that is sealed now.
+    let mut stolen = Sandbox::new();
+    stolen.config(&renewable(&server.url("/token"), FILE));
+    let theirs = stolen.state_dir().join("tokctl");
+    let copied = Command::new("cp")
+        .arg("-aT")
+        .args([&copy, &theirs])
+        .status();
+    assert!(copied.expect("cp is there").success());
+    let new = Command::new("cp")
+        .arg("-aT")
+        .args([state.join("records"), theirs.join("records")])
+        .status();
+    assert!(new.expect("cp is there").success());
+    stolen.env("TOKCTL_STORE_KEY", first);
+    stolen
+        .run(["get", "p"])
+        .fails(7, "it was not written with this key");
+    lock(&sandbox);
+}
+
+#[test]
+#[ignore = "needs keyctl and a kernel keyring: tests/run installs it"]
+fn what_an_older_version_has_sealed_is_opened_and_told_and_sealed_anew() {
+    let sandbox = Sandbox::new();
+    golden_states::put_old_passphrase(&sandbox);
+    let (old, new) = ("correct horse", "correct horse battery");
+    sandbox
+        .run_with_stdin(["unlock", "--for", "1h"], old)
+        .ok_with("", "an older version has set the passphrase")
+        .ok_with("", "run: tokctl unlock --change");
+    sandbox.run(["get", "typed"]).ok("at-typed\n");
+    let state = sandbox.state_dir().join("tokctl");
+    let change = ["unlock", "--change", "--for", "1h"];
+    sandbox
+        .run_with_stdin(change, format!("{old}\n{new}\n"))
+        .ok_with("", "passphrase changed, 1 record sealed anew");
+    for gone in ["store.check", "store.salt"] {
+        assert!(!state.join(gone).exists(), "{gone}");
+    }
+    sandbox.run(["get", "typed"]).ok("at-typed\n");
+    lock(&sandbox);
+    sandbox
+        .run_with_stdin(["unlock", "--for", "1h"], old)
+        .fails(7, "this is not the passphrase");
+    let run = sandbox.run_with_stdin(["unlock", "--for", "1h"], new);
+    run.ok_with("", "is unlocked");
+    assert!(!run.stderr.contains("older version"), "{run:?}");
+    sandbox.run(["get", "typed"]).ok("at-typed\n");
+    lock(&sandbox);
 }

@@ -192,10 +192,9 @@ fn a_client_that_the_server_does_not_believe_is_not_sent_to_a_browser() {
             "",
             true,
         ),
-        // A public client need not be one that may push.
-        (401, json!({"error": "invalid_client"}), "", false),
+        (401, json!({"error": "invalid_client"}), "", true),
+        // It may be one that may not push.
         (400, json!({"error": "unauthorized_client"}), secret, false),
-        (500, json!({}), secret, false),
     ] {
         let server = pushing(status, refusal.clone());
         let mut sandbox = Sandbox::new();

@@ -32,6 +32,17 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     }
     let wanted = wanted(job, &copy)?;
     edit(&copy, &words(&user, &wanted))?;
+    if !wanted["interactiveMode"].is_string() {
+        // What has no flag yet for it has the field (from 1.20).
+        let field = format!("users.{user}.exec.provideClusterInfo");
+        if edit(&copy, &["config", "set", &field, "true"].map(str::to_owned)).is_err() {
+            plan.warnings.push(
+                "this kubectl does not say which cluster it asks for, so that the token goes to the server of every \
+                 context that uses the user"
+                    .to_owned(),
+            );
+        }
+    }
     if exec_of(&copy, &user)? != there {
         plan.changes
             .extend(shown(&text, &copy, &user, (there.as_ref(), Some(&wanted)))?);
@@ -81,13 +92,12 @@ fn wanted(job: &Job<'_>, copy: &Copy) -> Result<Value> {
         copy,
         &["config", "set-credentials", "--help"].map(str::to_owned),
     )?;
-    let mut exec =
-        json!({ "apiVersion": format!("{GROUP}/v1beta1"), "args": args, "command": job.own.word });
+    // We are to be told the cluster's server, and give the token to the profile's hosts only.
+    let mut exec = json!({ "apiVersion": format!("{GROUP}/v1beta1"), "args": args, "command": job.own.word,
+        "provideClusterInfo": true });
     if help.contains("--exec-interactive-mode") {
         exec["apiVersion"] = format!("{GROUP}/v1").into();
         exec["interactiveMode"] = "Never".into();
-        // We are told the cluster's server, and give the token to the profile's hosts only.
-        exec["provideClusterInfo"] = true.into();
     }
     Ok(exec)
 }

@@ -104,53 +104,127 @@ impl Handshake {
 
 fn of_certificate(wrong: &CertificateError, issuer: impl FnOnce() -> UnknownIssuer) -> Handshake {
     use CertificateError as C;
-    let what = match wrong {
+    let (what, hint) = match wrong {
         C::UnknownIssuer => {
             let issuer = issuer();
             let hint = if issuer.alone { ALONE } else { UNKNOWN_ISSUER };
-            let issuer = issuer
-                .name
-                .unwrap_or_else(|| "an unnamed authority".to_owned());
-            return Handshake {
-                hint: Some(hint.to_owned()),
-                ..Handshake::lasting(format!(
-                    "its certificate is issued by {issuer}, which is not trusted here"
-                ))
-            };
+            let name = issuer.name;
+            let name = name.unwrap_or_else(|| "an unnamed authority".to_owned());
+            let what = format!("its certificate is issued by {name}, which is not trusted here");
+            (what, hint)
         }
-        C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            return Handshake {
-                hint: Some(AUTHORITY_AS_SERVER.to_owned()),
-                ..Handshake::lasting("its certificate is an authority's own, not a server's")
-            };
-        }
-        C::Expired | C::ExpiredContext { .. } => {
-            return Handshake {
-                hint: Some(ENDED.to_owned()),
-                ..Handshake::lasting(
-                    "its certificate has expired (or this machine's clock is ahead)",
-                )
-            };
-        }
-        C::NotValidYet | C::NotValidYetContext { .. } => {
-            return Handshake {
-                hint: Some(CLOCK.to_owned()),
-                ..Handshake::lasting(
-                    "its certificate is not valid yet (or this machine's clock is behind)",
-                )
-            };
-        }
-        C::NotValidForName | C::NotValidForNameContext { .. } => {
-            "its certificate is for another host name"
-        }
-        other => {
-            return Handshake::lasting(
-                rustls::Error::InvalidCertificate(other.clone()).to_string(),
-            );
-        }
+        C::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
+            "its certificate is an authority's own, not a server's".to_owned(),
+            AUTHORITY_AS_SERVER,
+        ),
+        C::Expired | C::ExpiredContext { .. } => (
+            "its certificate has expired (or this machine's clock is ahead)".to_owned(),
+            ENDED,
+        ),
+        C::NotValidYet | C::NotValidYetContext { .. } => (
+            "its certificate is not valid yet (or this machine's clock is behind)".to_owned(),
+            CLOCK,
+        ),
+        C::NotValidForName => ("its certificate is for another host name".to_owned(), NAME),
+        C::NotValidForNameContext { presented, .. } => (for_others(presented), NAME),
+        other => in_words(other),
     };
-    Handshake::lasting(what)
+    Handshake {
+        hint: Some(hint.to_owned()),
+        ..Handshake::lasting(what)
+    }
 }
+
+/// Whom a certificate is for, as far as it says it.
+fn for_others(names: &[String]) -> String {
+    let names = names.iter().take(MOST_NAMES);
+    let names: Vec<String> = names
+        .map(|name| crate::text::clean(name, 80, &[]))
+        .collect();
+    if names.is_empty() {
+        return "its certificate is for no host name (it has no subjectAltName)".to_owned();
+    }
+    format!(
+        "its certificate is for another host name: {}",
+        names.join(", ")
+    )
+}
+
+/// Of so many names of a certificate each is told.
+const MOST_NAMES: usize = 3;
+
+/// What else can be wrong with a server's certificate, and who ends it.
+fn in_words(wrong: &CertificateError) -> (String, &'static str) {
+    use CertificateError as C;
+    let said = |what: &str| what.to_owned();
+    match wrong {
+        C::Other(other) => of_webpki(&other.to_string()),
+        C::Revoked => (said("its certificate has been revoked"), RENEW),
+        C::BadSignature => (
+            said("its certificate is not signed by whom it names (a forged or damaged one)"),
+            NOT_TO_BE_TRUSTED,
+        ),
+        C::BadEncoding => (said("its certificate cannot be read"), NEW),
+        C::UnhandledCriticalExtension => (said(CRITICAL), NEW),
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => (
+            said("its certificate is not for a server (extendedKeyUsage without serverAuth)"),
+            PURPOSE,
+        ),
+        // The names of both begin so.
+        other if format!("{other:?}").starts_with("UnsupportedSignatureAlgorithm") => (
+            said("its certificate is signed in a way that is not taken any more (as with SHA-1)"),
+            NEW,
+        ),
+        other => (format!("its certificate is not good ({other:?})"), NEW),
+    }
+}
+
+/// The words of webpki's own errors.
+fn of_webpki(name: &str) -> (String, &'static str) {
+    let is = |part: &str| name.contains(part);
+    if is("UnsupportedCertVersion") {
+        let what = "its certificate, or one above it, is of X.509 version 1, as openssl x509 -req makes it without extensions";
+        return (what.to_owned(), VERSION);
+    }
+    if is("UnsupportedCriticalExtension") {
+        return (CRITICAL.to_owned(), NEW);
+    }
+    if is("EndEntityUsedAsCa") {
+        let what = "a server's certificate stands where its authority's has to";
+        return (what.to_owned(), CHAIN);
+    }
+    if is("PathLenConstraintViolated") || is("NameConstraintViolation") {
+        let what = "its authority may not issue such a certificate";
+        return (what.to_owned(), NOT_TO_BE_TRUSTED);
+    }
+    if is("UnsupportedSignatureAlgorithm") || is("UnsupportedCrlSignatureAlgorithm") {
+        let what = "its certificate is signed in a way that is not taken any more (as with SHA-1)";
+        return (what.to_owned(), NEW);
+    }
+    let name = crate::text::clean(name, 80, &[]);
+    (format!("its certificate is not good ({name})"), NEW)
+}
+
+const CRITICAL: &str =
+    "its certificate demands something that is not known here (a critical extension)";
+
+const RENEW: &str = "who runs the server must get another certificate for it";
+
+const NEW: &str =
+    "who runs the server must make its certificate anew (openssl req -x509, or its authority)";
+
+const NOT_TO_BE_TRUSTED: &str = "do not go on before who runs the server has said why; a device on the way may answer in its place";
+
+const PURPOSE: &str = "who runs the server must make its certificate with extendedKeyUsage=serverAuth, or without that extension";
+
+const VERSION: &str = "who runs the server must make it with extensions, as in: openssl x509 -req ... -extfile FILE with the line \
+                       subjectAltName=DNS:HOST in FILE";
+
+const CHAIN: &str =
+    "name the authority's own certificate by ca_file, or have the server send the chain in order";
+
+const NAME: &str = "check the host in the address; if it is right, who runs the server must name it in the certificate's \
+                    subjectAltName";
 
 /// `PROFILE` is filled in where it is known: see `Profile::addressed`.
 const UNKNOWN_ISSUER: &str = "put that authority's certificate in a file, and run: tokctl add PROFILE --change --ca-file FILE (for \

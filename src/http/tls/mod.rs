@@ -14,6 +14,7 @@ use roots::Roots;
 use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, ConfigBuilder};
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -94,12 +95,26 @@ fn own_certificate(
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
         bad_setting("client_key: beside a client_certificate it must be in PEM form")
     })?;
-    config
-        .with_client_auth_cert(chain, key)
-        .map_err(|cause| match cause {
-            rustls::Error::InconsistentKeys(_) => {
-                bad_setting("client_key does not belong to client_certificate")
-            }
-            cause => bad_setting(format!("client_certificate: {cause}")),
-        })
+    let key = config
+        .crypto_provider()
+        .key_provider
+        .load_private_key(key)
+        .map_err(|_| bad_setting("client_key: TLS cannot use a key of this kind"))?;
+    if !belongs(&chain[0], &*key) {
+        return Err(bad_setting(
+            "client_key does not belong to client_certificate",
+        ));
+    }
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    Ok(config.with_client_cert_resolver(Arc::new(shown)))
+}
+
+/// Whether a certificate is of a key. It is the server's to judge all else in it: one of X.509 version 1, which
+/// `openssl x509 -req` makes where nobody asks for extensions, is not read by webpki, and taken by many servers.
+fn belongs(certificate: &CertificateDer<'_>, key: &dyn SigningKey) -> bool {
+    let Some(public) = key.public_key() else {
+        return true;
+    };
+    // The certificate has the public key in the form in which it is here (RFC 5280 section 4.1).
+    memchr::memmem::find(certificate, &public).is_some()
 }
