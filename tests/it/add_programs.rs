@@ -4,9 +4,11 @@
 use crate::support;
 
 use std::fs;
+use std::sync::Arc;
 
-use support::git::GitHost;
-use support::{Run, Sandbox};
+use support::git::{GitHost, schemes};
+use support::login::{arrive, consent};
+use support::{Login, OidcProvider, Run, Sandbox};
 
 const CORP: &[&str] = &[
     "add",
@@ -60,6 +62,98 @@ fn from_nothing_to_git_clone_in_three_commands() {
     let clone = sandbox.git_with(&["clone", "-q", &host.url(), "x"]);
     assert_eq!(clone.code, 0, "{clone:?}");
     assert!(sandbox.home().join("x/.git").is_dir());
+}
+
+#[test]
+#[ignore = "needs npm's oidc-provider: tests/run installs it"]
+fn from_nothing_to_git_clone_with_a_login_and_back() {
+    let provider = Arc::new(OidcProvider::start(&[]));
+    for scheme in schemes() {
+        let mut sandbox = Sandbox::new();
+        let judge = Arc::clone(&provider);
+        let host = GitHost::trusting(&sandbox, scheme, move |token| {
+            judge.echo(token).status == 200
+        });
+        // The store is the one choice that is the test's own: no keyring is here.
+        sandbox.env("GIT_CONFIG_NOSYSTEM", "1").env("no_proxy", "*");
+        sandbox.write(
+            "config/tokctl/config.toml",
+            "[defaults]\nstore = \"encrypted-file\"\n",
+        );
+        let before = [
+            read(&sandbox, "config/tokctl/config.toml"),
+            read(&sandbox, ".gitconfig"),
+        ];
+        let (issuer, origin) = (provider.url().to_owned(), host.origin());
+        let add = |more: &[&str]| {
+            let words = [
+                "add",
+                "corp",
+                "--issuer",
+                &issuer,
+                "--client-id",
+                "pkce",
+                "--scope",
+                "openid offline_access api:read",
+                "--host",
+                &origin,
+            ];
+            sandbox.run([&words[..], &["--install", "git"], more].concat())
+        };
+        let clone = |to: &str| sandbox.git_with(&["clone", "-q", &host.url(), to]);
+
+        let dry = add(&["--dry-run"]);
+        let promised = [
+            "[profile.corp]",
+            &format!("+ issuer = \"{issuer}\""),
+            &format!("[credential \"{origin}\"]"),
+            "nothing is changed",
+        ];
+        assert_eq!((dry.code, dry.stdout.as_str()), (0, ""), "{dry:?}");
+        for line in promised {
+            assert!(dry.stderr.contains(line), "{line}: {dry:?}");
+        }
+        let after = [
+            read(&sandbox, "config/tokctl/config.toml"),
+            read(&sandbox, ".gitconfig"),
+        ];
+        assert_eq!(after, before);
+
+        let added = add(&[]);
+        assert_eq!((added.code, added.stdout.as_str()), (0, ""), "{added:?}");
+        assert!(
+            added.stderr.contains("log in with: tokctl login corp"),
+            "{added:?}"
+        );
+        // Whoever forgets that is told by git.
+        let early = clone("early");
+        assert_ne!(early.code, 0);
+        assert!(early.stderr.contains("tokctl login corp"), "{early:?}");
+
+        let mut login = Login::of(sandbox.command(["login", "corp", "--no-browser"]));
+        let page = arrive(&consent(&login.address()));
+        assert_eq!(page.status, 200, "{}", page.body);
+        login.wait().ok_with("", "logged in to corp");
+        let cloned = clone("x");
+        assert_eq!((cloned.code, cloned.stderr.as_str()), (0, ""), "{cloned:?}");
+        assert!(sandbox.home().join("x/.git").is_dir());
+        // And with another token, when the first is good no more.
+        host.revoke(sandbox.run(["get", "corp"]).stdout.trim_end());
+        let again = clone("y");
+        assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{again:?}");
+
+        let back = sandbox.run(["add", "corp", "--install", "git", "--remove"]);
+        assert_eq!((back.code, back.stdout.as_str()), (0, ""), "{back:?}");
+        assert_eq!(read(&sandbox, ".gitconfig"), "");
+        let late = clone("z");
+        assert!(
+            late.code != 0 && !late.stderr.contains("tokctl"),
+            "{late:?}"
+        );
+        sandbox
+            .run(["get", "corp", "--offline"])
+            .ok(&sandbox.run(["get", "corp"]).stdout);
+    }
 }
 
 #[test]
