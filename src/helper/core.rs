@@ -85,17 +85,25 @@ impl Core<'_> {
 
     /// The token for an origin, or what to answer instead.
     pub fn for_origin(&self, origin: &Origin) -> Result<Fit, Answer> {
-        let profile = match self.owner(origin) {
-            Ok(Some(profile)) => profile,
-            Ok(None) => return Err(self.not_ours(origin.as_str())),
-            Err(error) => return Err(self.unfit(None, origin.as_str(), &error)),
-        };
-        let name = profile.name.clone();
-        self.for_owner(profile, origin)
-            .map_err(|error| self.unfit(Some(&name), origin.as_str(), &error))
+        self.for_first(std::slice::from_ref(origin), origin.as_str())
     }
 
-    /// The same, unless the host has refused what was renewed for it.
+    /// The token for the first of these origins that is a profile's own; `asked` is what the program calls them.
+    pub fn for_first(&self, origins: &[Origin], asked: &str) -> Result<Fit, Answer> {
+        for origin in origins {
+            let profile = match self.owner(origin) {
+                Ok(Some(profile)) => profile,
+                Ok(None) => continue,
+                Err(error) => return Err(self.unfit(None, origin.as_str(), &error)),
+            };
+            let name = profile.name.clone();
+            let fit = self.for_owner(profile, origin);
+            return fit.map_err(|error| self.unfit(Some(&name), origin.as_str(), &error));
+        }
+        Err(self.not_ours(asked))
+    }
+
+    /// A profile's token, unless the host has refused what was renewed for it.
     fn for_owner(&self, profile: Profile, origin: &Origin) -> Result<Fit> {
         let Ok(state) = env::state_dir() else {
             return self.token(profile, Caller::program());

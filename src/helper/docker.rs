@@ -5,7 +5,6 @@ use super::matrix::NOT_FOUND;
 use super::{Answer, Core, managed, registry};
 use crate::env;
 use crate::error::Error;
-use crate::http::Origin;
 use crate::profile::Profile;
 use crate::state::note::Note;
 use crate::token::Caller;
@@ -37,11 +36,7 @@ pub fn answer(core: &Core<'_>, arguments: &[String], input: &[u8]) -> Answer {
 }
 
 fn get(core: &Core<'_>, server: &str) -> Answer {
-    let owned = |origin: &Origin| matches!(core.owner(origin), Ok(Some(_)) | Err(_));
-    let Some(origin) = registry::origins(server).into_iter().find(owned) else {
-        return core.not_ours(server);
-    };
-    match core.for_origin(&origin) {
+    match core.for_first(&registry::origins(server), server) {
         Ok(fit) => {
             let username = username(&fit.profile);
             let reply = json!({ "ServerURL": server, "Username": username, "Secret": fit.text() });

@@ -19,13 +19,14 @@ pub struct Refused {
 impl Refused {
     /// Whether the server may have taken what is good for one use, and no token was seen for it.
     pub fn may_have_spent(&self) -> bool {
+        let status = self.error.http_status;
         match self.cause {
             Cause::NoAnswer { sent, .. } => sent,
             Cause::Unreadable { .. } => true,
-            Cause::Permanent => self
-                .error
-                .http_status
-                .is_some_and(|status| (200..300).contains(&status)),
+            // A page in the place of the answer, or a gateway's word that there is none: the server may have acted.
+            Cause::Permanent | Cause::NotOauth | Cause::Busy { .. } => {
+                matches!(status, Some(200..=299 | 500 | 502 | 504))
+            }
             _ => false,
         }
     }

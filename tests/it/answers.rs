@@ -4,7 +4,7 @@
 
 use crate::support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,6 +94,15 @@ fn what_cannot_be_read_is_not_asked_for_again_and_is_told_when_the_grant_has_end
             Reply::json(200, "\u{1}\u{2}").header("content-encoding", "br"),
             "compressed as br",
         ),
+        // In its place.
+        (
+            Reply::new(200, "text/html", "<title>Welcome</title>"),
+            "HTTP 200 without a token (text/html",
+        ),
+        (
+            Reply::json(200, "<title>Welcome</title>"),
+            "HTTP 200 without a token",
+        ),
         (
             Reply::json(200, "{\"access_token\":\"ne"),
             "without a token",
@@ -144,5 +153,30 @@ fn a_body_that_is_refused_early_does_not_cost_the_answer() {
         (answers.load(Ordering::SeqCst), tokens.hits()),
         (2, 2),
         "renewed once"
+    );
+}
+
+/// A file that has no end in sight is not sent for nothing.
+#[test]
+fn a_large_body_that_is_refused_early_costs_no_time() {
+    let server = support::RawServer::start(|mut stream| {
+        support::raw::read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 413 Too much\r\ncontent-length: 2\r\n\r\n{}");
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let mut sandbox = Sandbox::new();
+    let more = format!("hosts = [\"{}\"]", server.url(""));
+    let config = support::profiles::client_at("http://127.0.0.1:1/token", &more);
+    sandbox.env("TOKCTL_TOKEN_P", "at").config(&config);
+    let body = sandbox.write("body", "");
+    let file = std::fs::OpenOptions::new().write(true).open(&body);
+    file.expect("there").set_len(1 << 30).expect("a hole");
+    let body = body.display().to_string();
+    let run = sandbox.run(["api", "p", &server.url("/x"), "--input", &body]);
+    run.ends(5, "{}", "413 Payload Too Large");
+    assert!(
+        run.elapsed < std::time::Duration::from_secs(20),
+        "{:?}",
+        run.elapsed
     );
 }
