@@ -4,6 +4,9 @@
 //! only where the program would.
 #![allow(clippy::missing_panics_doc, reason = "a panic is what each is for")]
 
+#[cfg(test)]
+pub mod made_up;
+
 use crate::clock;
 use crate::command::api::challenge::Challenge;
 use crate::helper::{self, Core, Mode};

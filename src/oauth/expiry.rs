@@ -1,7 +1,7 @@
 //! When a token ends, in any of the forms in which servers and other programs write it.
 
 use super::shape::Shape;
-use crate::clock::{self, Epoch};
+use crate::clock::Epoch;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -48,13 +48,13 @@ const BEGINNINGS: &[&str] = &[
 ];
 
 /// Of a reply that has just come: a duration is counted from its request, whatever the two clocks say.
-pub fn of_reply(part: &Value, shape: Shape<'_>) -> Expiry {
+pub fn of_reply(part: &Value, shape: Shape<'_>, now: Epoch) -> Expiry {
     // Zoho's milliseconds, beside which it has a name for seconds.
     let seconds = duration(&part["expires_in_sec"]).ok().flatten();
     if let Some(seconds) = seconds.filter(|_| !shape.points_at("expires_in")) {
         return Expiry::In(seconds);
     }
-    match lifetime(shape.find(part, "expires_in")) {
+    match lifetime(shape.find(part, "expires_in"), now) {
         Expiry::Unsaid => match end(part, shape) {
             Expiry::Unsaid => expires(part),
             said => said,
@@ -78,7 +78,7 @@ pub enum Saved {
 }
 
 /// Of a reply that was saved some time ago.
-pub fn of_saved(part: &Value, shape: Shape<'_>) -> Saved {
+pub fn of_saved(part: &Value, shape: Shape<'_>, now: Epoch) -> Saved {
     let (end, expires) = (end(part, shape), expires(part));
     if let Some(at) = [&end, &expires].into_iter().find_map(|said| match said {
         Expiry::At(at) => Some(*at),
@@ -86,7 +86,8 @@ pub fn of_saved(part: &Value, shape: Shape<'_>) -> Saved {
     }) {
         return Saved::Known(Expiry::At(at));
     }
-    let lifetime = match (lifetime(shape.find(part, "expires_in")), expires) {
+    let said = lifetime(shape.find(part, "expires_in"), now);
+    let lifetime = match (said, expires) {
         (Expiry::In(seconds), _) | (Expiry::Unsaid, Expiry::In(seconds)) => seconds,
         (Expiry::Unsaid, _) => return Saved::Known(end),
         (other, _) => return Saved::Known(other),
@@ -103,13 +104,13 @@ pub fn of_saved(part: &Value, shape: Shape<'_>) -> Saved {
 }
 
 /// `expires_in`.
-fn lifetime(value: &Value) -> Expiry {
+fn lifetime(value: &Value, now: Epoch) -> Expiry {
     match duration(value) {
         Ok(None) => Expiry::Unsaid,
         Ok(Some(seconds)) => Expiry::In(seconds),
         Err(what) => match time(value) {
             // Some write a time here. A number may be a lifetime of fifty years all the same, which as a time is past.
-            Ok(Some(at)) if number(value).is_none() || is_soon(at) => Expiry::At(at),
+            Ok(Some(at)) if number(value).is_none() || is_soon(at, now) => Expiry::At(at),
             _ => Expiry::Wrong(format!("expires_in is {what}")),
         },
     }
@@ -126,8 +127,8 @@ fn expires(part: &Value) -> Expiry {
 }
 
 /// Whether a token that is good now can end then.
-fn is_soon(at: Epoch) -> bool {
-    let left = at - clock::now();
+fn is_soon(at: Epoch, now: Epoch) -> bool {
+    let left = at - now;
     left > 0 && left < ABSURD
 }
 
@@ -314,12 +315,14 @@ mod tests {
     use crate::profile::Pointers;
     use serde_json::json;
 
+    const NOW: Epoch = 1_700_000_000;
+
     fn reply(part: &Value) -> Expiry {
-        of_reply(part, Shape(&Pointers::default()))
+        of_reply(part, Shape(&Pointers::default()), NOW)
     }
 
     fn saved(part: &Value) -> Saved {
-        of_saved(part, Shape(&Pointers::default()))
+        of_saved(part, Shape(&Pointers::default()), NOW)
     }
 
     #[test]
@@ -357,7 +360,7 @@ mod tests {
         ] {
             assert!(matches!(of(&value), Expiry::Wrong(_)), "{value}");
         }
-        let end = clock::now() + 600;
+        let end = NOW + 600;
         assert_eq!(of(&json!(end)), Expiry::At(end));
         assert_eq!(of(&json!(end * 1000)), Expiry::At(end));
         // Grails, for fifty years.

@@ -130,7 +130,7 @@ pub fn saved(content_type: &str, body: &[u8], profile: &Profile) -> Option<Grant
     }
     let kept = kept(&value, &profile.quirks.keep, &[]);
     let part = shape.part(&mut value)?;
-    let saved = expiry::of_saved(part, shape);
+    let saved = expiry::of_saved(part, shape, clock::now());
     let mut granted = granted(part, shape, kept, &[]).of_a_known_type(profile);
     // A token that says itself when it ends is believed rather than words about its life.
     let own = granted.access.as_ref().ok().and_then(id_token::end);
@@ -161,7 +161,7 @@ fn granted(
     kept: BTreeMap<String, Value>,
     secrets: &[&Secret],
 ) -> Granted {
-    let expiry = expiry::of_reply(value, shape);
+    let expiry = expiry::of_reply(value, shape, clock::now());
     // Both are shown by `status`: one that repeats a secret says nothing.
     let said = |words: &String| !words.is_empty() && *words != REPEATS;
     let scope = scope(shape.find(value, "scope"), secrets).filter(said);

@@ -207,6 +207,16 @@ impl Record {
         Zeroizing::new(serde_json::to_vec(self).expect("strings and numbers always serialize"))
     }
 
+    /// The order of what a store gave back: the newest is the highest, and what cannot be read the lowest.
+    pub fn rank(line: &[u8]) -> u64 {
+        Self::from_line(line).map_or(0, |record| record.generation.saturating_add(1))
+    }
+
+    /// Whether it takes the place of another one.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.generation > other.generation
+    }
+
     /// Whether what a store gave back is whole, but of a form that this version does not know.
     pub fn is_foreign(line: &[u8]) -> bool {
         #[derive(Deserialize)]

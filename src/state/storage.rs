@@ -225,8 +225,7 @@ impl Storage {
     }
 
     fn find_now(&mut self, profile: &Profile) -> Result<Found> {
-        let rank = |line: &[u8]| Record::from_line(line).map_or(0, |record| record.generation + 1);
-        let held = self.store.load_newest(&profile.name, rank)?;
+        let held = self.store.load_newest(&profile.name, Record::rank)?;
         self.unreadable = true;
         let line = match held {
             Held::Plain(line) => line,
@@ -285,7 +284,7 @@ impl Storage {
             &spool::purpose(&profile.name),
             &sealed,
         )?)?;
-        (record.generation > stored.generation).then_some(record)
+        record.is_newer_than(stored).then_some(record)
     }
 
     /// Writes a record, in the caller's hands the profile's lock. The spool is then of no more use.

@@ -305,7 +305,8 @@ pub fn settle_stored(
     let variant = profile.variant();
     let record = record.filter(|record| record.binding == profile.binding());
     let waiting = record.and_then(|record| Some((record, record.unchecked.get(&variant)?)));
-    let Some((record, token)) = waiting.filter(|(_, token)| ask.is_fresh(token)) else {
+    let Some((record, token)) = waiting.filter(|(_, token)| ask.is_fresh(token, clock::now()))
+    else {
         return Ok(None);
     };
     let credentials = credentials::find(profile, Some(storage), ask.deadline)?;

@@ -16,6 +16,7 @@ pub mod job;
 pub mod leave;
 pub mod merge;
 pub mod new_grant;
+mod outcome;
 mod refresh;
 pub mod refusal;
 mod repeatable;
@@ -74,7 +75,10 @@ fn find(ask: &Ask<'_>) -> Result<Token> {
     let note = Note::load(&state, &ask.profile.name);
     let cache = Cache::of(ask.profile, &state, &note);
     let cached = cache.get();
-    if let Some(token) = cached.as_ref().filter(|token| ask.is_good(token)) {
+    if let Some(token) = cached
+        .as_ref()
+        .filter(|token| ask.is_good(token, clock::now()))
+    {
         ui::step("the token comes from the kernel keyring");
         if let Some(ended) = &note.ended {
             refusal::warn_of_end(ask.profile, &ended.said, token);
@@ -83,14 +87,7 @@ fn find(ask: &Ask<'_>) -> Result<Token> {
     }
     let mut alive = cached;
     match stored_or_renewed(ask, &state, &mut alive) {
-        // What the server has not refused for good leaves a token with time left as good as it was.
-        // Who wants it renewed all the same has to know that the store is locked.
-        Err(error) if error.kind == Kind::Temporary => stale_or(alive, error, ask),
-        Err(error)
-            if !ask.force && matches!(error.kind, Kind::StoreLocked | Kind::StoreUnavailable) =>
-        {
-            stale_or(alive, error, ask)
-        }
+        Err(error) if ask.may_do_with_the_old(error.kind) => stale_or(alive, error, ask),
         result => result,
     }
 }
@@ -103,7 +100,10 @@ fn stored_or_renewed(ask: &Ask<'_>, state: &Path, alive: &mut Option<Token>) -> 
     let mut storage = Storage::open(profile, ask.deadline, Interaction::Never)?;
     let before = storage.record(profile)?;
     let stored = before.as_ref().and_then(|record| record.token_for(profile));
-    if let Some(token) = stored.as_ref().filter(|token| ask.is_good(token)) {
+    if let Some(token) = stored
+        .as_ref()
+        .filter(|token| ask.is_good(token, clock::now()))
+    {
         ui::step(&format!(
             "the token comes from the store: {}",
             storage.store.describe()
@@ -135,10 +135,12 @@ fn stored_or_renewed(ask: &Ask<'_>, state: &Path, alive: &mut Option<Token>) -> 
     }
     match turn::wait(ask, state)? {
         Turn::Come(token) => Ok(token),
-        Turn::Ours(lock) => match turn::cached(ask, state).filter(|token| ask.is_news(token)) {
-            Some(token) => Ok(token),
-            None => renew_locked(ask, &mut storage, before.as_ref(), lock),
-        },
+        Turn::Ours(lock) => {
+            match turn::cached(ask, state).filter(|token| ask.is_news(token, clock::now())) {
+                Some(token) => Ok(token),
+                None => renew_locked(ask, &mut storage, before.as_ref(), lock),
+            }
+        }
     }
 }
 
@@ -164,7 +166,7 @@ fn renew_locked(
         return Ok(token);
     }
     let refused = storage.note.refused.get(&profile.variant());
-    if let Some(said) = refused.filter(|said| !ask.is_about(said)) {
+    if let Some(said) = refused.filter(|said| !ask.is_about(said, clock::now())) {
         return Err(said.error.clone());
     }
     respect_retry_after(profile, storage.note.not_before, ask.deadline)?;
@@ -191,14 +193,12 @@ fn renewed_meanwhile(
     before: Option<&Record>,
     record: Option<&Record>,
 ) -> Option<Token> {
-    let generation = |record: Option<&Record>| record.map_or(0, |record| record.generation);
-    let token = record?.token_for(ask.profile)?;
-    // Renewed while this process waited: as fresh as a token from the server can be, also for
-    // --force and for a --min-ttl that the server's tokens never reach.
-    let good = if generation(record) > generation(before) {
-        token.is_alive(clock::now()) && ask.caller.takes(&token, clock::now())
+    let record = record?;
+    let token = record.token_for(ask.profile)?;
+    let good = if before.is_none_or(|before| record.is_newer_than(before)) {
+        ask.is_good_after_waiting(&token, clock::now())
     } else {
-        ask.is_good(&token)
+        ask.is_good(&token, clock::now())
     };
     good.then_some(token)
 }
@@ -210,7 +210,7 @@ fn renewable(ask: &Ask<'_>, storage: &Storage, record: Option<Record>) -> Result
     let record = record.filter(|record| record.binding == profile.binding());
     let refresh = record.as_ref().and_then(|record| record.refresh.as_ref());
     let ended = refresh.and_then(|refresh| storage.note.end_of(refresh));
-    if let Some(said) = ended.filter(|said| !ask.is_about(said)) {
+    if let Some(said) = ended.filter(|said| !ask.is_about(said, clock::now())) {
         return Err(refusal::ended_before(profile, said));
     }
     let record = record.filter(|record| record.refresh.is_some());
@@ -223,7 +223,7 @@ fn renewable(ask: &Ask<'_>, storage: &Storage, record: Option<Record>) -> Result
 /// A stored token with time left is better than none while the server or the store is away.
 #[inline(never)]
 fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> {
-    let Some(token) = alive.filter(|token| ask.is_better_than_none(token)) else {
+    let Some(token) = alive.filter(|token| ask.is_better_than_none(token, clock::now())) else {
         return Err(error);
     };
     let now = clock::now();

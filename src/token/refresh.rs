@@ -4,7 +4,7 @@
 use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result};
 use crate::oauth::reply::Granted;
-use crate::oauth::{Cause, Client, Credentials, Refused, TokenRequest, hint, tells_of_reuse};
+use crate::oauth::{Cause, Client, Credentials, Refused, TokenRequest};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::note::{Doubtful, Ended, Missed, fingerprint};
@@ -16,6 +16,7 @@ use crate::store::Interaction;
 use crate::token::id_token_check::Judge;
 use crate::token::job::Job;
 use crate::token::merge::Merged;
+use crate::token::outcome::{Meanwhile, Next, end};
 use crate::token::refusal::{
     ended_before, grant_ended, nothing_to_renew, remember_refused, wanted,
 };
@@ -87,14 +88,15 @@ fn spend(job: &Job, storage: &mut Storage, record: &Record, deadline: Deadline) 
         refresh: fingerprint(refresh),
         doubt: tries.doubt,
     });
-    match refused.cause {
-        Cause::GrantEnded { .. } if tries.doubt != Doubt::None => Err(unsettled(storage, refused)),
-        Cause::GrantEnded { .. } => after_invalid_grant(profile, storage, refresh, refused),
-        Cause::RequestRefused => Err(remember_refused(profile, storage, refused.error, false)),
-        _ if refused.error.kind == Kind::Temporary && storage.note.end_of(refresh).is_some() => {
-            Err(still_ended(profile, storage, refused))
+    let has_ended = storage.note.end_of(refresh).is_some();
+    match Next::after(&refused, tries.doubt, has_ended) {
+        Next::Unsettled => Err(unsettled(storage, refused)),
+        Next::Ended { for_good } => {
+            after_invalid_grant(profile, storage, refresh, (refused.error, for_good))
         }
-        _ => Err(remember(storage, refused)),
+        Next::RememberForRequest => Err(remember_refused(profile, storage, refused.error, false)),
+        Next::StillEnded => Err(still_ended(profile, storage, refused)),
+        Next::Failed => Err(remember(storage, refused)),
     }
 }
 
@@ -198,39 +200,17 @@ fn after_invalid_grant(
     profile: &Profile,
     storage: &mut Storage,
     sent: &Secret,
-    refused: Refused,
+    (refusal, for_good): (Error, bool),
 ) -> Result<Spent> {
-    let for_good = refused.cause == Cause::GrantEnded { for_good: true };
-    let refusal = refused.error;
-    let other = |record: &Record| {
-        record
-            .refresh
-            .as_ref()
-            .is_some_and(|stored| stored.expose() != sent.expose())
-    };
-    let others = storage.record(profile)?.filter(other);
-    if let Some(record) = others.filter(|record| storage.newer_than(record).is_none()) {
-        let token = record.token_for(profile);
-        return Ok(match token.filter(|token| token.is_alive(clock::now())) {
-            Some(token) => Spent::Token(token),
-            None => Spent::Replaced(Box::new(record)),
-        });
+    let stored = storage.record(profile)?;
+    let stored = stored.filter(|record| storage.newer_than(record).is_none());
+    match Meanwhile::of(stored, sent, profile, clock::now()) {
+        Meanwhile::Token(token) => return Ok(Spent::Token(token)),
+        Meanwhile::Record(record) => return Ok(Spent::Replaced(record)),
+        Meanwhile::Nothing => {}
     }
-    let missed = storage.note.missed(sent).map(str::to_owned);
+    let error = end(profile, &refusal, storage.note.missed(sent));
     storage.note.missed = None;
-    let mut error = grant_ended(profile);
-    error.message = format!("{} ({})", error.message, refusal.message);
-    if tells_of_reuse(&refusal.message) && missed.is_none() {
-        error = error.hint(hint::copies(profile));
-    }
-    if let Some(missed) = missed {
-        error.message = format!(
-            "{}; an earlier answer, which may have held a new refresh token, was lost or could not be read: {missed}",
-            error.message
-        );
-    }
-    error.oauth_code = refusal.oauth_code;
-    error.http_status = refusal.http_status;
     let before = storage.note.end_of(sent);
     storage.note.ended = Some(Ended {
         said: Remembered::new(before, error.clone(), for_good, clock::now_millis()),

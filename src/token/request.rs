@@ -10,12 +10,9 @@ use crate::state::note::Failure;
 use crate::state::remembered::Doubt;
 use crate::state::server;
 use crate::state::storage::Storage;
-use crate::token::retry::{Stake, Tries};
+use crate::token::retry::{self, Stake, Tries, Wait};
 use crate::ui;
 use std::time::Duration;
-
-/// A server cannot send everybody away for longer than this with one `Retry-After`, in seconds.
-const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
 
 /// One request, tried again while that can help, within the deadline.
 pub fn send(
@@ -127,9 +124,7 @@ pub fn remember(storage: &mut Storage, refused: Refused) -> Error {
         retry_after: Some(after),
     } = refused.cause
     {
-        let seconds = Epoch::try_from(after.as_secs())
-            .unwrap_or(Epoch::MAX)
-            .min(LONGEST_RETRY_AFTER);
+        let seconds = retry::asked_for(after);
         storage.note.not_before = Some(clock::now().saturating_add(seconds));
         error = error.hint(format!(
             "the server asks not to be called again for {}",
@@ -150,19 +145,16 @@ pub fn respect_retry_after(
     not_before: Option<Epoch>,
     deadline: Deadline,
 ) -> Result<()> {
-    let now = clock::now();
-    let Some(seconds) = not_before.map(|at| at - now).filter(|left| *left > 0) else {
-        return Ok(());
-    };
-    // A clock that went back must not lengthen the wait beyond what a server can ask for.
-    let seconds = seconds.min(LONGEST_RETRY_AFTER);
-    let wait = Duration::from_secs(seconds.unsigned_abs());
-    if wait < deadline.left() {
-        std::thread::sleep(wait);
-        return Ok(());
+    match retry::wait(not_before, clock::now(), deadline.left()) {
+        Wait::Not => Ok(()),
+        Wait::For(pause) => {
+            std::thread::sleep(pause);
+            Ok(())
+        }
+        Wait::TooLong(seconds) => {
+            let what = "the server has asked not to be called for a while";
+            let hint = format!("try again in {}", clock::words(seconds));
+            Err(profile.error(Kind::Temporary, what).hint(hint))
+        }
     }
-    let what = "the server has asked not to be called for a while";
-    Err(profile
-        .error(Kind::Temporary, what)
-        .hint(format!("try again in {}", clock::words(seconds))))
 }

@@ -4,6 +4,7 @@
 //! a second one looks like theft to many servers, so it is sent again only where nothing was sent, once
 //! after the time that a busy server named, and once after a lost answer or a server's failure.
 
+use crate::clock::Epoch;
 use crate::oauth::Cause;
 use crate::state::remembered::Doubt;
 use std::time::Duration;
@@ -105,6 +106,39 @@ impl Tries {
     fn replay(&mut self, pause: Duration) -> Option<Duration> {
         let first = !std::mem::replace(&mut self.replayed, true);
         (first && self.doubt != Doubt::RefusedOnce).then_some(pause)
+    }
+}
+
+/// A server cannot send everybody away for longer than this with one `Retry-After`, in seconds.
+const LONGEST_RETRY_AFTER: Epoch = 24 * 3600;
+
+/// How many seconds a server can ask for.
+pub fn asked_for(retry_after: Duration) -> Epoch {
+    let seconds = Epoch::try_from(retry_after.as_secs()).unwrap_or(Epoch::MAX);
+    seconds.min(LONGEST_RETRY_AFTER)
+}
+
+/// Whether a request waits for the moment that the server has named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    Not,
+    For(Duration),
+    /// The caller has no time for so many seconds.
+    TooLong(Epoch),
+}
+
+/// The wait until `not_before`, where `left` is the caller's time.
+pub fn wait(not_before: Option<Epoch>, now: Epoch, left: Duration) -> Wait {
+    let Some(seconds) = not_before.map(|at| at - now).filter(|seconds| *seconds > 0) else {
+        return Wait::Not;
+    };
+    // A clock that went back must not lengthen the wait beyond what a server can ask for.
+    let seconds = seconds.min(LONGEST_RETRY_AFTER);
+    let pause = Duration::from_secs(seconds.unsigned_abs());
+    if pause < left {
+        Wait::For(pause)
+    } else {
+        Wait::TooLong(seconds)
     }
 }
 
@@ -220,6 +254,150 @@ mod tests {
                 expected,
                 "{answers:?}"
             );
+        }
+    }
+
+    /// What the first answer was, and the pauses until the last try where each one is the same: of a grant that can be
+    /// repeated, of a refresh token, of a code.
+    const SAME: &str = "
+        unsent      0   => 300 600 1200 2400 | 300 600 1200 2400 | 300 600 1200 2400
+        unsent-once 0   => | |
+        lost        0   => 300 600 1200 2400 | 2400 |
+        lost-once   0   => | |
+        unreadable  200 => 300 600 1200 2400 | |
+        unreadable-once 200 => | |
+        busy        503 => 300 600 1200 2400 | 2400 | 2400
+        busy        500 => 300 600 1200 2400 | 2400 | 2400
+        busy        599 => 300 600 1200 2400 | 2400 | 2400
+        busy        429 => 300 600 1200 2400 | 2400 | 2400
+        busy        400 => 300 600 1200 2400 | 2400 | 2400
+        busy        200 => 300 600 1200 2400 | 2400 | 2400
+        busy=0      503 => 0 0 0 0 | 0 | 0
+        busy=1      503 => 1000 1000 1000 1000 | 1000 | 1000
+        busy=1      429 => 1000 1000 1000 1000 | 1000 | 1000
+        busy=1      500 => 1000 1000 1000 1000 | 2400 | 2400
+        busy=1      400 => 1000 1000 1000 1000 | 2400 | 2400
+        busy=9      502 => 9000 9000 9000 9000 | 9000 | 9000
+        busy=9      429 => 9000 9000 9000 9000 | 9000 | 9000
+        ended       400 => | |
+        for_good    400 => | |
+        request     400 => | |
+        permanent   400 => | |
+        not_oauth   200 => | |
+    ";
+
+    fn cause(word: &str) -> Cause {
+        match word {
+            "unsent" => UNSENT,
+            "lost" => LOST,
+            "unsent-once" | "lost-once" => Cause::NoAnswer {
+                sent: word == "lost-once",
+                retry: false,
+            },
+            "unreadable" => Cause::Unreadable { retry: true },
+            "unreadable-once" => Cause::Unreadable { retry: false },
+            "busy" => BUSY,
+            "ended" => ENDED,
+            "for_good" => Cause::GrantEnded { for_good: true },
+            "request" => Cause::RequestRefused,
+            "permanent" => Cause::Permanent,
+            "not_oauth" => Cause::NotOauth,
+            other => busy(other["busy=".len()..].parse().expect("seconds")),
+        }
+    }
+
+    #[test]
+    fn each_answer_has_its_pauses_by_what_a_second_use_costs() {
+        for row in SAME.lines().filter(|row| row.contains("=>")) {
+            let (answer, expected) = row.split_once("=>").expect("a row");
+            let words: Vec<&str> = answer.split_whitespace().collect();
+            let answers = [(cause(words[0]), words[1].parse().expect("a status")); 9];
+            let stakes = [Stake::Repeatable, Stake::RefreshToken, Stake::Code];
+            for (stake, expected) in stakes.into_iter().zip(expected.split('|')) {
+                let expected: Vec<u128> = expected
+                    .split_whitespace()
+                    .map(|pause| pause.parse().expect("milliseconds"))
+                    .collect();
+                let found = pauses(stake, Doubt::None, &answers);
+                assert_eq!(found, expected, "{stake:?} {row}");
+            }
+        }
+    }
+
+    /// What is open after one answer to a refresh token of which this was open before.
+    #[test]
+    fn each_answer_leaves_its_doubt() {
+        for (before, word, status, after) in [
+            (Doubt::None, "unsent", 0, Doubt::None),
+            (Doubt::None, "lost", 0, Doubt::Lost),
+            (Doubt::None, "busy", 500, Doubt::Lost),
+            (Doubt::None, "busy", 502, Doubt::Lost),
+            (Doubt::None, "busy", 503, Doubt::None),
+            (Doubt::None, "busy", 429, Doubt::None),
+            (Doubt::None, "busy", 400, Doubt::None),
+            (Doubt::None, "busy", 600, Doubt::None),
+            (Doubt::None, "ended", 400, Doubt::None),
+            (Doubt::None, "permanent", 400, Doubt::None),
+            (Doubt::Lost, "unsent", 0, Doubt::Lost),
+            (Doubt::Lost, "ended", 400, Doubt::RefusedOnce),
+            (Doubt::Lost, "busy", 503, Doubt::Lost),
+            (Doubt::Lost, "permanent", 400, Doubt::Lost),
+            (Doubt::RefusedOnce, "ended", 400, Doubt::None),
+            (Doubt::RefusedOnce, "lost", 0, Doubt::RefusedOnce),
+            (Doubt::RefusedOnce, "unsent", 0, Doubt::RefusedOnce),
+        ] {
+            let mut tries = Tries::new(Stake::RefreshToken, before);
+            tries.next(cause(word), Some(status), 1.0);
+            assert_eq!(tries.doubt, after, "{before:?} {word} {status}");
+        }
+    }
+
+    #[test]
+    fn a_crowd_does_not_come_back_at_the_same_moment() {
+        let pause = |stake, cause, random| {
+            let pause = Tries::new(stake, Doubt::None).next(cause, Some(429), random);
+            pause.expect("another try").as_millis()
+        };
+        for (random, backoff, replay) in [(0.0, 150, 2000), (0.5, 225, 2200), (1.0, 300, 2400)] {
+            assert_eq!(pause(Stake::Repeatable, UNSENT, random), backoff);
+            assert_eq!(pause(Stake::RefreshToken, BUSY, random), replay);
+        }
+    }
+
+    #[test]
+    fn a_request_waits_for_the_moment_that_the_server_has_named_if_the_caller_has_time() {
+        const NOW: Epoch = 1_700_000_000;
+        let day = LONGEST_RETRY_AFTER;
+        for (not_before, left, expected) in [
+            (None, 10, Wait::Not),
+            (Some(-1), 10, Wait::Not),
+            (Some(0), 10, Wait::Not),
+            (Some(1), 10, Wait::For(Duration::from_secs(1))),
+            (Some(9), 10, Wait::For(Duration::from_secs(9))),
+            (Some(10), 10, Wait::TooLong(10)),
+            (Some(11), 10, Wait::TooLong(11)),
+            (Some(1), 0, Wait::TooLong(1)),
+            (Some(day), 10, Wait::TooLong(day)),
+            (Some(day + 1), 10, Wait::TooLong(day)),
+            (Some(999 * day), 10, Wait::TooLong(day)),
+            (
+                Some(999 * day),
+                90_000,
+                Wait::For(Duration::from_secs(86_400)),
+            ),
+        ] {
+            let left = Duration::from_secs(left);
+            let found = wait(not_before.map(|at| NOW + at), NOW, left);
+            assert_eq!(found, expected, "{not_before:?} {left:?}");
+        }
+        for (asked, taken) in [
+            (0, 0),
+            (7, 7),
+            (86_400, day),
+            (86_401, day),
+            (u64::MAX, day),
+        ] {
+            assert_eq!(asked_for(Duration::from_secs(asked)), taken);
         }
     }
 }

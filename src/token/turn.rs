@@ -1,6 +1,7 @@
 //! One process at a time renews a profile's token: the wait for its turn.
 
 use super::ask::Ask;
+use crate::clock;
 use crate::error::{Error, Kind, Result, about, io_cause};
 use crate::files;
 use crate::state::lock::{Lock, Purpose, Taken, Which};
@@ -27,7 +28,7 @@ pub fn cached(ask: &Ask<'_>, state: &Path) -> Option<Token> {
 /// Waits for the profile's lock, or for the token of whoever has it.
 pub fn wait(ask: &Ask<'_>, state: &Path) -> Result<Turn> {
     let name = &ask.profile.name;
-    let come = || cached(ask, state).filter(|token| ask.is_good(token));
+    let come = || cached(ask, state).filter(|token| ask.is_good(token, clock::now()));
     let _waiting = ui::waiting(about(
         name,
         "waiting for another tokctl that renews the token",
