@@ -3,73 +3,15 @@
 
 use crate::support;
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
+use support::account::{now, sandbox_for};
 use support::issuer::{behave, jwt, metadata, origin, tokens};
-use support::login::{arrive, parameter, profile, redirect};
-use support::{Login, Reply, Run, Sandbox, Server};
-
-fn now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed().expect("a clock");
-    i64::try_from(since.as_secs()).expect("a time")
-}
-
-fn sandbox_for(server: &Server, more: &str) -> Sandbox {
-    let sandbox = Sandbox::new();
-    let more = format!("scope = \"openid\"\n{more}");
-    sandbox.config(&profile(&server.url(""), "c", &more));
-    sandbox
-}
-
-/// A login whose server answers with these members, of which `id_token` is made of claims.
-struct Case {
-    server: Server,
-    sandbox: Sandbox,
-    members: Arc<Mutex<Value>>,
-}
-
-impl Case {
-    fn new() -> Self {
-        let members = Arc::new(Mutex::new(Value::Null));
-        let answer = Arc::clone(&members);
-        let server = Server::start(move |request| match request.path.as_str() {
-            "/token" => tokens(&answer.lock().expect("no panic")),
-            _ => behave(request).unwrap_or_else(|| Reply::json(404, "{}")),
-        });
-        let sandbox = sandbox_for(&server, "");
-        Self {
-            server,
-            sandbox,
-            members,
-        }
-    }
-
-    /// Logs in with an id token whose good claims are changed; `null` takes one away.
-    fn log_in(&self, changes: &Value) -> Run {
-        let mut login = Login::start(&self.sandbox, &[]);
-        let url = login.address();
-        let mut claims = json!({
-            "iss": self.server.url(""), "aud": "c", "sub": "s-1", "email": "a@b.example",
-            "exp": now() + 600, "iat": now(), "nonce": parameter(&url, "nonce"),
-        });
-        for (name, value) in changes.as_object().into_iter().flatten() {
-            claims[name] = value.clone();
-            if value.is_null() {
-                claims.as_object_mut().map(|claims| claims.remove(name));
-            }
-        }
-        *self.members.lock().expect("no panic") = json!({ "id_token": jwt(&claims) });
-        let page = arrive(&redirect(&url, ""));
-        let run = login.wait();
-        assert_eq!(page.body.contains("is logged in"), run.code == 0, "{run:?}");
-        run
-    }
-}
+use support::login::{arrive, profile, redirect};
+use support::{Account, Login, Reply, Run, Sandbox, Server};
 
 #[test]
 fn good_id_tokens_are_taken_and_name_the_account() {
-    let case = Case::new();
+    let at = Account::new();
     for changes in [
         json!({}),
         json!({"aud": ["c"]}),
@@ -80,22 +22,22 @@ fn good_id_tokens_are_taken_and_name_the_account() {
         json!({"exp": 1e300}),
         json!({"sub": "x".repeat(255)}),
     ] {
-        let run = case.log_in(&changes);
+        let run = at.log_in(&changes);
         run.ok_with("", "logged in to p as a@b.example");
     }
-    let status = case.sandbox.run(["status", "p", "--json"]).json();
+    let status = at.sandbox.run(["status", "p", "--json"]).json();
     assert_eq!(status["account"], "a@b.example");
-    case.log_in(&json!({"email": null}))
+    at.log_in(&json!({"email": null}))
         .ok_with("", "logged in to p as s-1");
     let words = "\u{1b}[31mx\n\u{202e}y";
-    let run = case.log_in(&json!({"email": words}));
+    let run = at.log_in(&json!({"email": words}));
     assert_eq!(run.code, 0);
     assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{run:?}");
 }
 
 #[test]
 fn bad_id_tokens_are_refused_and_nothing_is_stored() {
-    let case = Case::new();
+    let at = Account::new();
     for changes in [
         json!({"iss": "https://evil.example"}),
         json!({"iss": null}),
@@ -117,10 +59,10 @@ fn bad_id_tokens_are_refused_and_nothing_is_stored() {
         json!({"sub": 7}),
         json!({"sub": "x".repeat(256)}),
     ] {
-        let run = case.log_in(&changes);
+        let run = at.log_in(&changes);
         assert_eq!(run.code, 5, "{changes}: {run:?}");
         run.fails(5, "id token");
-        case.sandbox.run(["get", "p"]).fails(4, "tokctl login p");
+        at.sandbox.run(["get", "p"]).fails(4, "tokctl login p");
     }
 }
 
@@ -196,42 +138,42 @@ fn an_id_token_that_is_none_or_cannot_be_opened_does_not_cost_the_login() {
 
 #[test]
 fn an_id_token_ends_by_its_own_time() {
-    let case = Case::new();
+    let at = Account::new();
     // Within the skew for a login, and yet expired.
-    case.log_in(&json!({"exp": now() - 30}))
+    at.log_in(&json!({"exp": now() - 30}))
         .ok_with("", "logged in");
-    case.sandbox.run(["get", "p"]).ok("access-1\n");
-    let hits = case.server.hits_of("/token");
+    at.sandbox.run(["get", "p"]).ok("access-1\n");
+    let hits = at.server.hits_of("/token");
     let fresh = json!({
-        "iss": case.server.url(""), "aud": "c", "sub": "s-1", "exp": now() + 600, "iat": now(),
+        "iss": at.server.url(""), "aud": "c", "sub": "s-1", "exp": now() + 600, "iat": now(),
     });
-    *case.members.lock().expect("no panic") = json!({ "id_token": jwt(&fresh) });
-    let run = case.sandbox.run(["get", "p", "--token", "id"]);
+    *at.members.lock().expect("no panic") = json!({ "id_token": jwt(&fresh) });
+    let run = at.sandbox.run(["get", "p", "--token", "id"]);
     run.ok(&format!("{}\n", jwt(&fresh)));
     assert_eq!(
-        case.server.hits_of("/token"),
+        at.server.hits_of("/token"),
         hits + 1,
         "renewed for the id token"
     );
-    case.sandbox
+    at.sandbox
         .run(["get", "p", "--token", "id"])
         .ok(&format!("{}\n", jwt(&fresh)));
-    assert_eq!(case.server.hits_of("/token"), hits + 1);
+    assert_eq!(at.server.hits_of("/token"), hits + 1);
 }
 
 #[test]
 fn a_redirect_of_another_issuer_is_refused() {
-    let case = Case::new();
-    let mut login = Login::start(&case.sandbox, &[]);
+    let at = Account::new();
+    let mut login = Login::start(&at.sandbox, &[]);
     let page = arrive(&redirect(
         &login.address(),
         "&iss=https%3A%2F%2Fevil.example",
     ));
     assert!(page.body.contains("Not logged in"), "{}", page.body);
     login.wait().fails(5, "evil.example");
-    assert_eq!(case.server.hits_of("/token"), 0, "the code is not sent");
+    assert_eq!(at.server.hits_of("/token"), 0, "the code is not sent");
     // Also where it brings an error: that may be forged too.
-    let mut login = Login::start(&case.sandbox, &[]);
+    let mut login = Login::start(&at.sandbox, &[]);
     let address = redirect(&login.address(), "&iss=https%3A%2F%2Fevil.example");
     arrive(&address.replace("code=c-1", "error=access_denied"));
     let run = login.wait();

@@ -6,6 +6,7 @@
     reason = "each test file takes what it needs"
 )]
 
+pub mod account;
 pub mod canaries;
 pub mod daemons;
 pub mod desk;
@@ -38,6 +39,7 @@ pub mod tokens;
 pub mod traced;
 pub mod webdriver;
 
+pub use account::Account;
 pub use canaries::Canaries;
 pub use daemons::{Daemon, Kind, Seat};
 pub use desk::Desk;
