@@ -1,6 +1,6 @@
 //! What `add` takes.
 
-use super::{Program, examples};
+use super::Program;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -11,7 +11,9 @@ const PROGRAMS: &str = "Programs that ask for it";
 
 /// Add a profile to the configuration file: asks on a terminal, takes flags without one
 #[derive(Debug, Args)]
-#[command(after_help = examples::ADD)]
+#[command(after_help = examples!("  tokctl add
+  tokctl add corp --issuer https://sso.corp.example --client-id cli --host https://git.corp.example --install git
+  tokctl add corp --change --scope 'read write'"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Add {
     /// The profile's name [default on a terminal: the preset's]

@@ -1,6 +1,6 @@
 //! What the commands that give a token away take: `get`, `api` and `exec`.
 
-use super::{duration, examples};
+use super::duration;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,9 @@ use std::time::Duration;
 
 /// Print an access token, renewed or fetched when needed; never asks anything
 #[derive(Debug, Args)]
-#[command(after_help = examples::GET)]
+#[command(after_help = examples!("  tokctl get corp
+  tokctl get corp --format header | curl -H @- https://api.corp.example/v1/me
+  T=$(tokctl get corp --min-ttl 10m) || exit"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Get {
     /// The profile in the configuration, or the name of a preset
@@ -42,6 +44,15 @@ pub struct Get {
 }
 
 impl Get {
+    pub(super) fn wants_json(&self) -> bool {
+        self.format() == Format::Json
+    }
+
+    /// The form of the answer.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
     /// Of a call with nothing but the profile.
     pub fn plain(profile: &str) -> Self {
         Self {
@@ -66,7 +77,9 @@ impl Get {
 /// body can be sent twice. An answer of 400 or more is printed too, unless --fail is given, and ends with exit code
 /// 4 where a person must log in, 6 where it is temporary (408, 429, 5xx), and else 5.
 #[derive(Debug, Args)]
-#[command(after_help = examples::API)]
+#[command(after_help = examples!("  tokctl api github user
+  tokctl api github /repos/me/x/issues -d '{\"title\":\"it does not start\"}'
+  tokctl api corp https://api.corp.example/v1/report -o report.json --fail"))]
 pub struct Api {
     /// The profile in the configuration, or the name of a preset
     pub profile: String,
@@ -110,7 +123,9 @@ pub struct Api {
 /// digits as _), where a tokctl that the command calls finds them too. The exit code is 127 where there is no such
 /// command, 126 where it cannot be run, and tokctl's own where there is no token; then nothing is run.
 #[derive(Debug, Args)]
-#[command(after_help = examples::EXEC)]
+#[command(after_help = examples!("  tokctl exec corp -- ./deploy
+  tokctl exec github --env GH_TOKEN -- gh pr list
+  tokctl exec corp --refresh --env TOKEN_FILE -- ./all-night"))]
 pub struct Exec {
     /// The profiles
     #[arg(value_name = "PROFILE")]
@@ -179,4 +194,15 @@ pub enum Format {
     Curl,
     /// The token with its type, expiry and scope
     Json,
+}
+
+impl Format {
+    /// Whether the answer is a request's header, which a token that is not for access has no place in, and which a
+    /// profile may name otherwise.
+    pub fn is_header(self) -> bool {
+        match self {
+            Self::Bearer | Self::Header | Self::HeadersJson | Self::Curl => true,
+            Self::Token | Self::Json => false,
+        }
+    }
 }

@@ -1,14 +1,21 @@
 //! What `config` takes: the configuration file and its keys.
 
-use super::examples;
 use clap::{Args, Subcommand};
 
 /// Read, check and change the configuration file
 #[derive(Debug, Args)]
-#[command(after_help = examples::CONFIG)]
+#[command(after_help = examples!("  tokctl config check
+  tokctl config set corp scope read write
+  tokctl config get corp token_endpoint"))]
 pub struct Config {
     #[command(subcommand)]
     pub what: What,
+}
+
+impl Config {
+    pub(super) fn wants_json(&self) -> bool {
+        matches!(&self.what, What::Check(check) if check.json)
+    }
 }
 
 /// What is done with the file.

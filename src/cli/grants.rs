@@ -1,12 +1,14 @@
 //! What the commands take that get, keep, show and end grants.
 
-use super::{duration, examples};
+use super::duration;
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
 /// Log in, in a browser or on another device, and store the grant
 #[derive(Debug, Args)]
-#[command(after_help = examples::LOGIN)]
+#[command(after_help = examples!("  tokctl login corp
+  tokctl login corp --device
+  tokctl login corp --scope +git"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Login {
     /// The profile
@@ -36,7 +38,9 @@ pub struct Login {
 /// A refresh token is tried first: what the server gives for it is stored, and where the server refuses it or is away
 /// nothing changes. An access token alone is stored as it is.
 #[derive(Debug, Args)]
-#[command(after_help = examples::IMPORT)]
+#[command(after_help = examples!("  tokctl import corp < token.json
+  pass show corp/refresh-token | tokctl import corp
+  ssh laptop 'cat token.json' | tokctl import corp"))]
 pub struct Import {
     /// The profile it belongs to
     pub profile: String,
@@ -50,7 +54,9 @@ pub struct Import {
 
 /// Renew now, so that grants which die of disuse do not; for cron
 #[derive(Debug, Args)]
-#[command(after_help = examples::REFRESH)]
+#[command(after_help = examples!("  tokctl refresh corp
+  tokctl refresh --all
+  tokctl refresh --all --older-than 7d"))]
 pub struct Refresh {
     /// The profiles; or --all
     #[arg(value_name = "PROFILE", required_unless_present = "all")]
@@ -68,7 +74,9 @@ pub struct Refresh {
 /// What cannot be revoked now is kept, sealed and out of reach, and tried again by tokctl refresh --all and by the next
 /// logout.
 #[derive(Debug, Args)]
-#[command(after_help = examples::LOGOUT)]
+#[command(after_help = examples!("  tokctl logout corp
+  tokctl logout corp --no-revoke
+  tokctl logout --all"))]
 pub struct Logout {
     /// The profile; or --all
     #[arg(required_unless_present = "all")]
@@ -83,7 +91,9 @@ pub struct Logout {
 
 /// Show the profiles: what is stored where, and for how long it is good; never a token
 #[derive(Debug, Args)]
-#[command(after_help = examples::STATUS)]
+#[command(after_help = examples!("  tokctl status
+  tokctl status corp --json
+  tokctl status --check || mail -s 'a login is needed' me"))]
 pub struct Status {
     /// One profile only
     pub profile: Option<String>,
@@ -96,9 +106,17 @@ pub struct Status {
     pub json: bool,
 }
 
+impl Status {
+    pub(super) fn wants_json(&self) -> bool {
+        self.json
+    }
+}
+
 /// Keep a profile's client secret in its store
 #[derive(Debug, Subcommand)]
-#[command(after_help = examples::SECRET)]
+#[command(after_help = examples!("  tokctl secret set corp
+  tokctl secret set corp < key.pem
+  tokctl secret rm corp"))]
 pub enum Secret {
     /// Take it from the terminal without echo, or from stdin
     Set {
@@ -117,7 +135,9 @@ pub enum Secret {
 /// Asks for the encrypted file's passphrase and keeps the key in the kernel keyring. With a profile whose
 /// tokens are in the desktop's keyring, has that ask for its own password.
 #[derive(Debug, Args)]
-#[command(after_help = examples::UNLOCK)]
+#[command(after_help = examples!("  tokctl unlock
+  tokctl unlock --for 30m
+  tokctl unlock corp"))]
 pub struct Unlock {
     /// Whose store is to be opened; without it the encrypted file
     pub profile: Option<String>,

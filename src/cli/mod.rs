@@ -4,23 +4,34 @@
     reason = "the comments are help texts, which show no backticks"
 )]
 
+/// Three calls of a command, as they stand under its help and in its manual page, and where the options are that every
+/// command has.
+macro_rules! examples {
+    ($text:literal) => {
+        concat!(
+            "Examples:\n",
+            $text,
+            "\n\nWith every command: --config FILE, -v, -q, --color WHEN (see tokctl --help)"
+        )
+    };
+}
+
 mod add;
 mod answers;
 mod config;
-mod examples;
 mod grants;
 mod more;
 mod programs;
 
 pub use add::Add;
-pub use answers::{Api, Exec, Format, Get, Kind, Wanted};
+pub use answers::*;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub use config::{
     Check as ConfigCheck, Config, Key as ConfigKey, Set as ConfigSet, What as ConfigWhat,
 };
-pub use grants::{Import, Login, Logout, Refresh, Renewal, Secret, Status, Unlock};
-pub use more::{Doctor, Help, Man, Providers};
-pub use programs::{Complete, Completions, Helper, Install, Program, Setup, Shell};
+pub use grants::*;
+pub use more::*;
+pub use programs::*;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,31 +111,54 @@ pub fn names() -> Vec<String> {
     shown.map(|command| command.get_name().to_owned()).collect()
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    Add(Box<Add>),
-    Get(Get),
-    Api(Api),
-    Exec(Exec),
-    Login(Login),
-    Status(Status),
-    Refresh(Refresh),
-    Import(Import),
-    Logout(Logout),
+/// Declares the commands, in the order in which help shows them, each with whether its errors are wanted as JSON: `words`
+/// where its answer is not JSON, or another program's, and `json` where its type says it (`wants_json`).
+macro_rules! commands {
+    ($($(#[$meta:meta])* $name:ident($arguments:ty) => $errors:ident,)*) => {
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $($(#[$meta])* $name($arguments),)*
+        }
+
+        impl Command {
+            fn wants_json(&self) -> bool {
+                match self {
+                    $(Self::$name(arguments) => commands!($errors arguments),)*
+                }
+            }
+        }
+    };
+    (json $arguments:ident) => { $arguments.wants_json() };
+    (words $arguments:ident) => {{
+        let _ = $arguments;
+        false
+    }};
+}
+
+commands! {
+    Add(Box<Add>) => words,
+    Get(Get) => json,
+    Api(Api) => words,
+    Exec(Exec) => words,
+    Login(Login) => words,
+    Status(Status) => json,
+    Refresh(Refresh) => words,
+    Import(Import) => words,
+    Logout(Logout) => words,
     #[command(subcommand)]
-    Secret(Secret),
-    Unlock(Unlock),
-    Providers(Providers),
-    Config(Config),
-    Doctor(Doctor),
-    Helper(Helper),
-    Completions(Completions),
-    Man(Man),
-    Help(Help),
+    Secret(Secret) => words,
+    Unlock(Unlock) => words,
+    Providers(Providers) => json,
+    Config(Config) => json,
+    Doctor(Doctor) => json,
+    Helper(Helper) => words,
+    Completions(Completions) => words,
+    Man(Man) => words,
+    Help(Help) => words,
     #[command(hide = true)]
-    Complete(Complete),
+    Complete(Complete) => words,
     #[command(hide = true)]
-    Renewal(Renewal),
+    Renewal(Renewal) => words,
 }
 
 /// A duration in the words of humantime, or whole seconds, as in the configuration.
@@ -223,31 +257,7 @@ pub fn color(args: &[OsString]) -> Color {
 impl Cli {
     /// Whether errors are wanted as JSON.
     pub fn wants_json(&self) -> bool {
-        match &self.command {
-            Command::Get(get) => get.json || get.format == Format::Json,
-            Command::Status(status) => status.json,
-            Command::Doctor(doctor) => doctor.json,
-            Command::Providers(providers) => providers.json,
-            Command::Config(config) => {
-                matches!(&config.what, ConfigWhat::Check(check) if check.json)
-            }
-            // Their answers are not JSON, or another program's.
-            Command::Add(_)
-            | Command::Api(_)
-            | Command::Exec(_)
-            | Command::Login(_)
-            | Command::Refresh(_)
-            | Command::Import(_)
-            | Command::Logout(_)
-            | Command::Secret(_)
-            | Command::Unlock(_)
-            | Command::Helper(_)
-            | Command::Completions(_)
-            | Command::Man(_)
-            | Command::Help(_)
-            | Command::Complete(_)
-            | Command::Renewal(_) => false,
-        }
+        self.command.wants_json()
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the commands take that tell: of presets, of this machine, of tokctl itself.
 
-use super::examples;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Show the built-in presets, or what is known of one and where each key comes from
 #[derive(Debug, Args)]
-#[command(after_help = examples::PROVIDERS)]
+#[command(after_help = examples!("  tokctl providers
+  tokctl providers gitlab
+  tokctl providers gitlab --toml"))]
 pub struct Providers {
     /// The preset
     #[arg(value_name = "PRESET")]
@@ -19,6 +20,12 @@ pub struct Providers {
     pub json: bool,
 }
 
+impl Providers {
+    pub(super) fn wants_json(&self) -> bool {
+        self.json
+    }
+}
+
 /// Say what works here and what does not, with what to do about it; shows no secret
 ///
 /// Without a profile it makes no request and looks at what all profiles share. With one it also tries the profile's
@@ -26,7 +33,9 @@ pub struct Providers {
 /// token, which is kept as by tokctl get, or its word that it would take a login. No refresh token is spent. The last line
 /// is the verdict, with the command that mends what is wrong. The report can be pasted into a bug report.
 #[derive(Debug, Args)]
-#[command(after_help = examples::DOCTOR)]
+#[command(after_help = examples!("  tokctl doctor
+  tokctl doctor corp
+  tokctl doctor corp --offline"))]
 pub struct Doctor {
     /// One profile, down to its server
     pub profile: Option<String>,
@@ -38,11 +47,19 @@ pub struct Doctor {
     pub json: bool,
 }
 
+impl Doctor {
+    pub(super) fn wants_json(&self) -> bool {
+        self.json
+    }
+}
+
 /// Show the manual, which is inside of the program
 ///
 /// On a terminal the system's man shows the page, with its pager; in a pipe, and where there is no man, it is printed as text.
 #[derive(Debug, Args)]
-#[command(after_help = examples::MAN)]
+#[command(after_help = examples!("  tokctl man
+  tokctl man config.5
+  tokctl man --install ~/.local/share/man"))]
 pub struct Man {
     /// A command (get, helper install), config or recipes [default: tokctl itself]
     #[arg(value_name = "PAGE")]

@@ -1,6 +1,6 @@
 //! What `helper` and `completions` take: other programs that ask.
 
-use super::{Kind, examples};
+use super::Kind;
 use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 
@@ -10,7 +10,9 @@ use std::ffi::OsString;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
-    after_help = examples::HELPER
+    after_help = examples!("  tokctl helper install git
+  echo url=https://git.corp.example | tokctl helper git get
+  tokctl helper kubectl corp")
 )]
 pub struct Helper {
     #[command(subcommand)]
@@ -49,7 +51,9 @@ pub enum Setup {
 /// Shows on stderr what it changes, changes nothing that is there already, and leaves what others have written as it
 /// is. Only the hosts that the profile owns are written down.
 #[derive(Debug, Args)]
-#[command(after_help = examples::INSTALL)]
+#[command(after_help = examples!("  tokctl helper install git
+  tokctl helper install docker corp --dry-run
+  tokctl helper install git --remove"))]
 pub struct Install {
     /// The program
     #[arg(value_enum)]
@@ -78,7 +82,10 @@ pub enum Program {
 
 /// Print the completions of a shell, for it to read when it starts
 #[derive(Debug, Args)]
-#[command(after_help = examples::COMPLETIONS)]
+#[command(after_help = examples!("  source <(tokctl completions bash)         in ~/.bashrc
+  source <(tokctl completions zsh)          in ~/.zshrc, after compinit
+  tokctl completions fish | source          in ~/.config/fish/config.fish
+  tokctl completions powershell | Out-String | Invoke-Expression          in $PROFILE"))]
 pub struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Prints the token in the form that was asked for.
 pub fn run(global: &Global, get: &Get) -> Result<()> {
     let found = find(global, get)?;
-    let format = if get.json { Format::Json } else { get.format };
+    let format = get.format();
     check_use(&get.profile, &found.token, format)?;
     let text = render(&get.profile, &found, format);
     if let Some(file) = get.out.as_ref().filter(|file| *file != Path::new("-")) {
@@ -43,7 +43,6 @@ struct Found {
 fn find(global: &Global, get: &Get) -> Result<Found> {
     let config = || Config::load(global.config.as_deref());
     if let Some(token) = from_environment(&get.profile, || config().ok())? {
-        let headers = !get.json && !matches!(get.format, Format::Token | Format::Json);
         let profile = || {
             let config = config().ok()?;
             over(&get.wanted).select(&config, &get.profile).ok()
@@ -51,7 +50,9 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         return Ok(Found {
             token,
             // The service's own header, where there is a configuration that knows it.
-            api: headers
+            api: get
+                .format()
+                .is_header()
                 .then(profile)
                 .flatten()
                 .map_or_else(Api::default, |found| found.api),
@@ -97,8 +98,7 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
 /// A token that is not for access (`N_A` in RFC 8693 section 2.2.1) belongs into no header.
 fn check_use(profile: &str, token: &Token, format: Format) -> Result<()> {
     let kind = token.token_type.as_deref().unwrap_or_default();
-    if matches!(format, Format::Token | Format::Json) || !kind.eq_ignore_ascii_case(NO_ACCESS_TOKEN)
-    {
+    if !format.is_header() || !kind.eq_ignore_ascii_case(NO_ACCESS_TOKEN) {
         return Ok(());
     }
     let what = "the token is no access token (token_type N_A), so that no header has it";

@@ -187,6 +187,33 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// The list of commands stands between these.
+const COMMANDS: [&str; 2] = [".SH COMMANDS\n", ".SH HOW TOKENS ARE OBTAINED\n"];
+
+#[test]
+fn the_manual_lists_every_command() {
+    let path = "man/tokctl.1";
+    let page = read(path);
+    let mut list = String::new();
+    for (words, command) in pages() {
+        let about = command.get_about().expect("it says what it does");
+        let name = words.replace(' ', "-");
+        list += &format!(
+            ".TP\n.BR tokctl-{name} (1)\n{}.\n",
+            about.to_string().replace('-', "\\-")
+        );
+    }
+    check_between(path, &page, COMMANDS, &list);
+}
+
+/// The same of a part of a page.
+fn check_between(path: &str, page: &str, [head, next]: [&str; 2], part: &str) {
+    let (before, rest) = page.split_once(head).expect("the section is there");
+    let (_, after) = rest.split_once(next).expect("the next section is there");
+    let whole = [before, head, part, next, after].concat();
+    check(Path::new(path), whole.as_bytes());
+}
+
 #[test]
 fn every_example_of_a_help_text_can_be_called() {
     let mut seen = 0;
@@ -215,12 +242,8 @@ fn every_example_of_a_help_text_can_be_called() {
 }
 
 #[test]
-fn the_manual_names_every_command_exit_code_and_variable() {
+fn the_manual_names_every_exit_code_and_variable() {
     let page = read("man/tokctl.1").replace("\\-", "-");
-    for (words, _) in pages() {
-        let name = format!("tokctl-{} (1)", words.replace(' ', "-"));
-        assert!(page.contains(&name), "{name}");
-    }
     for code in 0..=7 {
         assert!(page.contains(&format!(".B {code}\n")), "exit code {code}");
     }
@@ -287,10 +310,7 @@ fn the_manual_of_the_configuration_lists_every_key() {
             sentence.replace('-', "\\-")
         );
     }
-    let (before, rest) = page.split_once(LIST[0]).expect("the section is there");
-    let (_, after) = rest.split_once(LIST[1]).expect("the next section is there");
-    let whole = [before, LIST[0], &list, LIST[1], after].concat();
-    check(Path::new(path), whole.as_bytes());
+    check_between(path, &page, LIST, &list);
 }
 
 #[test]
