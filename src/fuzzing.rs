@@ -5,7 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a panic is what each is for")]
 
 #[cfg(test)]
-pub mod made_up;
+pub(crate) mod made_up;
 
 use crate::clock;
 use crate::command::api::challenge::Challenge;

@@ -656,6 +656,9 @@ mod tests {
         )
     }
 
+    /// Makes what came.
+    type Make<'a> = &'a dyn Fn() -> IdToken;
+
     /// What became of the reply's id token, and what that means: for who wants an access token and who wants the id
     /// token, whether an id token is stored, waits, and whose grant it is.
     #[test]
@@ -667,7 +670,6 @@ mod tests {
         };
         let out = || IdToken::LeftOut("odd".into());
         let refused = || IdToken::Refused("forged".into());
-        type Make<'a> = &'a dyn Fn() -> IdToken;
         let rows: [(Make<'_>, &str); 6] = [
             (&|| IdToken::None, "access no-id | - - -"),
             (&good, "access id | stored - known"),
@@ -857,9 +859,10 @@ mod tests {
                     asking.request.scope = vec![format!("s{}", chance.below(12))];
                 }
                 if chance.one_in(15) {
-                    record
-                        .iter_mut()
-                        .for_each(|record| record.binding = "x".into());
+                    record = record.map(|record| Record {
+                        binding: "x".into(),
+                        ..record
+                    });
                 }
                 let mut merging = Merging::now(&asking, now);
                 merging.now = now;
