@@ -210,6 +210,32 @@ mod tests {
         ] {
             assert!(Origin::parse(bad).is_err(), "{bad}");
         }
+        for (bad, why) in [
+            (
+                "http://a.example",
+                "must be https; http is for loopback only",
+            ),
+            (
+                "ftp://a.example",
+                "must be https (or smtp, smtps, imap or imaps, for git)",
+            ),
+            ("a.example", "must be a whole URL with https:// and a host"),
+            (
+                "https://a.example/x",
+                "must be scheme://host[:port] without a path",
+            ),
+            (
+                "https://u@a.example",
+                "must not hold a user name or password",
+            ),
+            ("https://*.example", "must name one host, without *"),
+            (
+                "https://a.example:",
+                "is no scheme://host[:port] with a port up to 65535",
+            ),
+        ] {
+            assert_eq!(Origin::parse(bad), Err(why.to_owned()));
+        }
     }
 
     #[test]

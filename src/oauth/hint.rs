@@ -279,4 +279,162 @@ mod tests {
             );
         }
     }
+
+    const SECRET_IN_STORE: &str = "client_secret = { keyring = true }";
+    const REPEATABLE: &str =
+        "grant = \"client_credentials\"\nclient_secret = { env = \"P_SECRET\" }";
+
+    /// What was sent (`refresh`, `code`, `client`, `jwt`, `exchange`, `page` for what a browser brought, `other`), to
+    /// whom (`login`, `robot`), the code (`-` for none), the status; and a part of the hint, or `nothing`.
+    const HINTS: &str = "
+        page     login redirect_uri_mismatch 400 => as it was sent: http://127.0.0.1:8/cb (
+        code     login invalid_redirect_uri  400 => as it was sent: http://127.0.0.1:8/cb (
+        refresh  login redirect_uri_mismatch 400 => nothing
+        refresh  login invalid_client        401 => compare client_id and client_secret (from the store) with
+        refresh  login bad_client_secret     200 => compare client_id and client_secret (from the store) with
+        refresh  login incorrect_client_credentials 200 => compare client_id and client_secret (from the store) with
+        refresh  login unauthorized_client   401 => compare client_id and client_secret (from the store) with
+        refresh  login unauthorized_client   400 => the server does not allow this grant for this client
+        refresh  login -                     401 => compare client_id and client_secret (from the store) with
+        refresh  login -                     403 => compare client_id and client_secret (from the store) with
+        client   robot invalid_client        401 => P_SECRET
+        refresh  login invalid_grant         400 => used up or has expired; run: tokctl login p
+        code     login invalid_grant         400 => a code is good once, for some minutes, and with the redirect URI that it was made for; run: tokctl login p
+        page     login invalid_grant         400 => a code is good once
+        code     login bad_verification_code 200 => a code is good once
+        code     login invalid_code          200 => a code is good once
+        client   robot invalid_grant         400 => nothing
+        jwt      robot invalid_grant         400 => check client_key, the assertion's iss
+        exchange robot invalid_grant         400 => check subject_token and subject_token_type
+        exchange robot invalid_request       400 => check subject_token and subject_token_type
+        refresh  login invalid_request       400 => nothing
+        refresh  login insufficient_scope    403 => was not granted; run: tokctl login p --scope +SCOPE
+        client   robot insufficient_scope    403 => it needs another scope; run: tokctl add p --change --scope SCOPE
+        code     login access_denied         400 => said no; to be asked anew, run: tokctl login p
+        client   robot access_denied         400 => nothing
+        code     login invalid_scope         400 => the server does not know one of \"a b\", or does not allow it for this client; for others, run: tokctl add p --change --scope SCOPE
+        refresh  login invalid_scope         400 => the server does not know one of \"a b\"
+        refresh  other invalid_scope         400 => the grant lives, but does not cover
+        code     other invalid_scope         400 => the server does not know one of \"a b\"
+        client   robot invalid_scope         400 => asks for no scope, and this server wants one; run: tokctl add p --change --scope SCOPE
+        refresh  login unsupported_grant_type 400 => does not have this grant: check grant and token_endpoint
+        refresh  login invalid_target        400 => check audience and resource
+        refresh  login invalid_dpop_proof    400 => bound to a key (DPoP
+        refresh  login use_dpop_nonce        400 => bound to a key (DPoP
+        refresh  login -                     404 => that is not its address; run: tokctl add p --change --token-endpoint https
+        refresh  login -                     405 => that is not its address
+        refresh  login -                     300 => give the address that the server really has; run: tokctl add p --change --token-endpoint
+        refresh  login -                     399 => give the address that the server really has
+        refresh  login -                     299 => nothing
+        refresh  login -                     400 => nothing
+        refresh  login -                     500 => nothing
+        refresh  login server_error          404 => nothing
+    ";
+
+    #[test]
+    fn each_refusal_has_the_hint_that_ends_it() {
+        let login = profile(&format!("scope = \"a b\"\n{SECRET_IN_STORE}"));
+        let robot = profile(REPEATABLE);
+        let mut other = login.clone();
+        other.own_variant = Some("another".into());
+        let text = crate::secret::Secret::new("s".into());
+        let redirect_uri = "http://127.0.0.1:8/cb";
+        let mut fixed = login.clone();
+        fixed.request.redirect_uri = Some(redirect_uri.into());
+        let code = TokenRequest::AuthorizationCode {
+            code: &text,
+            verifier: &text,
+            redirect_uri,
+        };
+        for row in HINTS.lines().filter(|row| row.contains("=>")) {
+            let (given, expected) = row.trim().split_once(" => ").expect("a row");
+            let words: Vec<&str> = given.split_whitespace().collect();
+            let sent = match words[0] {
+                "refresh" => Sent::token(TokenRequest::RefreshToken(&text)),
+                "code" => Sent::token(code),
+                "client" => Sent::token(TokenRequest::ClientCredentials),
+                "jwt" => Sent::token(TokenRequest::JwtBearer),
+                "exchange" => Sent::token(TokenRequest::TokenExchange),
+                _ => Sent {
+                    what: None,
+                    redirect_uri: Some(redirect_uri),
+                },
+            };
+            let profile = match words[1] {
+                "robot" => &robot,
+                "other" => &other,
+                _ => &fixed,
+            };
+            let error = if words[2] == "-" { "" } else { words[2] };
+            let hint = of(profile, sent, error, words[3].parse().expect("a status"));
+            match expected {
+                "nothing" => assert_eq!(hint, None, "{row}"),
+                part => assert!(
+                    hint.as_deref().is_some_and(|hint| hint.contains(part)),
+                    "{row}: {hint:?}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_is_compared_by_what_it_proves_itself_with() {
+        let key = "client_key = { file = \"key.pem\" }";
+        for (more, part) in [
+            (
+                format!("client_auth = \"private_key_jwt\"\n{key}"),
+                "client_key_id and signing_alg",
+            ),
+            (
+                format!("client_auth = \"tls_client_auth\"\n{key}"),
+                "check client_id and client_certificate: the server must know",
+            ),
+            (
+                format!("client_auth = \"client_secret_jwt\"\n{SECRET_IN_STORE}"),
+                "check client_id and client_secret (from the store), and this machine's clock",
+            ),
+            (
+                SECRET_IN_STORE.to_owned(),
+                "to enter the secret anew, run: tokctl secret set p",
+            ),
+            (
+                "client_secret = { env = \"S\" }".to_owned(),
+                "run: IFS= read -rs S && export S",
+            ),
+            (
+                "client_secret = { file = \"/run/a b\" }".to_owned(),
+                "run: cat > '/run/a b'",
+            ),
+            (
+                "client_secret = { command = [\"pass\", \"x\"] }".to_owned(),
+                "the secret is taken from",
+            ),
+            (
+                String::new(),
+                "client_secret, which is not set with the client's settings",
+            ),
+            (
+                String::new(),
+                "run: tokctl add p --change --client-secret-stdin",
+            ),
+        ] {
+            let hint = client(&profile(&more));
+            assert!(hint.contains(part), "{more}: {hint}");
+        }
+    }
+
+    #[test]
+    fn what_goes_beyond_a_grant_is_consented_to_with_a_login() {
+        let asking = |more: &str, on_refresh: bool| {
+            let mut profile = profile(more);
+            profile.quirks.scope_on_refresh = on_refresh;
+            beyond(&profile)
+        };
+        let scope = "scope = [\"a\", \"b\"]";
+        assert!(asking(scope, true).ends_with("run: tokctl login p --scope '+a +b'"));
+        assert!(asking(scope, false).ends_with("run: tokctl login p"));
+        assert!(asking("", true).ends_with("run: tokctl login p"));
+        let hint = copies(&profile(""));
+        assert!(hint.starts_with("a second copy") && hint.ends_with("run: tokctl login p"));
+    }
 }
