@@ -379,3 +379,222 @@ fn json_kind(value: &Value) -> &'static str {
         Value::Object(_) => "an object, not a string",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::config::Config;
+
+    fn profile(more: &str) -> Profile {
+        let text = format!(
+            "[profile.p]\nissuer = \"https://s.example\"\nclient_id = \"c\"\nkeep = [\"url\", \"/a/deep\"]\n{more}"
+        );
+        Profile::load(&Config::from_text(text), "p").expect("a good profile")
+    }
+
+    /// What is read of a reply, in one line.
+    fn words(reading: &Reading) -> String {
+        let refusal = match reading {
+            Reading::Granted(granted) => return granted_words(granted),
+            Reading::Refused(refusal) => refusal,
+        };
+        let mut words = vec!["no".to_owned()];
+        words.extend((!refusal.code.is_empty()).then(|| format!("code={}", refusal.code)));
+        words.extend((!refusal.subcode.is_empty()).then(|| format!("sub={}", refusal.subcode)));
+        words.extend(refusal.error.iter().map(|text| format!("error={text}")));
+        let description = refusal.description.iter();
+        words.extend(description.map(|text| format!("says={text}")));
+        let said = refusal.words.expose();
+        words.extend((!said.is_empty()).then(|| format!("words={said}")));
+        words.extend(
+            refusal
+                .interval
+                .map(|pause| format!("wait={}", pause.as_secs())),
+        );
+        words.join(" ")
+    }
+
+    fn granted_words(granted: &Granted) -> String {
+        let mut words = vec![match &granted.access {
+            Ok(token) => format!("access={}", token.expose()),
+            Err(why) => format!("[{why}]"),
+        }];
+        let refresh = granted.refresh.iter();
+        words.extend(refresh.map(|token| format!("refresh={}", token.expose())));
+        if let IdToken::Raw(token) = &granted.id_token {
+            words.push(format!("id={}", token.expose()));
+        }
+        words.extend(granted.token_type.iter().map(|text| format!("type={text}")));
+        words.extend(granted.scope.iter().map(|text| format!("scope={text}")));
+        words.push(format!("{:?}", granted.expiry));
+        words.extend(granted.left_out.iter().map(|what| format!("({what})")));
+        words.extend(
+            granted
+                .kept
+                .iter()
+                .map(|(name, value)| format!("{name}:{value}")),
+        );
+        words.extend(granted.is_bound().then(|| "bound".to_owned()));
+        words.join(" ")
+    }
+
+    /// The status, the type of the content (`-` for none), and the body; and what is read.
+    const REPLIES: &str = r#"
+        200 json {"access_token":"t"} => access=t Unsaid
+        201 json {"access_token":"t"} => access=t Unsaid
+        299 json {"access_token":"t"} => access=t Unsaid
+        199 json {"access_token":"t"} => no
+        300 json {"access_token":"t"} => no
+        400 json {"access_token":"t"} => no
+        200 -    {"access_token":"t"} => access=t Unsaid
+        200 html {"access_token":"t"} => access=t Unsaid
+        200 json {"access_token":"t","token_type":"Bearer","expires_in":60,"scope":"a b"} => access=t type=Bearer scope=a b In(60)
+        200 json {"access_token":"t","refresh_token":"r","id_token":"i"} => access=t refresh=r id=i Unsaid
+        200 json {"refresh_token":"r"} => [the access_token is absent] refresh=r Unsaid
+        200 json {"id_token":"i"} => [the access_token is absent] id=i Unsaid
+        200 json {"access_token":null,"refresh_token":"r"} => [the access_token is null] refresh=r Unsaid
+        200 json {"access_token":"","refresh_token":"r"} => [the access_token is empty] refresh=r Unsaid
+        200 json {"access_token":7,"refresh_token":"r"} => [the access_token is a number, not a string] refresh=r Unsaid
+        200 json {"access_token":true,"refresh_token":"r"} => [the access_token is true or false, not a string] refresh=r Unsaid
+        200 json {"access_token":[],"refresh_token":"r"} => [the access_token is a list, not a string] refresh=r Unsaid
+        200 json {"access_token":{},"refresh_token":"r"} => [the access_token is an object, not a string] refresh=r Unsaid
+        200 json {"access_token":"a b"} => [the access_token holds characters that no token may have (control characters, spaces or non-ASCII)] Unsaid
+        200 json {"access_token":"ä"} => [the access_token holds characters that no token may have (control characters, spaces or non-ASCII)] Unsaid
+        200 json {"access_token":"t","refresh_token":"a b"} => access=t refresh=a b Unsaid
+        200 json {"access_token":"t","refresh_token":"ä"} => access=t Unsaid (not taken from the reply: the refresh_token holds characters that none may have (control characters or non-ASCII))
+        200 json {"access_token":"t","refresh_token":""} => access=t Unsaid
+        200 json {"access_token":"t","refresh_token":null} => access=t Unsaid
+        200 json {"access_token":"t","refresh_token":7} => access=t Unsaid (not taken from the reply: the refresh_token is a number, not a string)
+        200 json {"access_token":"t","id_token":{}} => access=t Unsaid (not taken from the reply: the id_token is an object, not a string)
+        200 json {"access_token":"t","id_token":""} => access=t Unsaid
+        200 json {"access_token":"t","token_type":"DPoP"} => [it is of the type DPoP, which needs a proof with each request that tokctl does not make] type=DPoP Unsaid bound
+        200 json {"access_token":"t","token_type":"mac"} => [it is of the type mac, which needs a proof with each request that tokctl does not make] type=mac Unsaid bound
+        200 json {"access_token":"t","token_type":"PoP"} => [it is of the type PoP, which needs a proof with each request that tokctl does not make] type=PoP Unsaid bound
+        200 json {"access_token":"t","token_type":"whatever"} => access=t type=whatever Unsaid
+        200 json {"access_token":"t","token_type":""} => access=t Unsaid
+        200 json {"access_token":"t","token_type":null,"scope":null} => access=t Unsaid
+        200 json {"access_token":"t","token_type":7} => access=t Unsaid (not taken from the reply: the token_type is a number, not a string)
+        200 json {"access_token":"t","token_type":[]} => access=t Unsaid (not taken from the reply: the token_type is a list, not a string)
+        200 json {"access_token":"t","scope":7} => access=t Unsaid (not taken from the reply: the scope is a number, not a string)
+        200 json {"access_token":"t","scope":"a,b"} => access=t scope=a b Unsaid
+        200 json {"access_token":"t","scope":["a","b",7]} => access=t scope=a b Unsaid
+        200 json {"access_token":"t","scope":""} => access=t Unsaid
+        200 json {"access_token":"t","scope":"x s3cret"} => access=t Unsaid
+        200 json {"access_token":"t","token_type":"s3cret"} => access=t Unsaid
+        200 json {"access_token":"t","url":"u","a":{"deep":1}} => access=t Unsaid deep:1 url:"u"
+        200 json {"access_token":"t","url":true} => access=t Unsaid url:true
+        200 json {"access_token":"t","url":[]} => access=t Unsaid
+        200 json {"access_token":"t","error":"invalid_grant"} => no code=invalid_grant error=invalid_grant
+        200 json {"access_token":"t","error":""} => access=t Unsaid
+        200 json {"access_token":"t","error":null} => access=t Unsaid
+        200 json {"access_token":"t","error":false} => access=t Unsaid
+        200 json {"access_token":"t","error":true} => no error=error
+        200 json {"access_token":"t","error":400} => no error=error
+        200 json {"access_token":"t","ok":false} => no
+        200 json {"access_token":"t","ok":true} => access=t Unsaid
+        200 json {} => no
+        200 json [] => no
+        200 json {"access_token" => no
+        200 form access_token=t&scope=a+b&expires_in=60 => access=t scope=a b In(60)
+        200 -    access_token=t => access=t Unsaid
+        200 html access_token=t => no
+        200 -    <access_token=t => no
+        200 -    {access_token=t => no
+        200 -    [access_token=t => no
+        200 -    access_token => no
+        400 -    invalid_grant => no code=invalid_grant error=invalid_grant
+        400 -    some_other => no
+        400 json {"error":"invalid_grant","error_description":"gone"} => no code=invalid_grant error=invalid_grant says=gone words=gone
+        400 json {"error":"invalid_grant","suberror":"x"} => no code=invalid_grant sub=x error=invalid_grant
+        400 json {"error":"invalid_grant","error_subtype":"y"} => no code=invalid_grant sub=y error=invalid_grant
+        400 json {"error":"echo s3cret"} => no code=echo s3cret error=[not shown: it repeats a secret of the request] words=echo s3cret
+        400 json {"error":"x","error_description":"echo s3cret"} => no code=x error=x says=[not shown: it repeats a secret of the request] words=echo s3cret
+        400 json {"error":"two words"} => no code=two words error=two words words=two words
+        400 json {"error":{"type":"OAuth","message":"m"}} => no code=OAuth error=OAuth says=m words=m
+        400 json {"error":{"code":"c","message":"m"}} => no code=c error=c says=m words=m
+        400 json {"error":{"status":"s"}} => no code=s error=s
+        400 json {"error":{}} => no error=error
+        400 json {"error":{"code":400,"message":"m"}} => no code=m error=m says=m words=m
+        400 json {"errors":[{"errorType":"e","message":"m"}]} => no code=e error=e says=m words=m
+        400 json {"message":"m","errors":[{"resource":"R","field":"f","code":"invalid"}]} => no says=m words=m R f invalid
+        400 json {"reason":"why","error":"x"} => no code=x error=x words=why
+        400 json {"error":"slow_down","interval":7} => no code=slow_down error=slow_down wait=7
+        400 json {"error":"slow_down","interval":6.2} => no code=slow_down error=slow_down wait=7
+        400 json {"error":"slow_down","retry_after":3600} => no code=slow_down error=slow_down wait=3600
+        400 json {"error":"slow_down","interval":3601} => no code=slow_down error=slow_down
+        400 json {"error":"slow_down","interval":0} => no code=slow_down error=slow_down
+        400 json {"error":"slow_down","interval":-1} => no code=slow_down error=slow_down
+    "#;
+
+    #[test]
+    fn each_reply_is_read_as_far_as_it_can_be() {
+        let (profile, secret) = (profile(""), Secret::new("s3cret".into()));
+        for row in REPLIES.lines().filter(|row| row.contains("=>")) {
+            let (given, expected) = row.trim().split_once(" => ").expect("a row");
+            let (status, rest) = given.split_once(' ').expect("a status");
+            let (form, body) = rest.split_once(' ').expect("a body");
+            let content_type = match form {
+                "-" => String::new(),
+                "html" => "text/html".to_owned(),
+                other => format!("application/{other}"),
+            };
+            let status = status.parse().expect("a status");
+            let reading = read(
+                (status, &content_type, body.trim().as_bytes()),
+                &profile,
+                &[&secret],
+            );
+            assert_eq!(words(&reading), expected.trim(), "{row}");
+        }
+    }
+
+    /// A token that says itself that it ends at 1700000500.
+    const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDA1MDB9.c2ln";
+
+    /// A reply that was saved some time ago, and what is read of it.
+    const SAVED: &str = r#"
+        {"access_token":"t"} => access=t Unsaid
+        {"access_token":"t","expires_at":1700000060} => access=t At(1700000060)
+        {"access_token":"JWT"} => access=JWT At(1700000500)
+        {"access_token":"JWT","expires_at":1700000060} => access=JWT At(1700000060)
+        {"access_token":"JWT","expires_in":60} => access=JWT At(1700000500)
+        {"access_token":"t","expires_in":60,"refresh_token":"r"} => access=t refresh=r At(0)
+        {"access_token":"t","expires_in":60} => access=t In(60) (nothing says when the token was issued: its 1m are counted from now)
+        {"access_token":"t","expires_in":60,"expires_at":"soon"} => access=t In(60) (not taken from the reply: expires_at is no time) (nothing says when the token was issued: its 1m are counted from now)
+        {"access_token":"t","expires_in":"x"} => access=t Wrong("expires_in is not a number")
+        {"access_token":"t","url":"u"} => access=t Unsaid url:"u"
+        {"access_token":"t","error":"x"} => none
+        {"access_token":"t","ok":false} => none
+        {"a":1} => none
+        null => none
+    "#;
+
+    #[test]
+    fn each_saved_reply_is_read_by_what_it_says_of_its_end() {
+        let profile = profile("");
+        for row in SAVED.lines().filter(|row| row.contains("=>")) {
+            let (body, expected) = row.trim().split_once(" => ").expect("a row");
+            let body = body.replace("JWT", JWT);
+            let found = saved("application/json", body.as_bytes(), &profile);
+            let found = found.map_or("none".to_owned(), |granted| granted_words(&granted));
+            assert_eq!(found.replace(JWT, "JWT"), expected.trim(), "{row}");
+        }
+        assert_eq!(granted_words(&Granted::none()), "[there is none] Unsaid");
+    }
+
+    #[test]
+    fn a_page_is_known_by_how_it_begins_or_by_its_type() {
+        for (content_type, body, expected) in [
+            ("text/html", "hello", true),
+            ("text/html", "", true),
+            ("text/html; charset=utf-8", "{}", false),
+            ("application/json", "{}", false),
+            ("application/json", "<html>", true),
+            ("", " <html>", true),
+            ("", "hello", false),
+        ] {
+            let found = is_page(content_type, body.as_bytes());
+            assert_eq!(found, expected, "{content_type} {body}");
+        }
+    }
+}
