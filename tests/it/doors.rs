@@ -133,10 +133,6 @@ const SEES_SECRETS: &[(&str, &str)] = &[
         "takes the line ends out of a client key",
     ),
     (
-        "token/refresh.rs",
-        "compares refresh tokens after invalid_grant",
-    ),
-    (
         "token/forget.rs",
         "compares a token with the one that a server has refused",
     ),
