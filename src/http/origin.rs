@@ -186,6 +186,25 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_shown_as_a_url_without_a_path() {
+        let origin = Origin::parse("https://a.example:8/").expect("an origin");
+        assert_eq!(origin.as_str(), "https://a.example:8");
+        assert_eq!(
+            (origin.scheme(), origin.authority()),
+            ("https", "a.example:8")
+        );
+        assert!(origin.is_https());
+        assert!(
+            !Origin::parse("http://127.0.0.1")
+                .expect("an origin")
+                .is_https()
+        );
+        for scheme in ["", "ht tp", "h\u{e4}"] {
+            assert_eq!(Origin::from_parts(scheme, "a.example"), None, "{scheme}");
+        }
+    }
+
+    #[test]
     fn a_token_goes_over_tls_to_one_host_or_stays_on_this_machine() {
         for bad in [
             "http://a.example",

@@ -392,6 +392,7 @@ mod tests {
             "Thu, 26 Nov 2026 14:28:57 +0200",
             "11/26/2026 12:28:57 +00:00",
             "11/26/2026 12:28:57 PM +00:00",
+            "11/27/2026 12:28:57 AM +12:00",
             "11/27/2026 2:28:57 AM +14:00",
             "11/26/2026 2:28:57 PM +02:00",
             "Thu Nov 26 12:28:57 2026",
@@ -438,6 +439,7 @@ mod tests {
             json!("2026-13-26T12:28:57Z"),
             json!("2026-11-26T12:28:57+2:00"),
             json!("2026-11-26T12:28:57+99:00"),
+            json!("2026-11-26T12:28:57+02x00"),
             json!("1970-01-01T00:00:00Z"),
             json!("soon"),
             json!("é"),
@@ -449,6 +451,80 @@ mod tests {
         ] {
             assert!(time(&bad).is_err(), "{bad}: {:?}", time(&bad));
         }
+        let no_zone = Err("a time without its time zone");
+        assert_eq!(time(&json!("2026-11-26T12:28:57")), no_zone);
+        assert_eq!(time(&json!("2026-11-26+02:00")), no_zone);
+    }
+
+    #[test]
+    fn the_first_that_says_the_end_is_taken() {
+        let wrong = |what: &str| Expiry::Wrong(what.to_owned());
+        for (part, expected) in [
+            (json!({"expires_in": 1}), Expiry::In(1)),
+            (json!({"expires_in": ABSURD}), Expiry::In(ABSURD)),
+            (
+                json!({"expires_in": ABSURD + 1}),
+                wrong("expires_in is more than ten years"),
+            ),
+            (json!({"expires_in": 0}), wrong("expires_in is 0")),
+            (json!({"expires_in": 0.9}), wrong("expires_in is 0")),
+            (json!({"expires_in": -0.1}), wrong("expires_in is negative")),
+            (
+                json!({"expires_in": NOW}),
+                wrong("expires_in is more than ten years"),
+            ),
+            (json!({"expires_in": NOW + 1}), Expiry::At(NOW + 1)),
+            (
+                json!({"expires_in": NOW + ABSURD - 1}),
+                Expiry::At(NOW + ABSURD - 1),
+            ),
+            (
+                json!({"expires_in": NOW + ABSURD}),
+                wrong("expires_in is more than ten years"),
+            ),
+            (
+                json!({"expires_in": "x", "expires_at": NOW}),
+                Expiry::At(NOW),
+            ),
+            (
+                json!({"expires_in": "x", "expires_at": "y"}),
+                wrong("expires_in is not a number"),
+            ),
+            (json!({"expires_in": 5, "expires_in_sec": 6}), Expiry::In(6)),
+            (
+                json!({"expires_at": "x", "expires_on": "y"}),
+                wrong("expires_at is no time"),
+            ),
+            (
+                json!({"expires_at": "x", "expires_on": NOW}),
+                Expiry::At(NOW),
+            ),
+            (json!({"expires_at": NOW, "expires": 7}), Expiry::At(NOW)),
+            (json!({"expires": 7}), Expiry::In(7)),
+            (json!({"expires": NOW}), Expiry::At(NOW)),
+            (json!({"expires": "x"}), Expiry::Unsaid),
+        ] {
+            assert_eq!(reply(&part), expected, "{part}");
+        }
+    }
+
+    /// Where the profile says where the end is, no other name counts.
+    #[test]
+    fn a_place_that_the_profile_names_is_the_only_one() {
+        let at = |name: &str, part: &Value| {
+            let mut pointers = Pointers::default();
+            pointers.insert(name.to_owned(), vec!["/x".to_owned()]);
+            of_reply(part, Shape(&pointers), NOW)
+        };
+        let part = json!({"x": 5, "expires_in_sec": 6, "expires_on": NOW});
+        assert_eq!(at("expires_in", &part), Expiry::In(5));
+        let part = json!({"x": NOW + 5, "expires_on": NOW});
+        assert_eq!(at("expires_at", &part), Expiry::At(NOW + 5));
+        let part = json!({"expires_on": NOW});
+        for name in ["expires_in", "expires_at"] {
+            assert_eq!(at(name, &part), Expiry::Unsaid, "{name}");
+        }
+        assert_eq!(at("scope", &part), Expiry::At(NOW));
     }
 
     #[test]
