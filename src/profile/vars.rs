@@ -171,4 +171,32 @@ mod tests {
         );
         assert!(vars.fill("https://{id").is_err() && vars.fill("{nobody}").is_err());
     }
+
+    #[test]
+    fn a_variable_without_a_pattern_is_one_word_too() {
+        let filled = |value: &str| {
+            let mut vars = Vars::default();
+            vars.set.insert("v".to_owned(), value.to_owned());
+            vars.fill("https://{v}/x")
+        };
+        assert_eq!(filled("a-b_c.d:8").as_deref(), Ok("https://a-b_c.d:8/x"));
+        for evil in ["", "a/b", "a@b", "a b", "a#b", "{v}", "\u{e4}"] {
+            let refused = filled(evil).expect_err("it is refused");
+            assert!(refused.starts_with("vars.v must be made of"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_known_by_its_name() {
+        for (name, pattern) in [
+            ("host", Some(Pattern::Host)),
+            ("base", Some(Pattern::Base)),
+            ("word", Some(Pattern::Word)),
+            ("", None),
+            ("other", None),
+        ] {
+            assert_eq!(Pattern::named(name), pattern, "{name}");
+        }
+        assert!(good(Pattern::Host, "a_b.c-d.example"));
+    }
 }

@@ -285,6 +285,17 @@ mod tests {
         assert_eq!(token(1000, None).program_margin(), PROGRAM_MARGIN);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_token_without_its_text_keeps_its_times_alone() {
+        let mut whole = token(1000, Some(4600));
+        whole.kept.insert("url".into(), "u".into());
+        let bare = whole.without_text();
+        assert!(bare.text.is_empty() && bare.kept.is_empty());
+        assert_eq!((bare.obtained, bare.expires), (1000, Some(4600)));
+        assert_eq!(bare.life(), Some(Duration::from_secs(3600)));
+    }
+
     #[test]
     fn a_clock_that_went_back_makes_a_token_stale() {
         let token = token(10_000, Some(13_600));
