@@ -131,12 +131,27 @@ mod tests {
     #[test]
     fn what_is_for_good_is_not_asked_about_again_and_a_clock_that_went_back_is() {
         let mut ended = said(None, T);
-        assert!(ended.is_due(T - 61) && !ended.is_due(T - 59) && !ended.is_due(T + 3599));
+        assert!(ended.is_due(T - 61) && !ended.is_due(T - 60) && !ended.is_due(T + 3599));
         assert!(ended.is_due(T + 3600));
         let undated = Remembered::undated("ended");
         assert!(!undated.is_due(T) && undated.since().is_none());
         assert_eq!(said(Some(&undated), T).since(), Some(T));
         ended.for_good = true;
         assert!((0..200).all(|hours| !ended.is_due(T + hours * 3600)));
+    }
+
+    #[test]
+    fn what_was_asked_about_in_vain_is_asked_about_later() {
+        let mut last = said(None, T);
+        assert!(last.is_due(T + 3600));
+        last.ask_later(1_700_003_600_000);
+        assert!(!last.is_due(T + 3600 + 3599) && last.is_due(T + 3600 + 3600));
+        assert_eq!(last.since(), Some(T));
+    }
+
+    #[test]
+    fn who_waited_for_a_request_need_not_make_it_again() {
+        let last = said(None, T);
+        assert!(last.is_news(1_699_999_999_999) && !last.is_news(1_700_000_000_000));
     }
 }
