@@ -145,6 +145,7 @@ impl<'a> Merging<'a> {
         }
     }
 
+    /// A mutant that says nothing is seen only by the tests that read stderr: `variants`, `get`, `login_redirect`.
     fn tell(&self) {
         for notice in &self.notices {
             match notice {
