@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
     {
         return helper::run(&call, cli.global.config.as_deref());
     }
-    let json = cli.wants_json();
+    let json = cli.command.wants_json();
     if json {
         // An error is to be one JSON object on stderr, and nothing beside it.
         ui::collect();

@@ -44,10 +44,6 @@ pub struct Get {
 }
 
 impl Get {
-    pub(super) fn wants_json(&self) -> bool {
-        self.format() == Format::Json
-    }
-
     /// The form of the answer.
     pub fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }

@@ -12,12 +12,6 @@ pub struct Config {
     pub what: What,
 }
 
-impl Config {
-    pub(super) fn wants_json(&self) -> bool {
-        matches!(&self.what, What::Check(check) if check.json)
-    }
-}
-
 /// What is done with the file.
 #[derive(Debug, Subcommand)]
 pub enum What {

@@ -106,12 +106,6 @@ pub struct Status {
     pub json: bool,
 }
 
-impl Status {
-    pub(super) fn wants_json(&self) -> bool {
-        self.json
-    }
-}
-
 /// Keep a profile's client secret in its store
 #[derive(Debug, Subcommand)]
 #[command(after_help = examples!("  tokctl secret set corp

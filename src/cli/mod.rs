@@ -111,54 +111,50 @@ pub fn names() -> Vec<String> {
     shown.map(|command| command.get_name().to_owned()).collect()
 }
 
-/// Declares the commands, in the order in which help shows them, each with whether its errors are wanted as JSON: `words`
-/// where its answer is not JSON, or another program's, and `json` where its type says it (`wants_json`).
+/// Declares the commands, in the order in which help shows them, each with whether its errors are wanted as JSON: never
+/// where its answer is not JSON, or another program's.
 macro_rules! commands {
-    ($($(#[$meta:meta])* $name:ident($arguments:ty) => $errors:ident,)*) => {
+    ($($(#[$meta:meta])* $name:ident($arguments:tt: $kind:ty) => $json:expr,)*) => {
         #[derive(Debug, Subcommand)]
         pub enum Command {
-            $($(#[$meta])* $name($arguments),)*
+            $($(#[$meta])* $name($kind),)*
         }
 
         impl Command {
-            fn wants_json(&self) -> bool {
+            /// Whether errors are wanted as JSON.
+            pub fn wants_json(&self) -> bool {
                 match self {
-                    $(Self::$name(arguments) => commands!($errors arguments),)*
+                    $(Self::$name($arguments) => $json,)*
                 }
             }
         }
     };
-    (json $arguments:ident) => { $arguments.wants_json() };
-    (words $arguments:ident) => {{
-        let _ = $arguments;
-        false
-    }};
 }
 
 commands! {
-    Add(Box<Add>) => words,
-    Get(Get) => json,
-    Api(Api) => words,
-    Exec(Exec) => words,
-    Login(Login) => words,
-    Status(Status) => json,
-    Refresh(Refresh) => words,
-    Import(Import) => words,
-    Logout(Logout) => words,
+    Add(_: Box<Add>) => false,
+    Get(get: Get) => get.json || get.format == Format::Json,
+    Api(_: Api) => false,
+    Exec(_: Exec) => false,
+    Login(_: Login) => false,
+    Status(status: Status) => status.json,
+    Refresh(_: Refresh) => false,
+    Import(_: Import) => false,
+    Logout(_: Logout) => false,
     #[command(subcommand)]
-    Secret(Secret) => words,
-    Unlock(Unlock) => words,
-    Providers(Providers) => json,
-    Config(Config) => json,
-    Doctor(Doctor) => json,
-    Helper(Helper) => words,
-    Completions(Completions) => words,
-    Man(Man) => words,
-    Help(Help) => words,
+    Secret(_: Secret) => false,
+    Unlock(_: Unlock) => false,
+    Providers(providers: Providers) => providers.json,
+    Config(config: Config) => matches!(&config.what, ConfigWhat::Check(check) if check.json),
+    Doctor(doctor: Doctor) => doctor.json,
+    Helper(_: Helper) => false,
+    Completions(_: Completions) => false,
+    Man(_: Man) => false,
+    Help(_: Help) => false,
     #[command(hide = true)]
-    Complete(Complete) => words,
+    Complete(_: Complete) => false,
     #[command(hide = true)]
-    Renewal(Renewal) => words,
+    Renewal(_: Renewal) => false,
 }
 
 /// A duration in the words of humantime, or whole seconds, as in the configuration.
@@ -252,13 +248,6 @@ pub fn color(args: &[OsString]) -> Color {
         });
     said.and_then(|when| Color::from_str(when, false).ok())
         .unwrap_or_default()
-}
-
-impl Cli {
-    /// Whether errors are wanted as JSON.
-    pub fn wants_json(&self) -> bool {
-        self.command.wants_json()
-    }
 }
 
 #[cfg(test)]

@@ -20,12 +20,6 @@ pub struct Providers {
     pub json: bool,
 }
 
-impl Providers {
-    pub(super) fn wants_json(&self) -> bool {
-        self.json
-    }
-}
-
 /// Say what works here and what does not, with what to do about it; shows no secret
 ///
 /// Without a profile it makes no request and looks at what all profiles share. With one it also tries the profile's
@@ -45,12 +39,6 @@ pub struct Doctor {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-}
-
-impl Doctor {
-    pub(super) fn wants_json(&self) -> bool {
-        self.json
-    }
 }
 
 /// Show the manual, which is inside of the program
