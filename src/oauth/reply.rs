@@ -393,9 +393,9 @@ mod tests {
     }
 
     /// What is read of a reply, in one line.
-    fn words(reading: &Reading) -> String {
+    fn words(reading: &Reading, profile: &Profile) -> String {
         let refusal = match reading {
-            Reading::Granted(granted) => return granted_words(granted),
+            Reading::Granted(granted) => return granted_words(granted, profile),
             Reading::Refused(refusal) => refusal,
         };
         let mut words = vec!["no".to_owned()];
@@ -414,7 +414,7 @@ mod tests {
         words.join(" ")
     }
 
-    fn granted_words(granted: &Granted) -> String {
+    fn granted_words(granted: &Granted, profile: &Profile) -> String {
         let mut words = vec![match &granted.access {
             Ok(token) => format!("access={}", token.expose()),
             Err(why) => format!("[{why}]"),
@@ -434,7 +434,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| format!("{name}:{value}")),
         );
-        words.extend(granted.is_bound().then(|| "bound".to_owned()));
+        words.extend(granted.is_unusable(profile).then(|| "unusable".to_owned()));
         words.join(" ")
     }
 
@@ -467,10 +467,10 @@ mod tests {
         200 json {"access_token":"t","refresh_token":7} => access=t Unsaid (not taken from the reply: the refresh_token is a number, not a string)
         200 json {"access_token":"t","id_token":{}} => access=t Unsaid (not taken from the reply: the id_token is an object, not a string)
         200 json {"access_token":"t","id_token":""} => access=t Unsaid
-        200 json {"access_token":"t","token_type":"DPoP"} => [it is of the type DPoP, which needs a proof with each request that tokctl does not make] type=DPoP Unsaid bound
-        200 json {"access_token":"t","token_type":"mac"} => [it is of the type mac, which needs a proof with each request that tokctl does not make] type=mac Unsaid bound
-        200 json {"access_token":"t","token_type":"PoP"} => [it is of the type PoP, which needs a proof with each request that tokctl does not make] type=PoP Unsaid bound
-        200 json {"access_token":"t","token_type":"whatever"} => access=t type=whatever Unsaid
+        200 json {"access_token":"t","token_type":"DPoP"} => [it is of the type DPoP, which needs a proof with each request that tokctl does not make] type=DPoP Unsaid unusable
+        200 json {"access_token":"t","token_type":"mac"} => [it is of the type mac, which needs a proof with each request that tokctl does not make] type=mac Unsaid unusable
+        200 json {"access_token":"t","token_type":"PoP"} => [it is of the type PoP, which needs a proof with each request that tokctl does not make] type=PoP Unsaid unusable
+        200 json {"access_token":"t","token_type":"whatever"} => [it is of the type whatever, which tokctl does not know; where its service takes it as a bearer's, set bearer_token_types = ["whatever"] in the profile] type=whatever Unsaid unusable
         200 json {"access_token":"t","token_type":""} => access=t Unsaid
         200 json {"access_token":"t","token_type":null,"scope":null} => access=t Unsaid
         200 json {"access_token":"t","token_type":7} => access=t Unsaid (not taken from the reply: the token_type is a number, not a string)
@@ -544,7 +544,7 @@ mod tests {
                 &profile,
                 &[&secret],
             );
-            assert_eq!(words(&reading), expected.trim(), "{row}");
+            assert_eq!(words(&reading, &profile), expected.trim(), "{row}");
         }
     }
 
@@ -576,10 +576,15 @@ mod tests {
             let (body, expected) = row.trim().split_once(" => ").expect("a row");
             let body = body.replace("JWT", JWT);
             let found = saved("application/json", body.as_bytes(), &profile);
-            let found = found.map_or("none".to_owned(), |granted| granted_words(&granted));
+            let found = found.map_or("none".to_owned(), |granted| {
+                granted_words(&granted, &profile)
+            });
             assert_eq!(found.replace(JWT, "JWT"), expected.trim(), "{row}");
         }
-        assert_eq!(granted_words(&Granted::none()), "[there is none] Unsaid");
+        assert_eq!(
+            granted_words(&Granted::none(), &profile),
+            "[there is none] Unsaid"
+        );
     }
 
     #[test]
