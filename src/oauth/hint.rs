@@ -333,7 +333,9 @@ mod tests {
 
     #[test]
     fn each_refusal_has_the_hint_that_ends_it() {
-        let login = profile(&format!("scope = \"a b\"\n{SECRET_IN_STORE}"));
+        let login = profile(&format!(
+            "grant = \"authorization_code\"\nauthorization_endpoint = \"https://s/a\"\nscope = \"a b\"\n{SECRET_IN_STORE}"
+        ));
         let robot = profile(REPEATABLE);
         let mut other = login.clone();
         other.own_variant = Some("another".into());
