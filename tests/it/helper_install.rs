@@ -617,6 +617,75 @@ fn kubectl_s_user_comes_and_goes_and_the_others_stay() {
 }
 
 #[test]
+#[ignore = "needs kubectl: tests/run installs it"]
+fn kubectl_is_told_to_name_the_cluster_whatever_its_version() {
+    let real = sandbox_program("kubectl");
+    for is_old in [false, true] {
+        let sandbox = home();
+        if is_old {
+            // Before 1.29 it had no flag for that.
+            let script = format!(
+                "#!/bin/sh\ncase \"$*\" in *--help*) {real} \"$@\" | sed /interactive-mode/d;; *) exec {real} \"$@\";; esac\n"
+            );
+            let path = sandbox.write("bin/kubectl", script);
+            change_mode(&path, 0o755);
+        }
+        sandbox.write(
+            ".kube/config",
+            "apiVersion: v1\nkind: Config\nusers:\n- {name: a, user: {exec: {command: other, apiVersion: \
+             client.authentication.k8s.io/v1beta1}}}\n- {name: z, user: {exec: {command: other, apiVersion: \
+             client.authentication.k8s.io/v1beta1}}}\n",
+        );
+        let run = install(&sandbox, &["kubectl", "corp"]);
+        assert!(
+            run.code == 0 && !run.stderr.contains("which cluster"),
+            "{run:?}"
+        );
+        let words = ["config", "view", "--raw", "--output=json"];
+        let view = sandbox.program(&real, words).output().expect("it runs");
+        let view: serde_json::Value = serde_json::from_slice(&view.stdout).expect("JSON");
+        let users = view["users"].as_array().expect("users");
+        let named: Vec<_> = users
+            .iter()
+            .map(|user| {
+                (
+                    user["name"].as_str(),
+                    user["user"]["exec"]["provideClusterInfo"].as_bool(),
+                )
+            })
+            .collect();
+        let ours = (Some("tokctl-corp"), Some(true));
+        assert_eq!(named.len(), 3, "{view}");
+        assert!(named.contains(&ours), "{view}");
+        assert!(
+            named
+                .iter()
+                .filter(|user| **user != ours)
+                .all(|user| user.1 != Some(true)),
+            "{view}"
+        );
+        let version = if is_old { "v1beta1" } else { "v1" };
+        assert!(
+            view.to_string()
+                .contains(&format!("client.authentication.k8s.io/{version}\"")),
+            "{view}"
+        );
+        done(
+            &install(&sandbox, &["kubectl", "corp"]),
+            &["tokctl: nothing to do: kubectl asks tokctl for the token of profile \"corp\""],
+        );
+    }
+}
+
+/// Where a program of the machine is.
+fn sandbox_program(name: &str) -> String {
+    let path = std::env::var_os("PATH").expect("there is one");
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name));
+    let mut found = found.filter(|file| file.exists());
+    found.next().expect("it is installed").display().to_string()
+}
+
+#[test]
 #[ignore = "needs go 1.24: tests/run installs it"]
 fn go_s_list_gets_us_at_its_head_and_loses_nobody_else() {
     let mut sandbox = home();

@@ -33,15 +33,7 @@ pub fn install(job: &Job<'_>) -> Result<Plan> {
     let wanted = wanted(job, &copy)?;
     edit(&copy, &words(&user, &wanted))?;
     if !wanted["interactiveMode"].is_string() {
-        // What has no flag yet for it has the field (from 1.20).
-        let field = format!("users.{user}.exec.provideClusterInfo");
-        if edit(&copy, &["config", "set", &field, "true"].map(str::to_owned)).is_err() {
-            plan.warnings.push(
-                "this kubectl does not say which cluster it asks for, so that the token goes to the server of every \
-                 context that uses the user"
-                    .to_owned(),
-            );
-        }
+        plan.warnings.extend(name_cluster(&copy, &user)?);
     }
     if exec_of(&copy, &user)? != there {
         plan.changes
@@ -100,6 +92,27 @@ fn wanted(job: &Job<'_>, copy: &Copy) -> Result<Value> {
         exec["interactiveMode"] = "Never".into();
     }
     Ok(exec)
+}
+
+/// Has a kubectl that has no flag for it name the cluster: what it has written has the field from 1.20 on, and
+/// `kubectl config set` cannot set it (1.32).
+fn name_cluster(copy: &Copy, user: &str) -> Result<Option<String>> {
+    const FIELD: &str = "      provideClusterInfo: ";
+    let text = copy.text()?;
+    let begins = format!("- name: {user}\n");
+    if let Some((before, rest)) = text.split_once(&begins) {
+        // To the next user's, or the end.
+        let end = rest.find("\n- ").unwrap_or(rest.len());
+        let (own, after) = rest.split_at(end);
+        let own = own.replacen(&format!("{FIELD}false"), &format!("{FIELD}true"), 1);
+        copy.set(&format!("{before}{begins}{own}{after}"))?;
+    }
+    let named = exec_of(copy, user)?.is_some_and(|exec| exec["provideClusterInfo"] == true);
+    Ok((!named).then(|| {
+        "this kubectl does not say which cluster it asks for: the token goes to the server of every context that uses \
+         the user"
+            .to_owned()
+    }))
 }
 
 fn words(user: &str, exec: &Value) -> Vec<String> {
