@@ -30,6 +30,18 @@ pub fn rfc3339(at: Epoch) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
+/// A time as syslog's messages begin (RFC 3164 section 4.1.2), in UTC: "Nov 14 22:13:20".
+#[cfg(unix)]
+pub fn syslog(at: Epoch) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let text = rfc3339(at);
+    let number = |part: &str| part.parse::<usize>().unwrap_or(1);
+    let month = MONTHS[(number(&text[5..7]) - 1).min(11)];
+    format!("{month} {:>2} {}", number(&text[8..10]), &text[11..19])
+}
+
 /// The moment by which a command must have answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
@@ -107,5 +119,9 @@ mod tests {
     fn times_have_whole_seconds_and_z() {
         assert_eq!(super::rfc3339(1_700_000_000), "2023-11-14T22:13:20Z");
         assert_eq!(super::rfc3339(i64::MAX), "9999-12-31T23:59:59Z");
+        #[cfg(unix)]
+        assert_eq!(super::syslog(1_700_000_000), "Nov 14 22:13:20");
+        #[cfg(unix)]
+        assert_eq!(super::syslog(1_696_300_000), "Oct  3 02:26:40");
     }
 }

@@ -1,5 +1,6 @@
 //! Every environment variable and default path, and no other file reads them.
 
+mod caller;
 pub mod programs;
 
 use crate::error::{Error, Result};
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+pub use caller::caller;
 
 /// A variable that is set and not empty. `None` also for a value that is not UTF-8.
 pub fn var(name: &str) -> Option<String> {

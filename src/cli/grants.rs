@@ -106,6 +106,22 @@ pub struct Status {
     pub json: bool,
 }
 
+/// Show to which programs tokens were given, where audit is set in the configuration
+#[derive(Debug, Args)]
+#[command(after_help = examples!("  tokctl log
+  tokctl log corp --since 1d
+  tokctl log --json | jq -r 'select(.new) | .parent_name'"))]
+pub struct Log {
+    /// One profile only
+    pub profile: Option<String>,
+    /// Only what was so long ago at most
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Keep a profile's client secret in its store
 #[derive(Debug, Subcommand)]
 #[command(after_help = examples!("  tokctl secret set corp

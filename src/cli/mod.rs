@@ -144,6 +144,7 @@ commands! {
     #[command(subcommand)]
     Secret(_: Secret) => false,
     Unlock(_: Unlock) => false,
+    Log(log: Log) => log.json,
     Providers(providers: Providers) => providers.json,
     Config(config: Config) => matches!(&config.what, ConfigWhat::Check(check) if check.json),
     Doctor(doctor: Doctor) => doctor.json,

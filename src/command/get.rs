@@ -10,6 +10,7 @@ use crate::files;
 use crate::profile::config::Config;
 use crate::profile::{Api, NO_ACCESS_TOKEN};
 use crate::secret::Secret;
+use crate::state::audit::{self, HandOut};
 use crate::state::record::Token;
 use crate::state::refusals::Refusals;
 use crate::token::selected::{budget, from_environment};
@@ -62,6 +63,7 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
     let config = config()?;
     let profile = over(&get.wanted).select(&config, &get.profile)?;
     let deadline = Deadline::after(budget(&profile, get.timeout));
+    let since = clock::now();
     let token = token::kept(&Ask {
         min_ttl: get.min_ttl,
         force: get.force,
@@ -73,6 +75,12 @@ fn find(global: &Global, get: &Get) -> Result<Found> {
         offline: get.offline,
         ..Ask::new(&config, &profile, deadline)
     })?;
+    audit::note(&HandOut {
+        profile: &profile,
+        command: "get",
+        host: None,
+        is_new: token.obtained >= since,
+    });
     if get.force
         && let Ok(state) = env::state_dir()
     {

@@ -11,6 +11,7 @@ mod get;
 pub mod help;
 mod import;
 mod install;
+mod log;
 mod login;
 mod logout;
 mod man;
@@ -56,6 +57,7 @@ fn run_other(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Doctor(doctor) => doctor::run(global, &doctor),
         Command::Status(status) => status::run(global, &status),
         Command::Import(import) => import::run(global, &import),
+        Command::Log(log) => log::run(global, &log),
         Command::Logout(logout) => logout::run(global, &logout),
         Command::Secret(secret) => secret::run(global, &secret),
         Command::Unlock(unlock) => unlock::run(global, &unlock),

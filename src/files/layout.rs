@@ -98,6 +98,16 @@ pub fn key_check(state: &Path, source: Option<&str>) -> PathBuf {
     }
 }
 
+/// The account of hand-outs, and the one before it.
+pub fn audit(state: &Path) -> PathBuf {
+    state.join("audit.log")
+}
+
+/// The account that was full.
+pub fn older_audit(state: &Path) -> PathBuf {
+    state.join("audit.log.1")
+}
+
 /// Whether there is still such a file of any source.
 pub fn has_key_checks(state: &Path) -> bool {
     let is_check = |file: &Path| file.extension().is_some_and(|ending| ending == "check");
@@ -124,6 +134,31 @@ fn file(state: &Path, folder: &str, mut name: String, ending: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_of_the_store_s_key_and_of_the_account_is_what_it_was() {
+        let state = Path::new("/s");
+        let names = [
+            (key_made(state), "store.made"),
+            (salt(state), "store.salt"),
+            (unlocked(state), "store.unlocked"),
+            (key_check(state, None), "store.check"),
+            (
+                key_check(state, Some("variable KEY")),
+                "store-52c112f368d1f071cbc44bcedb4eb005.check",
+            ),
+            (audit(state), "audit.log"),
+            (older_audit(state), "audit.log.1"),
+            (passphrase(state, None), "store.passphrase"),
+            (
+                passphrase(state, Some("variable KEY")),
+                "store-52c112f368d1f071cbc44bcedb4eb005.passphrase",
+            ),
+        ];
+        for (path, name) in names {
+            assert_eq!(path, state.join(name));
+        }
+    }
 
     /// The names of the first version. They are not to be changed: what is stored under them would be lost.
     #[test]
@@ -165,19 +200,6 @@ mod tests {
             (
                 plain_record(state, "corp"),
                 "plaintext/f8935a957eb16e97c0f5c3a8a2acd860.json",
-            ),
-            (key_made(state), "store.made"),
-            (salt(state), "store.salt"),
-            (unlocked(state), "store.unlocked"),
-            (key_check(state, None), "store.check"),
-            (
-                key_check(state, Some("variable KEY")),
-                "store-52c112f368d1f071cbc44bcedb4eb005.check",
-            ),
-            (passphrase(state, None), "store.passphrase"),
-            (
-                passphrase(state, Some("variable KEY")),
-                "store-52c112f368d1f071cbc44bcedb4eb005.passphrase",
             ),
         ];
         for (path, name) in names {

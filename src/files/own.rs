@@ -16,6 +16,8 @@ pub enum Open {
     Write,
     /// The same, and made where there is none.
     Make,
+    /// To be written at its end, and made where there is none.
+    Append,
     /// To be written, and an error where there is one.
     New,
 }
@@ -35,6 +37,7 @@ pub(super) fn open_judged(path: &Path, open: Open) -> io::Result<(File, Metadata
         Open::Read => options.read(true),
         Open::Write => options.read(true).write(true),
         Open::Make => options.read(true).write(true).create(true).truncate(false),
+        Open::Append => options.append(true).create(true),
         Open::New => options.write(true).create_new(true),
     };
     no_follow(&mut options);
@@ -177,7 +180,7 @@ mod tests {
         drop(open_own(&file, Open::New).expect("made"));
         symlink(&file, &link).expect("linked");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
-        for open in [Open::Read, Open::Write, Open::Make] {
+        for open in [Open::Read, Open::Write, Open::Make, Open::Append] {
             assert!(open_own(&file, open).is_ok());
             for other in [&link, &pipe, home.path()] {
                 assert!(open_own(other, open).is_err(), "{}", other.display());

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result, shell_word};
 use crate::http::Origin;
 use crate::profile::config::Config;
 use crate::profile::{Profile, TokenKind};
+use crate::state::audit::{self, HandOut};
 use crate::state::note::{self, HelperFailure};
 use crate::state::record::Token;
 use crate::state::refusals::{Refusals, Verdict};
@@ -80,7 +81,18 @@ impl Core<'_> {
         let profile = self.named().map_err(|error| self.unfit(None, "", &error))?;
         let name = profile.name.clone();
         self.token(profile, Caller::program())
+            .inspect(|fit| self.note(fit, None))
             .map_err(|error| self.unfit(Some(&name), "", &error))
+    }
+
+    /// Writes down that a token is given.
+    fn note(&self, fit: &Fit, origin: Option<&Origin>) {
+        audit::note(&HandOut {
+            profile: &fit.profile,
+            command: self.mode.name(),
+            host: origin.map(Origin::as_str),
+            is_new: fit.is_new,
+        });
     }
 
     /// The token for an origin, or what to answer instead.
@@ -97,7 +109,9 @@ impl Core<'_> {
                 Err(error) => return Err(self.unfit(None, origin.as_str(), &error)),
             };
             let name = profile.name.clone();
-            let fit = self.for_owner(profile, origin);
+            let fit = self
+                .for_owner(profile, origin)
+                .inspect(|fit| self.note(fit, Some(origin)));
             return fit.map_err(|error| self.unfit(Some(&name), origin.as_str(), &error));
         }
         Err(self.not_ours(asked))
@@ -127,6 +141,7 @@ impl Core<'_> {
     /// Another token after a host has refused one, where a renewal is worth it.
     pub fn renewed(&self, fit: &Fit, origin: &Origin) -> Result<Fit, Answer> {
         self.another(fit, origin)
+            .inspect(|fit| self.note(fit, Some(origin)))
             .map_err(|error| self.unfit(Some(&fit.profile.name), origin.as_str(), &error))
     }
 

@@ -153,6 +153,7 @@ keys! {
     store: Choice(&["auto", "keyring", "encrypted-file", "plaintext", "none"]), Storage, Kept, "Where tokens are kept.";
     store_key: Secret, Storage, Kept, "Where the key of the encrypted file is.";
     access_cache: Choice(&["kernel", "session", "none"]), Storage, Kept, "Whether access tokens are also in the kernel's keyring.";
+    audit: Choice(&["none", "file", "syslog", "journal"]), Storage, Kept, "Where it is written down which program was given a token.";
     api_url: Endpoint, Api, Kept, "Address that the paths of tokctl api begin at.";
     api_header: Header, Api, Kept, "Header that the token is sent in.";
     api_scheme: Text, Api, Kept, "Word before the token in its header.";

@@ -34,12 +34,33 @@ impl AccessCache {
     }
 }
 
+/// Where it is written down to whom a token is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Audit {
+    /// A file below the state directory.
+    File,
+    Syslog,
+    Journal,
+}
+
+impl Audit {
+    fn read(word: Option<&str>) -> Option<Self> {
+        match word? {
+            "file" => Some(Self::File),
+            "syslog" => Some(Self::Syslog),
+            "journal" => Some(Self::Journal),
+            _ => None,
+        }
+    }
+}
+
 /// The store, its key, and the kernel's keyring as a cache in front of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Storage {
     pub choice: StoreChoice,
     pub key: Option<SecretSource>,
     pub cache: AccessCache,
+    pub audit: Option<Audit>,
 }
 
 impl Storage {
@@ -49,6 +70,7 @@ impl Storage {
             choice: StoreChoice::read(values.text("store").as_deref()),
             key: values.secret("store_key"),
             cache: AccessCache::read(values.text("access_cache").as_deref()),
+            audit: Audit::read(values.text("audit").as_deref()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What this machine keeps of a profile: its record with cache, store and spool, its note, its lock and what is
 //! known of its server.
 
+pub mod audit;
 pub mod keys;
 mod lease;
 pub mod lock;

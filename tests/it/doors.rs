@@ -87,6 +87,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "command/man/pages.rs",
             "doctor/lock.rs",
             "env.rs",
+            "env/caller.rs",
             "login/peer.rs",
             "signals.rs",
             "state/lease.rs",

@@ -99,6 +99,7 @@ const ROWS: &[Row] = &[
     ("logout exchange", "", NOTHING),
     ("logout p", "", NOTHING),
     ("unlock --for 1s", "SECRET", NOTHING),
+    ("log", "", NOTHING),
 ];
 
 /// Runs every row where the profiles' servers are at `base`; the last are those that erase.

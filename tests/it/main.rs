@@ -16,6 +16,7 @@ mod add_wizard;
 mod answers;
 mod api;
 mod assertion_grants;
+mod audit;
 mod bounded;
 mod broken_on_the_way;
 mod budget;

@@ -13,6 +13,7 @@ mod attacks;
 mod barred;
 mod filesystems;
 mod foreign_session;
+mod journal;
 mod memory;
 mod networks;
 mod two_users;

@@ -78,6 +78,7 @@ const CONFIG: &str = r#"
 [defaults]
 store = "encrypted-file"
 access_cache = "none"
+audit = "file"
 timeout = "BUDGET"
 client_id = "id"
 token_endpoint = "BASE/token"

@@ -8,7 +8,7 @@ mod target;
 
 use super::over;
 use crate::cli::{self, Global};
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::env;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Http, Incoming};
@@ -16,6 +16,7 @@ use crate::oauth::pkce;
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::secret::Secret;
+use crate::state::audit::{self, HandOut};
 use crate::text;
 use crate::token::selected::budget;
 use crate::token::{self, Ask};
@@ -37,6 +38,7 @@ pub fn run(global: &Global, api: &cli::Api) -> Result<()> {
         profile: &profile,
         config: &config,
         deadline: api.timeout.map(Deadline::after),
+        host: target.endpoint.origin().to_string(),
     };
     let request = Request::read(api)?;
     if request.has_header(profile.api.holder()) {
@@ -88,6 +90,8 @@ struct Call<'a> {
     profile: &'a Profile,
     config: &'a Config,
     deadline: Option<Deadline>,
+    /// The server that it begins at.
+    host: String,
 }
 
 /// An answer, and where it came from.
@@ -114,12 +118,19 @@ impl Call<'_> {
         let budget = self
             .deadline
             .map_or(usual, |deadline| deadline.left().min(usual));
+        let since = clock::now();
         let token = token::token(&Ask {
             force,
             // A token that the service has just refused is none to fall back on.
             stale: (!force).then_some(Duration::ZERO),
             ..Ask::new(self.config, self.profile, Deadline::after(budget))
         })?;
+        audit::note(&HandOut {
+            profile: self.profile,
+            command: "api",
+            host: Some(&self.host),
+            is_new: token.obtained >= since,
+        });
         Ok(token.text)
     }
 

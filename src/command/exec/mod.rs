@@ -9,10 +9,11 @@ mod variables;
 
 use super::over;
 use crate::cli::{self, Global};
-use crate::clock::Deadline;
+use crate::clock::{self, Deadline};
 use crate::error::{Error, Kind, Result, io_cause};
 use crate::profile::Profile;
 use crate::profile::config::Config;
+use crate::state::audit::{self, HandOut};
 use crate::state::record::Token;
 use crate::token::selected::budget;
 use crate::token::{self, Ask};
@@ -140,9 +141,17 @@ impl Asked {
     /// A profile's token: the environment's, else the policy's.
     fn token(&self, profile: &Profile) -> Result<Token> {
         let deadline = Deadline::after(budget(profile, self.timeout));
-        token::token(&Ask {
+        let since = clock::now();
+        let token = token::token(&Ask {
             min_ttl: self.min_ttl,
             ..Ask::new(&self.config, profile, deadline)
-        })
+        })?;
+        audit::note(&HandOut {
+            profile,
+            command: "exec",
+            host: None,
+            is_new: token.obtained >= since,
+        });
+        Ok(token)
     }
 }
