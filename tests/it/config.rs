@@ -156,6 +156,45 @@ fn a_refresh_token_is_never_sent_for_another_client_or_to_another_server() {
 }
 
 #[test]
+fn no_command_sends_a_grant_for_another_client_or_to_another_server() {
+    let all =
+        |_: &support::Request| Reply::json(200, "{\"access_token\":\"at-9\",\"expires_in\":60}");
+    let (server, other) = (Server::start(all), Server::start(all));
+    let at = |server: &Server, client: &str| {
+        format!(
+            "[profile.p]\ngrant = \"refresh_token\"\nclient_id = \"{client}\"\ntoken_endpoint = \"{0}\"\n\
+             revocation_endpoint = \"{1}\"\nhosts = [\"https://git.corp.example\"]\nstore = \"plaintext\"\n",
+            server.url("/token"),
+            server.url("/revoke")
+        )
+    };
+    for changed in [at(&server, "id2"), at(&other, "id")] {
+        let sandbox = Sandbox::new();
+        sandbox.config(&at(&server, "id"));
+        sandbox.import("rt-1");
+        sandbox.config(&changed);
+        for words in [
+            &["get", "p", "--force"][..],
+            &["refresh", "p"],
+            &["refresh", "--all"],
+            &["exec", "p", "--", "true"],
+            &["api", "p", "https://git.corp.example/"],
+            &["helper", "kubectl", "p"],
+            &["doctor", "p"],
+            &["logout", "p"],
+        ] {
+            sandbox.run(words);
+        }
+        for server in [&server, &other] {
+            let sent = server.requests();
+            let sent = sent.iter().filter(|request| request.method != "GET");
+            let sent: Vec<_> = sent.map(|request| &request.path).collect();
+            assert!(sent.is_empty(), "{sent:?}");
+        }
+    }
+}
+
+#[test]
 fn two_profiles_of_one_client_share_nothing() {
     let server = Server::tokens(3600);
     let text = client_at(&server.url("/token"), "");

@@ -141,3 +141,52 @@ fn no_process_shows_a_secret_in_its_arguments() {
         running.wait().ok("access-canary\n");
     }
 }
+
+#[test]
+fn a_browser_s_arguments_hold_the_login_s_state_and_no_other_secret() {
+    let server = Server::start(|request| {
+        support::issuer::behave(request).unwrap_or_else(|| Reply::json(404, "{}"))
+    });
+    let mut sandbox = Sandbox::new();
+    let more = "scope = \"openid\"\nclient_secret = { env = \"P_SECRET\" }";
+    sandbox.config(&support::login::profile(&server.url(""), "c", more));
+    // What everybody can read of it, as it has it.
+    let seen = sandbox.write("seen", "");
+    let script = format!(
+        "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >{0}.new && mv {0}.new {0}\n",
+        seen.display()
+    );
+    let browser = sandbox.write("browser", script);
+    let made = std::process::Command::new("chmod")
+        .arg("755")
+        .arg(&browser)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    sandbox.env("P_SECRET", SECRET).env("BROWSER", browser);
+    let mut login = support::Login::of(sandbox.command(["login", "p"]));
+    let url = login.address();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    let line = loop {
+        let line = fs::read_to_string(&seen).expect("text");
+        if !line.is_empty() || std::time::Instant::now() > until {
+            break line;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert!(
+        line.contains(&support::login::parameter(&url, "state")),
+        "{line}"
+    );
+    support::login::arrive(&support::login::redirect(&url, ""));
+    login.wait();
+    let request = server
+        .requests()
+        .into_iter()
+        .find(|request| request.path == "/token");
+    let form = request.expect("the code was sent").form();
+    let verifier = &form["code_verifier"];
+    assert!(verifier.len() >= 43);
+    for secret in [verifier.as_str(), SECRET, &form["code"]] {
+        assert!(!line.contains(secret), "{line}");
+    }
+}

@@ -222,11 +222,11 @@ fn a_new_passphrase_that_is_found_out_soon_is_refused() {
 #[test]
 #[ignore = "needs keyctl and a kernel keyring: tests/run installs it"]
 fn another_passphrase_takes_the_place_of_the_first_and_everything_is_sealed_anew() {
-    let server = Server::tokens(600);
+    let (server, another) = (Server::tokens(600), Server::tokens(600));
     let sandbox = Sandbox::new();
     let more = format!("{FILE}\nclient_secret = {{ keyring = true }}");
     let own = renewable(&server.url("/token"), &more);
-    let other = renewable(&server.url("/token"), FILE).replace("profile.p", "profile.q");
+    let other = renewable(&another.url("/token"), FILE).replace("profile.p", "profile.q");
     sandbox.config(&format!("{own}{other}"));
     let (first, second) = ("the first passphrase", "the second passphrase");
     sandbox

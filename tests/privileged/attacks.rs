@@ -645,3 +645,106 @@ fn localhost_is_this_machine_whatever_the_resolver_says() {
     assert!(asked.stdout.starts_with("10.9.9.9"), "{asked:?}");
     assert_eq!((run.code, run.stdout.as_str()), (0, "good\n"), "{run:?}");
 }
+
+/// Tries to open everything below some directories, and to read some keys; says what it could.
+const OPENER: &str = r#"
+import os, subprocess, sys
+keys, places = sys.argv[1].split(), sys.argv[2:]
+print("ready", flush=True)
+sys.stdin.read()
+seen = 0
+for place in places:
+    for top, folders, names in os.walk(place):
+        for name in names:
+            seen += 1
+            try: os.close(os.open(os.path.join(top, name), os.O_RDONLY | os.O_NONBLOCK)); print("opened", top, name)
+            except OSError: pass
+for key in keys:
+    got = subprocess.run(["keyctl", "pipe", key], capture_output=True)
+    if got.returncode == 0: print("read", key)
+print("looked at", len(keys), "keys")
+"#;
+
+#[test]
+#[ignore = "needs root to be two users, and keyctl: tests/run as root"]
+fn another_user_opens_no_file_and_no_key_that_any_command_has_made() {
+    let server = Server::tokens(600);
+    let config = renewable(
+        &server.url("/token"),
+        "store = \"encrypted-file\"\naudit = \"file\"\nhosts = [\"https://git.corp.example\"]",
+    );
+    let victim = Victim::new(&config);
+    // He can come in, as in many homes.
+    let home = victim.sandbox.home().to_owned();
+    for open in [
+        home.clone(),
+        victim.sandbox.config_dir(),
+        victim.sandbox.state_dir(),
+    ] {
+        if !open.exists() {
+            owned(&open, VICTIM, 0o755);
+        }
+        set_mode(&open, 0o755);
+    }
+    set_mode(&victim.sandbox.config_file(), 0o600);
+    let passphrase = format!("a passphrase of {}", std::process::id());
+    let umask = |line: &str| {
+        let program = victim.programs.path().join("tokctl");
+        let script = format!("umask 0; exec {} {line}", program.display());
+        as_user(VICTIM, &victim.sandbox.program("sh", ["-c", &script]))
+    };
+    let run = |line: &str, stdin: &str| Running::start(umask(line), Some(stdin.into())).wait();
+    run("unlock --for 5m", &passphrase).ok_with("", "is unlocked");
+    run("import p", "rt-1").ok_with("", "stored");
+    run("get p", "").ok("at-1\n");
+    run(&format!("get p --out {}", home.join("token").display()), "").ok("");
+    run(
+        "helper git p get",
+        "protocol=https\nhost=git.corp.example\n\n",
+    );
+    run(
+        "add q --token-endpoint https://x.example/t --client-id c --grant client_credentials --no-check",
+        "",
+    );
+    let marker = home.join("runs");
+    let line = format!(
+        "exec --refresh p -- sh -c 'umask 077; > {}; exec sleep 60'",
+        marker.display()
+    );
+    let waiting = umask(&line).stdin(Stdio::null()).spawn();
+    let mut waiting = waiting.expect("it starts");
+    support::grants::wait_for("the command runs", || marker.exists());
+    let own = as_user(
+        VICTIM,
+        &victim.sandbox.program("keyctl", ["rdescribe", "@u"]),
+    );
+    drop(Running::start(own, None).wait());
+    let list = as_user(VICTIM, &victim.sandbox.program("cat", ["/proc/keys"]));
+    let list = Running::start(list, None).wait();
+    let keys: Vec<String> = list
+        .stdout
+        .lines()
+        .filter(|line| line.contains("tokctl:"))
+        .filter_map(|line| u64::from_str_radix(line.split(' ').next()?, 16).ok())
+        .map(|id| id.to_string())
+        .collect();
+    assert!(
+        keys.len() >= 3,
+        "a token, the store's key and the marks: {list:?}"
+    );
+    let home = home.display().to_string();
+    let runtime = victim.sandbox.runtime_dir().display().to_string();
+    let attack = Attack::start(OPENER, &[&keys.join(" "), &home, &runtime, "/dev/shm"]);
+    let said = attack.said();
+    let _ = waiting.kill();
+    let _ = waiting.wait();
+    let looked = format!("looked at {} keys", keys.len());
+    assert!(said.contains(&looked), "{said}");
+    let opened: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("read") || line.contains("tokctl"))
+        .filter(|line| !line.contains("opened /dev/shm ") || line.contains("tokctl-exec"))
+        .collect();
+    assert!(opened.is_empty(), "{opened:?}");
+    run("logout p --no-revoke", "");
+}
