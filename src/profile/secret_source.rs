@@ -54,18 +54,7 @@ impl SecretSource {
     /// From a value of the configuration.
     pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Fault> {
         let Some(table) = value.get_ref().as_table() else {
-            // The value may be the secret: it is not quoted in the error.
-            return match value.get_ref().as_str() {
-                Some("") => Err(Fault::new(value.span(), "must not be empty")),
-                Some(literal) => Ok(Self::Literal(Secret::from_line(literal.to_owned()))),
-                None => {
-                    let what = format!(
-                        "must be a table such as {{ env = \"NAME\" }}, not {}",
-                        kind(value.get_ref())
-                    );
-                    Err(Fault::new(value.span(), what))
-                }
-            };
+            return Self::read_literal(value);
         };
         if let Some((key, _)) = table
             .iter()
@@ -111,6 +100,21 @@ impl SecretSource {
         match get("keyring").and_then(|flag| flag.get_ref().as_bool()) {
             Some(true) => Ok(Self::Keyring),
             _ => Err(Fault::new(value.span(), "keyring: the only value is true")),
+        }
+    }
+
+    /// What is no table: the secret itself, or something that the error does not quote, since it may be the secret.
+    fn read_literal(value: &Spanned<DeValue<'_>>) -> Result<Self, Fault> {
+        match value.get_ref().as_str() {
+            Some("") => Err(Fault::new(value.span(), "must not be empty")),
+            Some(literal) => Ok(Self::Literal(Secret::from_line(literal.to_owned()))),
+            None => {
+                let what = format!(
+                    "must be a table such as {{ env = \"NAME\" }}, not {}",
+                    kind(value.get_ref())
+                );
+                Err(Fault::new(value.span(), what))
+            }
         }
     }
 
