@@ -331,4 +331,46 @@ mod tests {
         assert!(Record::from_line(newer).is_none() && Record::is_foreign(newer));
         assert!(!Record::is_foreign(b"{\"version\":1}") && !Record::is_foreign(&line));
     }
+
+    #[test]
+    fn of_two_records_the_one_that_was_written_later_is_the_newer() {
+        let of = |generation| Record {
+            generation,
+            ..Record::new("b".into(), Secret::new("k".into()))
+        };
+        for (one, other, expected) in [(1, 2, false), (2, 2, false), (2, 1, true)] {
+            assert_eq!(of(one).is_newer_than(&of(other)), expected, "{one} {other}");
+        }
+        assert_eq!(Record::rank(&of(0).to_line()), 1);
+        assert_eq!(Record::rank(&of(7).to_line()), 8);
+        assert_eq!(Record::rank(&of(u64::MAX).to_line()), u64::MAX);
+        assert_eq!(Record::rank(b"{\"version\":1,\"generation\":9"), 0);
+    }
+
+    #[test]
+    fn of_unused_refresh_tokens_the_newest_are_kept() {
+        let mut record = Record::new("b".into(), Secret::new("k".into()));
+        for n in 0..10 {
+            record.keep_unused(&Secret::new(n.to_string()));
+            let first = record.unused[0].expose();
+            assert_eq!(
+                first,
+                usize::to_string(&(n + 1_usize).saturating_sub(MAX_UNUSED))
+            );
+        }
+        assert_eq!(record.unused.len(), MAX_UNUSED);
+    }
+
+    #[test]
+    fn a_token_of_another_client_is_none() {
+        let text = "[profile.p]\nissuer = \"https://s.example\"\nclient_id = \"c\"";
+        let config = crate::profile::config::Config::from_text(text);
+        let profile = Profile::load(&config, "p").expect("a good profile");
+        let mut record = Record::new(profile.binding(), Secret::new("k".into()));
+        assert!(record.token_for(&profile).is_none());
+        record.tokens.insert(profile.variant(), token(1, None));
+        assert!(record.token_for(&profile).is_some());
+        record.binding = "another".into();
+        assert!(record.token_for(&profile).is_none());
+    }
 }
