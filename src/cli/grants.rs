@@ -81,12 +81,44 @@ pub struct Logout {
     /// The profile; or --all
     #[arg(required_unless_present = "all")]
     pub profile: Option<String>,
-    /// Every profile of the configuration
+    /// Every profile of the configuration, and what is kept for names that are in it no more
     #[arg(long, conflicts_with = "profile")]
     pub all: bool,
     /// Erase only, also what was kept to be revoked, and leave the grant at the server as it is
     #[arg(long)]
     pub no_revoke: bool,
+}
+
+/// Remove a profile, with its grant and all that is kept for it
+///
+/// The grant is revoked, the table goes out of the configuration file, and what is kept is erased. What cannot be revoked now keeps the profile where it is. Programs that name it ask no more, and profiles and
+/// variables that name it are told of.
+#[derive(Debug, Args)]
+#[command(after_help = examples!("  tokctl remove corp
+  tokctl remove corp --no-revoke
+  tokctl remove corp -q || echo 'not revoked yet'"))]
+pub struct Remove {
+    /// The profile, or a name for which something is kept that is in no file any more
+    #[arg(value_name = "PROFILE")]
+    pub name: String,
+    /// Leave the grant at the server as it is
+    #[arg(long)]
+    pub no_revoke: bool,
+}
+
+/// Rename a profile, with all that is kept for it
+///
+/// Profiles and programs that name it get the new name, and variables that have the old one in theirs are told of.
+#[derive(Debug, Args)]
+#[command(after_help = examples!("  tokctl rename corp work
+  tokctl rename github github-private
+  tokctl rename corp corp.old"))]
+pub struct Rename {
+    /// The profile
+    #[arg(value_name = "PROFILE")]
+    pub old: String,
+    /// Its new name
+    pub new: String,
 }
 
 /// Show the profiles: what is stored where, and for how long it is good; never a token

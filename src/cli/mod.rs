@@ -141,6 +141,8 @@ commands! {
     Refresh(_: Refresh) => false,
     Import(_: Import) => false,
     Logout(_: Logout) => false,
+    Remove(_: Remove) => false,
+    Rename(_: Rename) => false,
     #[command(subcommand)]
     Secret(_: Secret) => false,
     Unlock(_: Unlock) => false,

@@ -14,13 +14,13 @@ use super::login;
 use super::turn::Turn;
 use crate::cli::{Add, Global, Login};
 use crate::clock::{Deadline, budget};
-use crate::error::{Error, Kind, Result, shell_word};
+use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::profile::edit::{self, Refused, There};
 use crate::secret::Secret;
 use crate::state::storage::Storage;
-use crate::store::{Backend, Interaction};
+use crate::store::{Backend, Interaction, client_secret};
 use crate::token::credentials;
 use crate::ui;
 use draft::{Draft, Origin};
@@ -54,6 +54,9 @@ pub fn run(global: &Global, add: &Add) -> Result<()> {
         needs_secret(&profile, &draft)?;
         let with = with_draft(&draft, &config)?;
         programs::check(add, &profile, &with)?;
+        if draft.there == There::Replaced {
+            drops(&draft, &config, !add.dry_run)?;
+        }
         if add.dry_run {
             return programs::show(add, &draft, &with);
         }
@@ -69,6 +72,33 @@ pub fn run(global: &Global, add: &Add) -> Result<()> {
     ui::notice(&format!("{done} profile {} {place} {path}", profile.name));
     programs::install(global, &programs::wanted(add, &draft)?, &profile.name)?;
     finish(global, &profile, asking && !add.no_try)
+}
+
+/// Says which keys of the profile that is there are not named, and go; a person is asked.
+fn drops(draft: &Draft, config: &Config, ask: bool) -> Result<()> {
+    let there = edit::keys_of(config.whole()?, &draft.name);
+    let there = there.map_err(|refused| not_put(draft, config, refused))?;
+    let keys = draft.keys();
+    let is_named = |key: &String| keys.iter().any(|(named, _)| named == key);
+    let gone: Vec<String> = there.into_iter().filter(|key| !is_named(key)).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let what = format!("what is not named here goes: {}", gone.join(", "));
+    if !ask || !ui::can_ask() {
+        ui::warn(&format!(
+            "{}; --change would keep it",
+            about(&draft.name, &what)
+        ));
+        return Ok(());
+    }
+    if answers::yes(
+        &format!("{}; go on? [y/N]: ", about(&draft.name, &what)),
+        false,
+    )? {
+        return Ok(());
+    }
+    Err(Error::usage("nothing is changed").hint("--change keeps what is not named"))
 }
 
 /// Whether the flags leave something open without which there is no profile.
@@ -162,7 +192,7 @@ fn usable_store(profile: &Profile) -> Result<()> {
             .error(Kind::StoreUnavailable, what)
             .hint("say --store encrypted-file, or --client-secret-env NAME"));
     }
-    storage.store.ready(&credentials::account(&profile.name))
+    storage.store.ready(&client_secret(&profile.name))
 }
 
 /// Tries the profile. True where it is to be kept, false where a person changes an answer first.
@@ -240,7 +270,7 @@ fn with_secret(
         Deadline::after(budget::UNLOCKING),
         Interaction::Allowed,
     )?;
-    let account = credentials::account(&profile.name);
+    let account = client_secret(&profile.name);
     let before = storage.store.load(&account)?;
     credentials::keep(profile, &mut storage, secret)?;
     let written = write();

@@ -12,7 +12,6 @@ use crate::oauth::reply::{self, Granted};
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::lock::Taken;
-use crate::state::note::Note;
 use crate::state::server;
 use crate::state::storage::Storage;
 use crate::state::unrevoked::Provenance;
@@ -46,7 +45,7 @@ pub fn run(global: &Global, import: &Import) -> Result<()> {
         return Err(profile.error(Kind::Config, "store = \"none\" cannot keep a refresh token"));
     }
     let turn = new_grant::turn(&profile, &storage, deadline)?;
-    storage.note = Note::load(&storage.state, &profile.name);
+    storage.note_anew(&profile);
     replaces_no_grant(&profile, &mut storage, (&granted, import.force))?;
     let come = looked_at(&profile, granted, !import.no_try, deadline);
     let is_tried = come.granted.refresh.is_some() && !import.no_try;
@@ -136,7 +135,7 @@ fn tell(profile: &Profile, storage: &Storage, (stored, is_tried): (&Stored, bool
         storage.store.describe(),
     ));
     if stored.outlives {
-        ui::say(&new_grant::outlived(profile));
+        ui::say(&new_grant::outlived(profile, &stored.record));
     }
 }
 

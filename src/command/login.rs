@@ -13,9 +13,9 @@ use crate::profile::{EndpointKind, Grant, LoginGrant, Profile, missing_scope, sp
 use crate::state::lock::{Lock, Purpose, Taken, Which};
 use crate::state::note::Note;
 use crate::state::server;
-use crate::state::storage::{Storage, pending_login};
+use crate::state::storage::Storage;
 use crate::state::unrevoked::Provenance;
-use crate::store::Interaction;
+use crate::store::{Interaction, pending_login};
 use crate::token::credentials;
 use crate::token::id_token_check::{self, Judge, Origin};
 use crate::token::leave::{self, Grants};
@@ -130,7 +130,12 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     };
     let stored = account(&login, has_keys, &mut outcome).and_then(|account| {
         let from = Provenance::of(profile, &server);
-        keep((profile, &asking, from), storage, account, &mut outcome)
+        keep(
+            args,
+            (profile, &asking, from),
+            (storage, account),
+            &mut outcome,
+        )
     });
     match &stored {
         Ok(account) => outcome.show(name, Ok(account.as_deref())),
@@ -204,9 +209,9 @@ fn give_back(profile: &Profile) {
 
 /// Stores what came, and says so. The account, where it is known.
 fn keep(
+    args: &Args,
     (profile, asking, from): (&Profile, &Profile, Provenance),
-    mut storage: Storage,
-    account: Option<String>,
+    (mut storage, account): (Storage, Option<String>),
     outcome: &mut Outcome,
 ) -> Result<Option<String>> {
     let name = &profile.name;
@@ -248,8 +253,8 @@ fn keep(
         storage.store.describe(),
         shell_word(name)
     ));
-    if stored.outlives {
-        ui::say(&new_grant::outlived(profile));
+    if stored.outlives && !args.replace {
+        ui::say(&new_grant::outlived(profile, &stored.record));
     }
     if stored.record.refresh.is_none() {
         let end = stored.token.and_then(|token| token.expires);

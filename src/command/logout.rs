@@ -1,5 +1,6 @@
 //! `tokctl logout`: revokes at the server, and erases what is stored here.
 
+use super::turn::Turn;
 use super::worst;
 use crate::cli::{Global, Logout};
 use crate::clock::{Deadline, budget};
@@ -7,10 +8,11 @@ use crate::env;
 use crate::error::{Error, Kind, Result, io_cause, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
+use crate::state::journal::Journal;
 use crate::state::lock::{Lock, Purpose, Taken};
 use crate::state::note::Note;
 use crate::state::storage::{Cache, Storage};
-use crate::token::leave;
+use crate::token::{leave, strangers};
 use crate::ui;
 use std::path::Path;
 
@@ -26,9 +28,47 @@ pub fn run(global: &Global, logout: &Logout) -> Result<()> {
             .collect(),
         None => Profile::all(&config)?
             .filter_map(|(_, profile)| one(profile).err())
+            .chain(all_strangers(global, revoke)?)
             .collect(),
     };
     worst(failures)
+}
+
+/// Ends what is kept for names that are in the file no more; what has failed.
+fn all_strangers(global: &Global, revoke: bool) -> Result<Vec<Error>> {
+    let state = env::state_dir()?;
+    if Journal::find(&state).is_some() {
+        let turn = Turn::take(global)?;
+        strangers::settle(&turn.config, &state, Deadline::after(budget::LOGOUT))?;
+    }
+    let config = Config::load(global.config.as_deref())?;
+    let all = strangers::of(&config, &state)?.into_iter();
+    let end = |note: Note| stranger(&config, &note.profile, revoke).err();
+    Ok(all.filter_map(end).collect())
+}
+
+/// Ends what is kept for one of them.
+pub fn stranger(config: &Config, name: &str, revoke: bool) -> Result<()> {
+    let left = strangers::end(config, name, revoke)?;
+    let who = format!("{name} (no profile any more)");
+    if let Some(error) = left.kept {
+        let message = format!("{who}: not revoked at the server: {}", error.message);
+        return Err(Error {
+            profile: None,
+            message,
+            ..error
+        });
+    }
+    match left.by_hand {
+        Some(why) => ui::say(&format!(
+            "{who}: erased here; not revoked at the server: {why}"
+        )),
+        None if left.revoked => {
+            ui::notice(&format!("{who}: revoked at the server, and erased here"));
+        }
+        None => ui::notice(&format!("{who}: erased here")),
+    }
+    Ok(())
 }
 
 fn log_out(profile: &Profile, revoke: bool) -> Result<()> {

@@ -15,8 +15,11 @@ mod log;
 mod login;
 mod logout;
 mod man;
+mod name;
 mod providers;
 mod refresh;
+mod remove;
+mod rename;
 mod secret;
 mod status;
 mod turn;
@@ -59,6 +62,8 @@ fn run_other(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Import(import) => import::run(global, &import),
         Command::Log(log) => log::run(global, &log),
         Command::Logout(logout) => logout::run(global, &logout),
+        Command::Remove(remove) => remove::run(global, &remove),
+        Command::Rename(rename) => rename::run(global, &rename),
         Command::Secret(secret) => secret::run(global, &secret),
         Command::Unlock(unlock) => unlock::run(global, &unlock),
         Command::Completions(completions) => completions::run(&completions),

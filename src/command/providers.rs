@@ -98,6 +98,7 @@ fn page(preset: &Described) -> String {
     }
     for (label, name) in [
         ("note", "note"),
+        ("a person ends a grant at", "apps"),
         ("documentation", "docs"),
         ("checked", "checked"),
     ] {

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result, about};
 use crate::profile::SecretSource;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
-use crate::store::{Backend, Interaction};
+use crate::store::{Backend, Interaction, client_secret};
 use crate::token::credentials;
 use crate::ui;
 
@@ -17,7 +17,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
     let profile = load(global, name, &Wanted::default())?;
     let deadline = Deadline::after(budget::UNLOCKING);
     let mut storage = Storage::open(&profile, deadline, Interaction::Allowed)?;
-    let account = credentials::account(name);
+    let account = client_secret(name);
     let place = storage.store.describe();
     let is_key = is_kept(profile.client.key.as_ref());
     let what = if is_key {

@@ -7,7 +7,7 @@ mod table;
 use crate::cli::{Global, Status};
 use crate::clock::{self, Deadline, Epoch, budget};
 use crate::env;
-use crate::error::{Error, Result, about};
+use crate::error::{Error, Result, about, shell_word};
 use crate::profile::config::Config;
 use crate::profile::{EndpointKind, Profile, StoreChoice};
 use crate::secret::Secret;
@@ -17,6 +17,7 @@ use crate::state::storage::{Cache, Found, Storage};
 use crate::store::Backend;
 use crate::text::clean;
 use crate::token::standing::{self, Facts, Life, Standing, Why};
+use crate::token::strangers;
 use crate::ui;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -47,7 +48,7 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
         row
     };
     let mut faults = Vec::new();
-    let rows: Vec<Row> = match &status.profile {
+    let mut rows: Vec<Row> = match &status.profile {
         Some(name) => vec![see(&Profile::load(&config, name)?)],
         // Of many, one that cannot be used must not hide the others.
         None => Profile::all(&config)?
@@ -61,14 +62,27 @@ pub fn run(global: &Global, status: &Status) -> Result<()> {
             })
             .collect(),
     };
+    let strangers = match (&status.profile, &state) {
+        (None, Some(state)) => strangers::of(&config, state)?,
+        _ => Vec::new(),
+    };
+    let mut left = Vec::new();
+    for note in &strangers {
+        rows.push(of_stranger(note));
+        let name = &note.profile;
+        left.push(format!(
+            "{name} is kept, and no profile of the file any more; to end and erase it, run: tokctl remove {}",
+            shell_word(name)
+        ));
+    }
     if rows.is_empty() && !status.json {
         ui::notice(&none(&config));
     }
     ui::answer(&Secret::new(text(rows, status)))?;
-    if !status.json && !status.check && ui::look().columns.is_some() {
-        for remedy in &remedies {
-            ui::notice(remedy);
-        }
+    if !status.json && !status.check {
+        let shown = ui::look().columns.is_some();
+        let remedies = remedies.iter().filter(|_| shown);
+        remedies.chain(&left).for_each(|remedy| ui::notice(remedy));
     }
     if !status.check {
         return Ok(());
@@ -119,6 +133,26 @@ fn gravest(mut troubles: Vec<Error>, json: bool) -> Result<()> {
         ui::error(error, false);
     }
     Err(gravest)
+}
+
+/// What is kept for a name that is no profile any more.
+fn of_stranger(note: &Note) -> Row {
+    let facts = json!({
+        "profile": note.profile,
+        "state": "no profile",
+        "reason": "it is kept here, and in the configuration file no more",
+        "account": note.account,
+        "scope": note.scope,
+        "expires_at": note.expires.map(clock::rfc3339),
+        "unrevoked": Some(note.unrevoked).filter(|count| *count > 0),
+        "refreshable": note.refreshable,
+        "store": note.store.map(Backend::name),
+    });
+    Row {
+        facts,
+        expires: note.expires,
+        updated: note.updated,
+    }
 }
 
 fn faulty(name: &str, error: &Error) -> Row {

@@ -23,6 +23,7 @@ mod report;
 mod secret;
 mod server;
 mod short_path;
+mod strangers;
 
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -45,6 +46,7 @@ pub fn examine(named: Option<&Path>, name: Option<&str>, offline: bool) -> Repor
         }
         (Some(_), ..) => {}
         (None, ..) => {
+            strangers::check(&mut report, config.as_ref(), state.as_deref());
             keyring::check(&mut report, &profiles, state.as_deref());
             let what = "not asked: that takes a profile, as in: tokctl doctor PROFILE";
             report.ok("server", what);

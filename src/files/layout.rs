@@ -3,6 +3,16 @@
 use crate::hash::hash;
 use std::path::{Path, PathBuf};
 
+/// Where the notes are.
+pub fn notes(state: &Path) -> PathBuf {
+    state.join("profiles")
+}
+
+/// What is under way while a profile is renamed or removed.
+pub fn journal(state: &Path) -> PathBuf {
+    state.join("moving.json")
+}
+
 /// A profile's note.
 pub fn note(state: &Path, profile: &str) -> PathBuf {
     file(state, "profiles", hash(&["profile-1", profile]), "json")
@@ -158,6 +168,13 @@ mod tests {
         for (path, name) in names {
             assert_eq!(path, state.join(name));
         }
+    }
+
+    #[test]
+    fn what_came_later_has_its_name_too() {
+        let state = Path::new("/s");
+        assert_eq!(notes(state), state.join("profiles"));
+        assert_eq!(journal(state), state.join("moving.json"));
     }
 
     /// The names of the first version. They are not to be changed: what is stored under them would be lost.

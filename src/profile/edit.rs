@@ -57,6 +57,180 @@ pub fn with_profile(text: &str, name: &str, keys: &Keys, how: There) -> Result<S
     Ok(with_line_ends_of(text, document.to_string()))
 }
 
+/// The text without a profile; as it was where there is none of this name. What was written above it for others, up to
+/// the last empty line, stays.
+pub fn without_profile(text: &str, name: &str) -> Result<String, Refused> {
+    let mut document = parse(text)?;
+    let profiles = document
+        .get_mut("profile")
+        .and_then(Item::as_table_like_mut);
+    let Some(item) = profiles.and_then(|profiles| profiles.remove(name)) else {
+        return Ok(text.to_owned());
+    };
+    if let Item::Table(table) = &item
+        && let Some(position) = table.position()
+    {
+        let above = table.decor().prefix().and_then(|prefix| prefix.as_str());
+        leave_behind(
+            &mut document,
+            position,
+            others_part(above.unwrap_or_default()),
+        );
+    }
+    Ok(with_line_ends_of(text, document.to_string()))
+}
+
+/// The text with a profile under another name, where it stands, and with those that exchange its token naming that.
+/// `preset` is written out where the former name has chosen it.
+pub fn renamed(
+    text: &str,
+    (old, new): (&str, &str),
+    preset: Option<&str>,
+) -> Result<String, Refused> {
+    let mut document = parse(text)?;
+    let Some(profiles) = document
+        .get_mut("profile")
+        .and_then(Item::as_table_like_mut)
+    else {
+        return Ok(text.to_owned());
+    };
+    if profiles.contains_key(new) {
+        return Err(Refused::Exists);
+    }
+    let Some(mut item) = profiles.remove(old) else {
+        return Ok(text.to_owned());
+    };
+    if let (Some(preset), Some(own)) = (preset, item.as_table_like_mut()) {
+        own.insert("preset", Item::Value(preset.into()));
+    }
+    profiles.insert(new, item);
+    let names: Vec<String> = profiles.iter().map(|(name, _)| name.to_owned()).collect();
+    for name in names {
+        if let Some(own) = profiles.get_mut(&name).and_then(Item::as_table_like_mut) {
+            name_anew(own, (old, new));
+        }
+    }
+    if let Some(defaults) = document.get_mut(DEFAULTS).and_then(Item::as_table_like_mut) {
+        name_anew(defaults, (old, new));
+    }
+    Ok(with_line_ends_of(text, document.to_string()))
+}
+
+/// The keys that name another profile, whose token is exchanged.
+const NAMING: [&str; 2] = ["subject_token", "actor_token"];
+
+fn name_anew(table: &mut dyn TableLike, (old, new): (&str, &str)) {
+    for key in NAMING {
+        let source = table.get(key).and_then(Item::as_table_like);
+        let named = source
+            .and_then(|source| source.get("profile"))
+            .and_then(Item::as_str);
+        if named == Some(old) {
+            set(table, &[key, "profile"], Some(new.into()));
+        }
+    }
+}
+
+/// The profiles whose keys name a profile.
+pub fn naming(text: &str, name: &str) -> Result<Vec<String>, Refused> {
+    let document = parse(text)?;
+    let profiles = document.get("profile").and_then(Item::as_table_like);
+    let names = |table: &dyn TableLike| {
+        NAMING.iter().any(|key| {
+            let source = table.get(key).and_then(Item::as_table_like);
+            source
+                .and_then(|source| source.get("profile"))
+                .and_then(Item::as_str)
+                == Some(name)
+        })
+    };
+    let all = profiles.into_iter().flat_map(TableLike::iter);
+    Ok(all
+        .filter(|(own, item)| *own != name && item.as_table_like().is_some_and(names))
+        .map(|(own, _)| own.to_owned())
+        .collect())
+}
+
+/// Of what stands above a table the part that is about others: up to the last empty line.
+fn others_part(above: &str) -> &str {
+    let lines: Vec<&str> = above.split_inclusive('\n').collect();
+    let last = lines.iter().rposition(|line| line.trim().is_empty());
+    let is_said = |text: &str| text.contains('#');
+    let end = last.map_or(0, |last| lines[..=last].iter().map(|line| line.len()).sum());
+    if is_said(&above[..end]) {
+        &above[..end]
+    } else {
+        ""
+    }
+}
+
+/// Puts what stays of a table that is gone above the next one, or at the end of the text.
+fn leave_behind(document: &mut DocumentMut, position: isize, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if let Some(table) = next(document.as_table_mut(), position) {
+        let own = table.decor().prefix().and_then(|own| own.as_str());
+        let own = own.unwrap_or_default().trim_start_matches('\n').to_owned();
+        table.decor_mut().set_prefix(format!("{text}{own}"));
+    } else {
+        let own = document.trailing().as_str().unwrap_or_default();
+        let all = format!("{}\n{own}", text.trim_end_matches('\n'));
+        document.set_trailing(all);
+    }
+}
+
+/// The table whose head comes first after a position.
+fn next(table: &mut Table, after: isize) -> Option<&mut Table> {
+    let first = first_after(table, after)?;
+    at(table, first)
+}
+
+fn below(table: &Table) -> impl Iterator<Item = &Table> {
+    table.iter().flat_map(|(_, item)| match item {
+        Item::Table(table) => vec![table],
+        Item::ArrayOfTables(tables) => tables.iter().collect(),
+        Item::None | Item::Value(_) => Vec::new(),
+    })
+}
+
+fn first_after(table: &Table, after: isize) -> Option<isize> {
+    let heads = below(table).flat_map(|table| {
+        let own = table
+            .position()
+            .filter(|at| *at > after && !table.is_implicit());
+        own.into_iter().chain(first_after(table, after))
+    });
+    heads.min()
+}
+
+fn at(table: &mut Table, position: isize) -> Option<&mut Table> {
+    for (_, item) in table.iter_mut() {
+        let tables: Vec<&mut Table> = match item {
+            Item::Table(table) => vec![table],
+            Item::ArrayOfTables(tables) => tables.iter_mut().collect(),
+            Item::None | Item::Value(_) => Vec::new(),
+        };
+        for table in tables {
+            if table.position() == Some(position) && !table.is_implicit() {
+                return Some(table);
+            }
+            if let Some(found) = at(table, position) {
+                return Some(found);
+            }
+        }
+    }
+    None
+}
+
+/// The keys of a profile that is there.
+pub fn keys_of(text: &str, name: &str) -> Result<Vec<String>, Refused> {
+    let document = parse(text)?;
+    let table = table_of(&document, name);
+    let keys = table.into_iter().flat_map(TableLike::iter);
+    Ok(keys.map(|(key, _)| key.to_owned()).collect())
+}
+
 /// The table of a name: a profile, or what all profiles start with.
 fn table_of<'d>(document: &'d DocumentMut, name: &str) -> Option<&'d dyn TableLike> {
     let item = match name {

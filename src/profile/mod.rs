@@ -61,6 +61,7 @@ pub use secret_source::{SecretSource, from_file};
 use serde::{Deserialize, Serialize};
 use server::Server;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use storage::Storage;
 pub use storage::{AccessCache, Audit};
@@ -75,6 +76,9 @@ use vars::{Pattern, Vars};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Profile {
     pub name: String,
+    /// The configuration file that it is of.
+    #[serde(with = "crate::files::path_bytes::optional")]
+    pub file: Option<PathBuf>,
     /// The variant of the profile's own token, where a caller asks for another one.
     pub own_variant: Option<String>,
     pub server: Server,
@@ -157,6 +161,9 @@ impl Profile {
         let wrong = |why: String| config.profile_error(name, &why);
         let profile = Self {
             name: name.to_owned(),
+            file: config
+                .path()
+                .and_then(|path| std::path::absolute(path).ok()),
             own_variant: None,
             server: Server::take(&mut values, &vars).map_err(wrong)?,
             grant,

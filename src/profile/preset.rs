@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 /// What only presets have, beside the keys of a profile.
-const FACTS: [&str; 9] = [
+const FACTS: [&str; 10] = [
     "title",
     "docs",
     "checked",
     "register",
+    "apps",
     "note",
     "grants",
     "scopes",
@@ -114,6 +115,16 @@ fn read<T>(name: &str, take: impl FnOnce(&mut DeTable<'_>) -> Option<T>) -> Opti
 
 fn string<'t>(table: &'t DeTable<'_>, key: &str) -> Option<&'t str> {
     table.get(key)?.get_ref().as_str()
+}
+
+/// The page on which a person ends what was given to applications, where a preset knows it of this token endpoint.
+pub fn apps_page(token_endpoint: &str) -> Option<String> {
+    let is_of = |preset: &Described| {
+        let mut keys = preset.keys.iter();
+        keys.any(|key| key.path == "token_endpoint" && key.value == token_endpoint)
+    };
+    let page = |preset: Described| Some(preset.facts.get("apps")?.as_str()?.to_owned());
+    names().filter_map(describe).find(is_of).and_then(page)
 }
 
 /// One of a preset's facts or keys, where it is a string.

@@ -2,10 +2,12 @@
 //! known of its server.
 
 pub mod audit;
+pub mod journal;
 pub mod keys;
 mod lease;
 pub mod lock;
 mod marks;
+pub mod moving;
 pub mod note;
 pub mod record;
 pub mod refusals;

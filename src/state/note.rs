@@ -5,13 +5,14 @@ use crate::clock::{self, Epoch};
 use crate::error::Error;
 use crate::files::{self, layout};
 use crate::hash::hash;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::state::remembered::{Doubt, Remembered};
 use crate::store::Backend;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// More variants than a record has room for: those that it has dropped are remembered for a while.
 const MAX_COPIES: usize = 32;
@@ -22,6 +23,9 @@ const MAX_COPIES: usize = 32;
 pub struct Note {
     /// The profile, since the file's name is only a hash of it.
     pub profile: String,
+    /// The configuration file that has it: others may know nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Changes with each new grant and each logout: tokens that are cached anywhere under an older one
     /// are not found any more.
     pub epoch: u64,
@@ -153,6 +157,33 @@ impl Note {
             note.not_before = None;
         }
         note
+    }
+
+    /// Every profile's note, in no order.
+    pub fn all(state: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(layout::notes(state))
+            .into_iter()
+            .flatten();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let read = |path: PathBuf| files::read(&path).ok().flatten();
+        paths
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter_map(read)
+            .filter_map(|bytes| serde_json::from_slice(&bytes).ok())
+            .collect()
+    }
+
+    /// Whether anything is kept for the profile, of a grant or a client secret.
+    pub fn has_something(&self) -> bool {
+        self.generation > 0 || self.unrevoked > 0 || self.store.is_some()
+    }
+
+    /// Remembers the file that the profile is of.
+    pub fn keep_file_of(&mut self, profile: &Profile) {
+        let file = profile.file.as_deref().and_then(Path::to_str);
+        if let Some(file) = file {
+            self.config = Some(file.to_owned());
+        }
     }
 
     /// Replaces the profile's note. After a power cut an older one will do.

@@ -8,13 +8,16 @@ use crate::files::{self, layout};
 use crate::hash::hash;
 use crate::profile::{AccessCache, Grant, LoginGrant, Profile, StoreChoice, TokenKind};
 use crate::secret::Secret;
+use crate::state::journal;
 use crate::state::lock;
 use crate::state::marks;
 use crate::state::note::Note;
 use crate::state::record::{Record, Token};
 use crate::state::spool;
 use crate::store::kernel::Ring;
-use crate::store::{Backend, Held, Interaction, Opening, Store, cipher, kernel, probe_account};
+use crate::store::{
+    Backend, Held, Interaction, Opening, Store, cipher, kernel, pending_login, probe_account,
+};
 use crate::ui;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,7 +110,9 @@ pub struct Storage {
 impl Storage {
     /// Opens the profile's store.
     pub fn open(profile: &Profile, deadline: Deadline, interaction: Interaction) -> Result<Self> {
-        files::close_dir(&env::state_dir()?);
+        let state = env::state_dir()?;
+        files::close_dir(&state);
+        journal::settle(profile, &state, deadline)?;
         Self::open_with(profile, deadline, interaction, |opening, store| {
             opening.open(store)
         })
@@ -122,7 +127,9 @@ impl Storage {
 
     /// The same for who erases what is held, which needs less than keeping it.
     pub fn open_to_erase(profile: &Profile, deadline: Deadline) -> Result<Self> {
-        files::close_dir(&env::state_dir()?);
+        let state = env::state_dir()?;
+        files::close_dir(&state);
+        journal::settle(profile, &state, deadline)?;
         let asking = Interaction::Attended;
         Self::open_with(profile, deadline, asking, |opening, store| {
             opening.open_to_erase(store)
@@ -141,7 +148,8 @@ impl Storage {
             let hint = "make it yours alone (chown, chmod 700), or set TOKCTL_STATE_DIR to another";
             profile.error(Kind::StoreUnavailable, what).hint(hint)
         })?;
-        let note = Note::load(&state, &profile.name);
+        let mut note = Note::load(&state, &profile.name);
+        note.keep_file_of(profile);
         let opening = Opening {
             profile,
             state: &state,
@@ -156,6 +164,12 @@ impl Storage {
             own: profile.own_variant.clone(),
             unreadable: false,
         })
+    }
+
+    /// Looks what others may have noted meanwhile.
+    pub fn note_anew(&mut self, profile: &Profile) {
+        self.note = Note::load(&self.state, &profile.name);
+        self.note.keep_file_of(profile);
     }
 
     /// The profile's place in the kernel's cache after the writing of a record.
@@ -358,6 +372,7 @@ impl Storage {
         self.note = Note {
             profile: self.note.profile.clone(),
             store: self.note.store,
+            config: self.note.config.clone(),
             generation: record.generation,
             unrevoked: record.unrevoked.len(),
             ..Note::default()
@@ -404,17 +419,13 @@ impl Storage {
         self.note = Note {
             profile: profile.name.clone(),
             store: self.note.store.filter(|_| secret_stays),
+            config: self.note.config.clone(),
             ..Note::default()
         };
         self.note.begin_epoch();
         self.note.save(&self.state).map_err(io)?;
         Ok(stored || spooled || noted)
     }
-}
-
-/// The store's account of a login that was begun without a terminal; a profile's name has no slash.
-pub fn pending_login(profile: &str) -> String {
-    format!("login/{profile}")
 }
 
 fn unreadable(profile: &Profile, line: &[u8]) -> Error {

@@ -2,14 +2,17 @@
 //! for a token, until they have been revoked.
 
 use crate::clock::Epoch;
+use crate::error::about;
 use crate::oauth::metadata::Metadata;
 use crate::profile::{EndpointKind, Profile, TokenKind};
 use crate::secret::Secret;
 use crate::state::record::Record;
+use crate::ui;
 use serde::{Deserialize, Serialize};
 
-/// So many are kept; the oldest goes first. A record must fit into a keyring's item.
-const MOST: usize = 8;
+/// So many are kept beside what is in use; the oldest goes first, and that is said. A record must fit into a keyring's
+/// item, and nobody logs in so often over a grant that lives.
+const MOST: usize = 16;
 
 /// Where a grant came from, as far as ending it needs that: what the configuration says may have changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,15 +105,17 @@ impl Record {
         self.identity = None;
         self.unchecked.clear();
         if grant.is_alive(now) {
-            self.keep_unrevoked(grant);
+            self.unrevoked.push(grant);
         }
     }
 
-    /// Keeps such a grant.
-    pub fn keep_unrevoked(&mut self, grant: Unrevoked) {
-        self.unrevoked.push(grant);
-        if self.unrevoked.len() > MOST {
+    /// Makes room beside what is in use.
+    pub fn bound_unrevoked(&mut self, profile: &Profile) {
+        while self.unrevoked.len() > MOST {
             self.unrevoked.remove(0);
+            let what = "there are too many grants that are to be revoked: the oldest is not kept any more, and lives on at \
+                        the server; tokctl logout ends the others";
+            ui::warn(&about(&profile.name, what));
         }
     }
 }

@@ -386,6 +386,16 @@ pub fn probe_account(profile: &str) -> String {
     format!("probe/{profile}")
 }
 
+/// The account of a profile's client secret or key.
+pub fn client_secret(profile: &str) -> String {
+    format!("client-secret/{profile}")
+}
+
+/// The account of a login that was begun without a terminal.
+pub fn pending_login(profile: &str) -> String {
+    format!("login/{profile}")
+}
+
 /// Another key and a damaged file cannot be told apart.
 fn unopened(path: &Path, account: &str) -> Error {
     let error = unavailable(format!(

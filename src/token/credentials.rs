@@ -7,6 +7,7 @@ use crate::oauth::Credentials;
 use crate::profile::{ClientAuth, Grant, Profile, SecretSource, from_file};
 use crate::secret::Secret;
 use crate::state::storage::Storage;
+use crate::store::client_secret;
 use crate::ui;
 use std::path::PathBuf;
 
@@ -112,7 +113,7 @@ pub fn one(
 }
 
 fn stored(profile: &Profile, what: &str, storage: &mut Storage) -> Result<Secret> {
-    let stored = storage.store.load(&account(&profile.name))?;
+    let stored = storage.store.load(&client_secret(&profile.name))?;
     let text = stored.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
     let missing = || missing(profile, what, &storage.store.describe());
     text.map(Secret::from_line).ok_or_else(missing)
@@ -128,14 +129,9 @@ pub fn missing(profile: &Profile, what: &str, place: &str) -> Error {
 
 /// Keeps the client secret or key in the profile's store, which is settled with it.
 pub fn keep(profile: &Profile, storage: &mut Storage, secret: &Secret) -> Result<()> {
-    let account = account(&profile.name);
+    let account = client_secret(&profile.name);
     storage.store.save(&account, secret.expose().as_bytes())?;
     storage.note.store = Some(storage.store.backend());
     storage.save_note();
     Ok(())
-}
-
-/// The store's account of a profile's client secret or key; a profile's name has no slash.
-pub fn account(profile: &str) -> String {
-    format!("client-secret/{profile}")
 }

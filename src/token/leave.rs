@@ -11,7 +11,7 @@ use crate::oauth::expiry::Expiry;
 use crate::oauth::metadata::Metadata;
 use crate::oauth::reply::Granted;
 use crate::oauth::{Client, Connection, revoke};
-use crate::profile::{ClientAuth, EndpointKind, Profile};
+use crate::profile::{ClientAuth, EndpointKind, Profile, preset};
 use crate::secret::Secret;
 use crate::state::note::Note;
 use crate::state::record::Record;
@@ -76,7 +76,7 @@ pub fn again(profile: &Profile, which: Grants, deadline: Deadline) -> Result<Opt
     }
     let mut storage = Storage::open(profile, deadline, Interaction::Never)?;
     let _turn = turn(profile, &storage, deadline)?;
-    storage.note = Note::load(&storage.state, &profile.name);
+    storage.note_anew(profile);
     let Some(mut record) = storage.record_locked(profile)? else {
         return Ok(None);
     };
@@ -125,11 +125,12 @@ fn keep_beside(profile: &Profile, mut grant: Unrevoked) -> Result<()> {
     let deadline = Deadline::after(budget::LOGIN_STEP);
     let mut storage = Storage::open(profile, deadline, Interaction::Never)?;
     let _turn = turn(profile, &storage, deadline)?;
-    storage.note = Note::load(&storage.state, &profile.name);
+    storage.note_anew(profile);
     let new = || Record::new(profile.binding(), new_spool_key());
     let mut record = storage.record_locked(profile)?.unwrap_or_else(new);
     grant.held = is_in_use(&storage.note, &record);
-    record.keep_unrevoked(grant);
+    record.unrevoked.push(grant);
+    record.bound_unrevoked(profile);
     if record.is_spent() {
         return keep(profile, &mut storage, &mut record);
     }
@@ -331,6 +332,10 @@ pub fn kept_hint(profile: &str) -> String {
 /// What a person can do about a grant that no request ends.
 fn by_hand(profile: &Profile, server: &Metadata) -> String {
     let what = "the server has no revocation_endpoint";
+    let token_endpoint = profile.server.url(EndpointKind::Token);
+    if let Some(page) = token_endpoint.and_then(preset::apps_page) {
+        return format!("{what}; a person ends it at {page}");
+    }
     match &server.end_session_endpoint {
         Some(url) if Endpoint::parse(url).is_ok() => format!(
             "{what}; to end the session there, open {url}?client_id={}",

@@ -24,6 +24,7 @@ pub mod request;
 pub mod retry;
 pub mod selected;
 pub mod standing;
+pub mod strangers;
 mod trial;
 mod turn;
 
@@ -157,7 +158,7 @@ fn renew_locked(
         ui::step("another tokctl has renewed the token");
         return Ok(token);
     }
-    storage.note = Note::load(&storage.state, &profile.name);
+    storage.note_anew(profile);
     if let Some(error) = storage.note.failed_since(ask.started) {
         // The request that this process waited for has failed: 200 callers do not knock 200 times.
         return Err(error.clone());

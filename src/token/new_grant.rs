@@ -142,17 +142,20 @@ fn keep_alive(profile: &Profile, note: &Note, old: Option<&Record>, new: &mut Re
     old.unrevoked
         .retain_mut(|grant| grant.is_alive(now) && !is_new(grant));
     new.unrevoked = old.unrevoked;
+    new.bound_unrevoked(profile);
     let outlives = |token: &Secret| new.unrevoked.iter().any(|grant| grant.has(token));
     in_use.as_ref().is_some_and(outlives)
 }
 
 /// That the grant before a new one lives on, and what ends it.
-pub fn outlived(profile: &Profile) -> String {
-    let name = shell_word(&profile.name);
-    format!(
-        "{}: the grant before this one lives on at the server; tokctl logout {name} ends both",
-        profile.name
-    )
+pub fn outlived(profile: &Profile, new: &Record) -> String {
+    let name = &profile.name;
+    let what = format!("{name}: the grant before this one lives on at the server");
+    let from = new.from.as_ref();
+    match from.and_then(|from| from.revocation_endpoint.as_ref()) {
+        Some(_) => format!("{what}; tokctl logout {} ends both", shell_word(name)),
+        None => format!("{what}, which has no revocation_endpoint"),
+    }
 }
 
 /// Takes what is known of an earlier grant out of the kernel's cache.

@@ -3,7 +3,7 @@
 
 use crate::support;
 
-use support::{Reply, Request, Run, Sandbox, Server};
+use support::{Reply, Request, Run, Sandbox, Server, Terminal};
 
 /// `add p` with an issuer's worth of flags, and these.
 fn add(sandbox: &Sandbox, server: &Server, more: &[&str], stdin: &str) -> Run {
@@ -106,4 +106,57 @@ fn a_variable_that_is_missing_or_unknown_is_told_as_a_flag() {
         "",
         "tokctl: store its refresh token with: tokctl import p\n",
     );
+}
+
+#[test]
+fn a_profile_that_is_replaced_says_what_goes_with_it() {
+    let sandbox = Sandbox::new();
+    let old = "[profile.p]\nclient_id = \"old\"\nscope = \"a\"\nmin_ttl = \"1m\"\ntoken_endpoint = \"https://x.example/t\"\n";
+    sandbox.config(old);
+    let args = [
+        "add",
+        "p",
+        "--force",
+        "--no-try",
+        "--client-id",
+        "new",
+        "--token-endpoint",
+        "https://x.example/t",
+        "--store",
+        "plaintext",
+        "--grant",
+        "refresh_token",
+    ];
+    let told = "profile \"p\": what is not named here goes: scope, min_ttl; --change would keep it";
+    let dry = sandbox.run([&args[..], &["--dry-run"]].concat());
+    dry.ok_with("", told);
+    assert_eq!(
+        std::fs::read_to_string(sandbox.config_file()).expect("it is there"),
+        old
+    );
+    sandbox.run(args).ok_with("", told);
+    let text = std::fs::read_to_string(sandbox.config_file()).expect("it is there");
+    assert!(
+        text.contains("\"new\"") && !text.contains("min_ttl"),
+        "{text}"
+    );
+    sandbox.run(args).ok_with("", "added profile p");
+}
+
+#[test]
+#[ignore = "needs tmux: tests/run installs it"]
+fn a_person_is_asked_before_keys_that_are_not_named_go() {
+    let sandbox = Sandbox::new();
+    let old = "[profile.p]\nclient_id = \"old\"\nscope = \"a\"\ntoken_endpoint = \"https://x.example/t\"\n";
+    sandbox.config(old);
+    let add = "add p --force --no-try --client-id new --token-endpoint https://x.example/t --store plaintext --grant refresh_token";
+    for (answer, end) in [("", "exit=2"), ("y", "exit=0")] {
+        let terminal = Terminal::start(&sandbox);
+        terminal.tokctl(add);
+        terminal.shows("what is not named here goes: scope; go on? [y/N]");
+        terminal.types(answer);
+        terminal.shows(end);
+        let text = std::fs::read_to_string(sandbox.config_file()).expect("it is there");
+        assert_eq!(text == old, answer.is_empty(), "{text}");
+    }
 }

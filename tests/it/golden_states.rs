@@ -131,6 +131,7 @@ fn a_note_has_the_members_that_it_had() {
     }
     let wanted = json!({
         "profile": "p",
+        "config": sandbox.config_file(),
         "epoch": 1,
         "store": null,
         "generation": 2,

@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
     ("import p", "GRANT", NOTHING),
     ("import p", "{\"refresh_token\":GRANT", NOTHING),
     ("import post", "GRANT", NOTHING),
+    ("import p --force --no-try", "GRANT", NOTHING),
     ("login p --paste", "http://127.0.0.1/callback?code=CODE&state=x", NOTHING),
     ("login p --device", "", NOTHING),
     ("secret set kept", "SECRET", NOTHING),
@@ -98,6 +99,9 @@ const ROWS: &[Row] = &[
     ("renewal -- p", "GRANT", NOTHING),
     ("logout exchange", "", NOTHING),
     ("logout p", "", NOTHING),
+    ("rename kept renamed", "", NOTHING),
+    ("remove renamed", "", NOTHING),
+    ("remove p --no-revoke", "", NOTHING),
     ("unlock --for 1s", "SECRET", NOTHING),
     ("log", "", NOTHING),
 ];

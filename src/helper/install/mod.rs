@@ -122,14 +122,29 @@ pub fn starts(mode: Mode) -> Vec<String> {
     }
 }
 
+/// Whether the program's own file, or a link, names the profile.
+pub fn names(request: &Request<'_>) -> Result<bool> {
+    removal(request).map(|plan| !plan.changes.is_empty())
+}
+
 /// Takes back what [`install`] has done for the same program and profile. The profile may be gone.
 pub fn remove(request: &Request<'_>) -> Result<()> {
+    let plan = removal(request)?;
+    let of_profile = request.profile.map_or_else(
+        || " without a profile's name".to_owned(),
+        |name| format!(" for profile {name:?}"),
+    );
+    let gone = format!("{} does not ask tokctl{of_profile}", request.mode.name());
+    plan.carry_out(request.dry_run, &gone)
+}
+
+fn removal(request: &Request<'_>) -> Result<Plan> {
     let job = Job {
         own: OwnProgram::find()?,
         profile: request.profile,
         hosts: Vec::new(),
     };
-    let plan = match request.mode {
+    match request.mode {
         Mode::Git => git::remove(&job),
         Mode::Docker => docker::remove(&job),
         Mode::Cargo => cargo::remove(&job),
@@ -137,13 +152,7 @@ pub fn remove(request: &Request<'_>) -> Result<()> {
         Mode::Go => go::remove(&job),
         Mode::Bazel => bazel::remove(&job),
         Mode::Terraform => terraform::remove(&job),
-    }?;
-    let of_profile = request.profile.map_or_else(
-        || " without a profile's name".to_owned(),
-        |name| format!(" for profile {name:?}"),
-    );
-    let gone = format!("{} does not ask tokctl{of_profile}", request.mode.name());
-    plan.carry_out(request.dry_run, &gone)
+    }
 }
 
 impl Plan {
