@@ -3,7 +3,7 @@
 mod caller;
 pub mod programs;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -435,6 +435,37 @@ pub fn editor() -> String {
 /// The command line as the program got it, its own name included.
 pub fn args() -> Vec<OsString> {
     std::env::args_os().collect()
+}
+
+/// The command of this process with another word in the place of one of its own, to be typed into a shell. None where it
+/// has no such word, or is called by a program or under another name, or has words of the person's own, which are not
+/// repeated.
+pub fn call_with(word: &str, other: &str) -> Option<String> {
+    let args = args();
+    let mut words: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    if ["api", "exec", "helper"]
+        .iter()
+        .any(|own| words.contains(own))
+    {
+        return None;
+    }
+    let at = words.iter().skip(1).position(|own| *own == word)? + 1;
+    words[at] = other;
+    called(&words)
+}
+
+/// The command of this process with more at its end, to be typed into a shell.
+pub fn call_and(more: &[&str]) -> Option<String> {
+    let args = args();
+    let own = args.iter().filter_map(|arg| arg.to_str());
+    called(&own.chain(more.iter().copied()).collect::<Vec<_>>())
+}
+
+fn called(words: &[&str]) -> Option<String> {
+    let (program, rest) = words.split_first()?;
+    let is_own = Path::new(program).file_stem()? == "tokctl";
+    let rest: Vec<String> = rest.iter().map(|word| shell_word(word)).collect();
+    is_own.then(|| format!("tokctl {}", rest.join(" ")))
 }
 
 /// The running program, to be started again as the child that renews.

@@ -171,6 +171,14 @@ pub fn command(hint: &str) -> Option<&str> {
     Some(&rest[..end.unwrap_or(rest.len())])
 }
 
+/// What is done for a profile where no keyring can be used.
+pub fn in_a_file(profile: &str) -> String {
+    let name = shell_word(profile);
+    format!(
+        "for an encrypted file in its place, run: tokctl config set {name} store encrypted-file"
+    )
+}
+
 /// A word as it can be typed into a shell.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+,=".contains(c);

@@ -14,6 +14,7 @@ use super::login;
 use super::turn::Turn;
 use crate::cli::{Add, Global, Login};
 use crate::clock::{Deadline, budget};
+use crate::env;
 use crate::error::{Error, Kind, Result, about, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
@@ -188,9 +189,13 @@ fn usable_store(profile: &Profile) -> Result<()> {
     )?;
     if matches!(storage.store.backend(), Backend::None | Backend::Kernel) {
         let what = "there is no keyring here that could keep a client secret";
-        return Err(profile
-            .error(Kind::StoreUnavailable, what)
-            .hint("say --store encrypted-file, or --client-secret-env NAME"));
+        let usual = || "say --store encrypted-file, or --client-secret-env NAME".to_owned();
+        let call = env::call_and(&["--store", "encrypted-file"]);
+        let call = call.filter(|call| call.matches("--store").count() == 1);
+        let hint = call.map_or_else(usual, |call| {
+            format!("to keep it in an encrypted file, run: {call}; or say --client-secret-env NAME")
+        });
+        return Err(profile.error(Kind::StoreUnavailable, what).hint(hint));
     }
     storage.store.ready(&client_secret(&profile.name))
 }

@@ -165,7 +165,7 @@ fn renew_own(config: &Config, profile: &Profile, refresh: &Refresh, left: Durati
     if let (Some(age), Some(least)) = (age, wanted)
         && (0..least).contains(&age)
     {
-        ui::step(&format!("{name}: renewed {} ago", clock::words(age)));
+        ui::step(&format!("{name}: renewed {} ago", clock::about(age)));
         return Ok(());
     }
     let token = token::kept(&Ask {

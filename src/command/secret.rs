@@ -3,7 +3,7 @@
 use super::load;
 use crate::cli::{Global, Secret as Action, Wanted};
 use crate::clock::{Deadline, budget};
-use crate::error::{Error, Kind, Result, about};
+use crate::error::{Error, Kind, Result, about, in_a_file};
 use crate::profile::SecretSource;
 use crate::secret::Secret;
 use crate::state::storage::Storage;
@@ -35,7 +35,7 @@ pub fn run(global: &Global, action: &Action) -> Result<()> {
         return Ok(());
     }
     let none = format!("there is no store that can keep a {what}");
-    let hint = "start a keyring, or set store = \"encrypted-file\" in the configuration";
+    let hint = format!("start a keyring, or {}", in_a_file(name));
     match storage.store.backend() {
         Backend::None => return Err(profile.error(Kind::Config, none).hint(hint)),
         Backend::Kernel => {

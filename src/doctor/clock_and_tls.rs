@@ -44,7 +44,7 @@ pub fn check(report: &mut Report, connection: &Connection<'_>, reply: &Reply) {
     if apart <= FINE {
         return report.ok("clock", format!("within {FINE} s of the server's"));
     }
-    let what = format!("{} {way} the server's", clock::words(apart));
+    let what = format!("{} {way} the server's", clock::about(apart));
     let also = if apart > id_token::SKEW {
         "; a login with an id token is refused, and certificates may look expired"
     } else {
@@ -53,6 +53,6 @@ pub fn check(report: &mut Report, connection: &Connection<'_>, reply: &Reply) {
     report.warn(
         "clock",
         format!("{what}{also}"),
-        "set the clock; on systemd: timedatectl set-ntp true",
+        "to set the clock, run: timedatectl set-ntp true",
     );
 }

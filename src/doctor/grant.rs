@@ -76,7 +76,7 @@ fn standing(profile: &Profile, note: &Note, record: Option<&Record>) -> Result<S
 
 fn lives(life: Life) -> String {
     match life {
-        Life::Until(end) => format!("good for {}", clock::words((end - clock::now()).max(0))),
+        Life::Until(end) => format!("good for {}", clock::about(end - clock::now())),
         _ => "whose end nobody knows".to_owned(),
     }
 }

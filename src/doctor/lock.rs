@@ -65,7 +65,7 @@ fn by(file: &File) -> String {
         return " in the background".to_owned();
     };
     let since = age(&pid).map_or_else(String::new, |age| {
-        format!(", which runs for {}", clock::words(age))
+        format!(", which runs for {}", clock::about(age))
     });
     format!(" in process {pid}{since}")
 }

@@ -10,11 +10,12 @@ pub fn remedy(cause: &io::Error) -> Option<&'static str> {
     use nix::libc::{EDQUOT, EMFILE, ENFILE, ENOSPC, EROFS};
     Some(match cause.raw_os_error()? {
         EROFS => {
-            "this file system is read-only: set TOKCTL_STATE_DIR to a directory that can be written, as in \
-             TOKCTL_STATE_DIR=/tmp/tokctl-$(id -u) for tokens that need no person"
+            "this file system is read-only; for a directory that can be written, where no login is to be kept, run: export \
+             TOKCTL_STATE_DIR=/tmp/tokctl-$(id -u)"
         }
         ENOSPC | EDQUOT => {
-            "the disk, or your share of it, is full: free some space, or set TOKCTL_STATE_DIR to a directory elsewhere"
+            "the disk, or your share of it, is full: free some space, or, for a directory elsewhere, run: export \
+             TOKCTL_STATE_DIR=DIR"
         }
         EMFILE | ENFILE => "find what keeps so many files open, or raise the limit",
         _ => return None,

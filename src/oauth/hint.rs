@@ -2,7 +2,7 @@
 
 use super::TokenRequest;
 use crate::error::shell_word;
-use crate::profile::{ClientAuth, Profile, SecretSource};
+use crate::profile::{ClientAuth, Profile};
 
 /// What was sent, as far as a hint depends on it.
 #[derive(Clone, Copy)]
@@ -195,29 +195,23 @@ fn client(profile: &Profile) -> String {
         }
         ClientAuth::ClientSecretJwt => format!("check client_id and {}, {clock}", secret(profile)),
         _ => format!(
-            "compare client_id and {} with the client's settings at the server (some want another client_auth); {}",
+            "compare client_id and {} with the client's settings at the server (some want another client_auth); {}; for \
+             another client_id, {}",
             secret(profile),
-            anew(profile)
+            anew(profile),
+            change(profile, "--client-id ID")
         ),
     }
 }
 
 /// How another secret gets into the place where the profile looks for it.
 fn anew(profile: &Profile) -> String {
-    let name = shell_word(&profile.name);
-    match &profile.client.secret {
-        Some(SecretSource::Keyring) => {
-            format!("to enter the secret anew, run: tokctl secret set {name}")
-        }
-        Some(SecretSource::Env(variable)) => {
-            format!("to enter the secret anew, run: IFS= read -rs {variable} && export {variable}")
-        }
-        Some(SecretSource::File(file)) => format!(
-            "to enter the secret anew, run: cat > {}",
-            shell_word(&file.to_string_lossy())
-        ),
-        Some(source) => format!("the secret is taken from {}", source.describe()),
-        None => change(profile, "--client-secret-stdin"),
+    let Some(source) = &profile.client.secret else {
+        return change(profile, "--client-secret-stdin");
+    };
+    match source.entered(&profile.name) {
+        Some(command) => format!("to enter the secret anew, run: {command}"),
+        None => format!("the secret is taken from {}", source.describe()),
     }
 }
 

@@ -3,7 +3,6 @@
 use super::fields::Fields;
 use super::{ClientAuth, Grant, SecretSource};
 use crate::env;
-use crate::error::shell_word;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -29,12 +28,6 @@ pub struct Client {
     pub auth_is_set: bool,
 }
 
-/// That there is no client id, and what to do about it.
-pub struct Nameless {
-    pub what: String,
-    pub hint: String,
-}
-
 impl Client {
     /// Takes the keys out. `usual_auth` says that `client_auth` is the preset's.
     pub(super) fn take(
@@ -42,7 +35,7 @@ impl Client {
         profile: &str,
         grant: Grant,
         usual_auth: bool,
-    ) -> Result<Self, Nameless> {
+    ) -> Result<Self, String> {
         let variable = env::variable_part(profile);
         let (id_variable, secret_variable) = (
             format!("{variable}_CLIENT_ID"),
@@ -69,13 +62,7 @@ impl Client {
             .text("client_id")
             .or_else(|| env::var(&id_variable))
             .or_else(|| needs_no_id.then(String::new));
-        let id = id.ok_or_else(|| Nameless {
-            what: format!("has no client_id, and {id_variable} is not set"),
-            hint: format!(
-                "set it, or be asked for it by: tokctl add {}",
-                shell_word(profile)
-            ),
-        })?;
+        let id = id.ok_or_else(|| format!("has no client_id, and {id_variable} is not set"))?;
         Ok(Self {
             id,
             secret,

@@ -228,13 +228,19 @@ impl Config {
             Kind::UnknownProfile,
             format!("no profile {name:?} {place}{meant}"),
         )
-        .hint(match names.as_slice() {
-            [] => "to set one up, run: tokctl add".to_owned(),
-            [only] => format!(
-                "the only profile is {only:?}; to set up another one, run: tokctl add {}",
-                shell_word(name)
-            ),
-            _ => "to list the profiles, run: tokctl status".to_owned(),
+        .hint(match (names.as_slice(), near) {
+            ([], _) => "to set one up, run: tokctl add".to_owned(),
+            (_, Some(near)) if names.contains(&near) => {
+                let call = env::call_with(name, &near);
+                call.map_or_else(|| LISTED.to_owned(), |call| format!("run: {call}"))
+            }
+            ([only], _) => {
+                let call = env::call_with(name, only);
+                let call = call.map_or_else(String::new, |call| format!("; run: {call}"));
+                let name = shell_word(name);
+                format!("the only profile is {only:?}{call}; to set up another one, run: tokctl add {name}")
+            }
+            _ => LISTED.to_owned(),
         })
     }
 
@@ -361,12 +367,23 @@ impl Config {
             also.push_str("; and more");
         }
         let error = Error::config(format!("{path}:{line}: {profile}{}{also}", fault.what));
-        match &fault.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
+        let mend = || format!("to change the file, run: {}", self.editor());
+        error.hint(fault.hint.clone().unwrap_or_else(mend))
+    }
+
+    /// The command that changes the file by hand.
+    fn editor(&self) -> String {
+        match &self.path {
+            Some(path) if env::config_file().as_ref() != Some(path) => {
+                let path = shell_word(&path.to_string_lossy());
+                format!("tokctl --config {path} config edit")
+            }
+            _ => "tokctl config edit".to_owned(),
         }
     }
 }
+
+const LISTED: &str = "to list the profiles, run: tokctl status";
 
 /// A profile, for messages.
 pub(super) fn named(name: &Name<'_>) -> String {

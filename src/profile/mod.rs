@@ -105,6 +105,8 @@ struct Origins {
     patterns: BTreeMap<String, Pattern>,
     /// Whether `client_auth` is the preset's.
     usual_auth: bool,
+    /// Whether the file has the profile, which a preset alone makes too.
+    is_in_file: bool,
 }
 
 impl Profile {
@@ -136,12 +138,14 @@ impl Profile {
         let preset = preset.unwrap_or_default();
         let has_auth = |keys: &Values| keys.contains_key("client_auth");
         let usual_auth = has_auth(&preset.keys) && !layers.profile.as_ref().is_some_and(has_auth);
+        let is_in_file = layers.profile.is_some();
         let mut values = layers.defaults;
         merge(&mut values, preset.keys);
         merge(&mut values, layers.profile.unwrap_or_default());
         let from = Origins {
             patterns: preset.variables,
             usual_auth,
+            is_in_file,
         };
         Self::from_values(config, name, values, from)
     }
@@ -152,8 +156,11 @@ impl Profile {
         values.text("preset");
         let grant = values.grant();
         check_secret_variable(config, name, &values)?;
-        let client = Client::take(&mut values, name, grant, from.usual_auth)
-            .map_err(|why| config.profile_error(name, &why.what).hint(why.hint))?;
+        let client = Client::take(&mut values, name, grant, from.usual_auth).map_err(|what| {
+            config
+                .profile_error(name, &what)
+                .hint(set_id(name, from.is_in_file))
+        })?;
         let vars = Vars {
             set: values.params("vars").always,
             patterns: from.patterns,
@@ -314,6 +321,16 @@ fn check_secret_variable(config: &Config, name: &str, values: &Fields) -> Result
         "set the variable of each in its profile, as in client_secret = {{ env = {variable:?} }}, or unset it"
     );
     config.alone_with(&variable, name, &remedy)
+}
+
+/// How a profile gets a client id.
+fn set_id(name: &str, is_in_file: bool) -> String {
+    let word = shell_word(name);
+    if is_in_file {
+        format!("run: tokctl config set {word} client_id ID")
+    } else {
+        format!("to be asked for it, run: tokctl add {word}")
+    }
 }
 
 #[cfg(test)]

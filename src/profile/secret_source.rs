@@ -246,7 +246,24 @@ impl SecretSource {
                 "run: chmod u+r {}",
                 shell_word(&file.to_string_lossy())
             )),
-            _ => error,
+            _ => match self.entered(profile).filter(|_| key == "client_secret") {
+                Some(command) => error.hint(format!("to enter it, run: {command}")),
+                None => error,
+            },
+        }
+    }
+
+    /// The command that takes a secret from a person to where this looks for it, if there is one.
+    pub fn entered(&self, profile: &str) -> Option<String> {
+        match self {
+            Self::Keyring => Some(format!("tokctl secret set {}", shell_word(profile))),
+            Self::Env(name) => Some(format!("IFS= read -rs {name} && export {name}")),
+            // In a file that nobody else can read.
+            Self::File(file) => {
+                let file = shell_word(&file.to_string_lossy());
+                Some(format!("(umask 077 && cat > {file})"))
+            }
+            _ => None,
         }
     }
 }

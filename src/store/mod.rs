@@ -13,7 +13,7 @@ mod secret_service;
 
 use crate::clock::Deadline;
 use crate::env;
-use crate::error::{Error, Kind, Result, about, io_cause, shell_word};
+use crate::error::{Error, Kind, Result, about, in_a_file, io_cause, shell_word};
 use crate::files::{self, layout};
 use crate::ui;
 use cipher::Keys;
@@ -360,6 +360,9 @@ pub fn try_keyring(deadline: Deadline) -> Result<String> {
     let trial = store.round_trip("doctor");
     if trial.map_err(|error| Error {
         profile: None,
+        hint: error
+            .hint
+            .map(|hint| hint.replace(&in_a_file("doctor"), OTHER)),
         ..error
     })? {
         let place = match &store.opened {
@@ -369,8 +372,11 @@ pub fn try_keyring(deadline: Deadline) -> Result<String> {
         return Ok(place.map_or_else(|| name.to_owned(), |place| format!("{name} at {place}")));
     }
     let what = format!("the keyring ({name}) does not give back what it was given");
-    Err(unavailable(what).hint("choose another store: store = \"encrypted-file\""))
+    Err(unavailable(what).hint(OTHER))
 }
+
+/// What is done without a keyring.
+const OTHER: &str = "choose another store: store = \"encrypted-file\"";
 
 /// What a keyring has, and what it may have besides.
 fn held(account: &str, found: InKeyring) -> Held {
@@ -428,8 +434,10 @@ fn folder_ready(folder: &Path) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    files::read(path)
-        .map_err(|cause| unavailable(format!("{}: {}", path.display(), io_cause(&cause))))
+    files::read(path).map_err(|cause| Error {
+        hint: files::readable(path, &cause),
+        ..unavailable(format!("{}: {}", path.display(), io_cause(&cause)))
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

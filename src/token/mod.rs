@@ -232,7 +232,7 @@ fn stale_or(alive: Option<Token>, error: Error, ask: &Ask<'_>) -> Result<Token> 
         return Ok(token);
     }
     let left = token.expires.map_or_else(String::new, |end| {
-        format!(", which is good for another {}", clock::words(end - now))
+        format!(", which is good for another {}", clock::about(end - now))
     });
     let name = &ask.profile.name;
     // The profile is named already.

@@ -496,7 +496,7 @@ fn the_first_call_of_all_says_how_to_begin() {
     let run = sandbox.run([""; 0]);
     run.fails(2, "  tokctl add  ");
     assert_eq!(run.stderr.lines().count(), 5, "{}", run.stderr);
-    let hint = "tokctl: hint: set it, or be asked for it by: tokctl add spotify\n";
+    let hint = "tokctl: hint: to be asked for it, run: tokctl add spotify\n";
     sandbox.run(["get", "spotify"]).fails(3, hint);
     let hint = "tokctl: hint: to set one up, run: tokctl add\n";
     sandbox.run(["get", "corp"]).fails(3, hint);

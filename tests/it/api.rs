@@ -297,7 +297,7 @@ fn a_missing_scope_is_named_with_the_login_that_asks_for_it() {
     let client = Sandbox::with_client(&server, &api);
     let run = client.run(["api", "p", "/rfc", "-f"]);
     run.fails(5, "403")
-        .fails(5, "add it to the profile's scope");
+        .fails(5, "run: tokctl add p --change --scope ");
 }
 
 #[test]

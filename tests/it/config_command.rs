@@ -55,8 +55,7 @@ fn a_check_tells_everything_that_is_wrong_with_its_line() {
             "10:10",
             "profile \"c\": has no client_id, and C_CLIENT_ID is not set",
         ),
-        "    [profile.c]\n             ^\n  set it, or be asked for it by: tokctl add c\n"
-            .to_owned(),
+        "    [profile.c]\n             ^\n  run: tokctl config set c client_id ID\n".to_owned(),
         "tokctl: 5 things are wrong in the configuration\n".to_owned(),
     ];
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{run:?}");

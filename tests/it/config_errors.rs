@@ -92,7 +92,7 @@ fn every_error_names_file_line_profile_key_and_the_nearest_key() {
                 wanted.push("profile \"p\": ".to_owned());
             }
             let told = wanted.iter().all(|word| run.stderr.contains(word));
-            let one_line = run.stderr.lines().count() == 1 && !run.stderr.contains("pw");
+            let one_line = run.stderr.lines().count() == 2 && !run.stderr.contains("pw");
             if (run.code, run.stdout.as_str()) != (3, "") || !told || !one_line {
                 wrong.push(format!("{} => {words}: {}", line.trim(), run.stderr));
             }
@@ -140,10 +140,20 @@ fn errors_outside_the_profile_s_table_name_their_place_too() {
 fn an_unknown_profile_is_told_the_nearest_name() {
     let sandbox = Sandbox::new();
     sandbox.config(&format!("{HEAD}[profile.production]\n[profile.staging]\n"));
-    let hint = "tokctl: hint: to list the profiles, run: tokctl status\n";
+    for (name, near) in [("prodution", "production"), ("stagin", "staging")] {
+        let run = sandbox.run(["get", "--force", name]);
+        run.fails(3, &format!("; did you mean {near:?}?\n"));
+        run.fails(
+            3,
+            &format!("tokctl: hint: run: tokctl get --force {near}\n"),
+        );
+    }
+    // What a person has written himself is not said again.
+    let call = ["api", "prodution", "https://a.example/?token=x"];
+    let listed = "tokctl: hint: to list the profiles, run: tokctl status\n";
+    sandbox.run(call).fails(3, listed);
+    let hint = listed;
     for (name, near) in [
-        ("prodution", "did you mean \"production\"?"),
-        ("stagin", "did you mean \"staging\"?"),
         ("spotifi", "did you mean \"spotify\"?"),
         ("zzzzzz", "no profile \"zzzzzz\""),
         ("../../etc/passwd", "no profile"),

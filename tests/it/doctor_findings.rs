@@ -352,7 +352,7 @@ fn a_clock_that_differs_by_little_bars_no_login() {
     });
     let found = about(&Sandbox::with_client(&server, "").run(P), "clock");
     assert!(
-        found.contains(" ahead of the server's\n") && found.contains("hint: set the clock"),
+        found.contains(" ahead of the server's\n") && found.contains("hint: to set the clock"),
         "{found}"
     );
 }

@@ -124,7 +124,7 @@ fn a_locked_database_asks_who_unlocks_it_and_never_who_gets_a_token() {
         &["exec", "p", "--", "true"],
     ];
     for args in commands {
-        let words = "unlock the keyring: run: tokctl unlock p";
+        let words = "to unlock the keyring, run: tokctl unlock p;";
         asks_nobody(&seat, &screen, title, args, words);
     }
     // Somebody says no, and then yes.

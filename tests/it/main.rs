@@ -19,6 +19,7 @@ mod assertion_grants;
 mod audit;
 mod bounded;
 mod broken_on_the_way;
+mod broken_set_ups;
 mod budget;
 mod cli;
 mod client_keys;

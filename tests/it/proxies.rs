@@ -58,13 +58,19 @@ fn tunnel(client: &TcpStream, port: u16) {
 fn http_proxy(port: u16) -> (RawServer, std::sync::mpsc::Receiver<String>) {
     let (heads, seen) = std::sync::mpsc::channel();
     let heads = std::sync::Mutex::new(heads);
-    let proxy = RawServer::start(move |mut stream| {
-        let head = read_head(&mut stream);
+    let proxy = RawServer::start(move |stream| {
+        let head = through(stream, port);
         drop(heads.lock().expect("no panic").send(head));
-        drop(stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n"));
-        tunnel(&stream, port);
     });
     (proxy, seen)
+}
+
+/// A way to this port, whatever name is asked for; the head of what was asked.
+pub fn through(mut stream: TcpStream, port: u16) -> String {
+    let head = read_head(&mut stream);
+    drop(stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n"));
+    tunnel(&stream, port);
+    head
 }
 
 /// SOCKS5 with a name to be looked up by the proxy (RFC 1928), to this port whatever the name.

@@ -374,14 +374,14 @@ fn without_a_keyring_a_secret_in_it_is_out_of_reach_and_not_missing() {
         run.fails(7, "the keyring cannot be used: no session bus")
             .fails(
                 7,
-                "hint: start a keyring, or choose another store: store = \"encrypted-file\"",
+                "hint: start a keyring, or for an encrypted file in its place, run: tokctl config set p store encrypted-file",
             );
     }
     // One that the configuration does not say is in the store.
     sandbox.config(&credentials(&server.url("/token"), "store = \"auto\""));
     let set = sandbox.run_with_stdin(["secret", "set", "p"], "s3cret");
     set.fails(7, "there is no store that can keep a client secret")
-        .fails(7, "store = \"encrypted-file\"");
+        .fails(7, "store encrypted-file");
     assert_eq!(server.hits(), 0);
     // As the hint has it.
     let file = auto.replace("\"auto\"", "\"encrypted-file\"");

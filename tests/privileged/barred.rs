@@ -98,7 +98,7 @@ fn a_home_that_cannot_be_written_costs_no_refresh_token() {
         let run = run_in(&namespace, &sandbox.command(args), None);
         run.fails(7, "read-only file system").fails(
             7,
-            "hint: this file system is read-only: set TOKCTL_STATE_DIR to a directory that can be written",
+            "hint: this file system is read-only; for a directory that can be written",
         );
     }
     assert_eq!(server.hits(), 0);

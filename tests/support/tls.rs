@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
@@ -23,12 +23,15 @@ pub struct TlsServer {
     pub server: Server,
     front: RawServer,
     certificates: TempDir,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
 }
 
 impl TlsServer {
     #[track_caller]
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::with(answer, |certificates| config(certificates, None, false))
+        Self::with(answer, |certificates| {
+            config(certificates, "server", None, false)
+        })
     }
 
     /// Demands a certificate that this one of its own has issued, or that is this one.
@@ -39,7 +42,7 @@ impl TlsServer {
         answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         Self::with(answer, |certificates| {
-            config(certificates, Some(authority), tls12)
+            config(certificates, "server", Some(authority), tls12)
         })
     }
 
@@ -60,19 +63,28 @@ impl TlsServer {
             made.is_ok_and(|status| status.success()),
             "openssl is missing: run tests/run"
         );
-        let config = Arc::new(config(certificates.path()));
+        let config = Arc::new(Mutex::new(Arc::new(config(certificates.path()))));
+        let shown = Arc::clone(&config);
         let server = Server::start(answer);
         let inner = server.address();
         let front = RawServer::start(move |stream| {
             let end = stream.try_clone();
-            drop(relay(stream, Arc::clone(&config), inner));
+            let config = Arc::clone(&shown.lock().expect("no panic"));
+            drop(relay(stream, config, inner));
             drop(end.and_then(|end| linger(&end)));
         });
         Self {
             server,
             front,
             certificates,
+            config,
         }
+    }
+
+    /// From now on it shows this one of its certificates: `expired`, `wrongname`, `selfsigned`, `server`.
+    pub fn shows(&self, certificate: &str) {
+        let config = config(self.certificates.path(), certificate, None, false);
+        *self.config.lock().expect("no panic") = Arc::new(config);
     }
 
     /// How many connections there were, also those that were refused.
@@ -99,9 +111,9 @@ impl TlsServer {
     }
 }
 
-fn config(certificates: &Path, authority: Option<&str>, tls12: bool) -> ServerConfig {
+fn config(certificates: &Path, shown: &str, authority: Option<&str>, tls12: bool) -> ServerConfig {
     let read = |name: &str| CertificateDer::from_pem_file(certificates.join(name));
-    let key = PrivateKeyDer::from_pem_file(certificates.join("server.key"));
+    let key = PrivateKeyDer::from_pem_file(certificates.join(format!("{shown}.key")));
     let builder = if tls12 {
         ServerConfig::builder_with_protocol_versions(&[&TLS12])
     } else {
@@ -117,7 +129,7 @@ fn config(certificates: &Path, authority: Option<&str>, tls12: bool) -> ServerCo
             builder.with_client_cert_verifier(verifier.expect("there is an authority"))
         }
     };
-    let chain = vec![read("server.pem").expect("a certificate")];
+    let chain = vec![read(&format!("{shown}.pem")).expect("a certificate")];
     let config = builder.with_single_cert(chain, key.expect("a key"));
     config.expect("they belong together")
 }

@@ -13,6 +13,7 @@ use crate::secret::Secret;
 use crate::text;
 use crate::ui;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -212,6 +213,14 @@ fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> O
     let may_log_in = matches!(profile.grant, Grant::Login(_));
     let name = shell_word(&profile.name);
     match (status, scope) {
+        (401 | 403 | 404, Some(scope)) if scope.is_empty() => {
+            let run = if may_log_in {
+                format!("tokctl login {name} --scope +SCOPE")
+            } else {
+                format!("tokctl add {name} --change --scope SCOPE")
+            };
+            Some(format!("it needs another scope, and does not say which; run: {run}"))
+        }
         (401 | 403 | 404, Some(scope)) if may_log_in => {
             let more: Vec<String> = scope.iter().map(|word| shell_word(&format!("+{word}"))).collect();
             Some(format!(
@@ -219,10 +228,15 @@ fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> O
                 more.join(" --scope ")
             ))
         }
-        (401 | 403 | 404, Some(scope)) => Some(format!(
-            "it needs the scope {:?}; add it to the profile's scope",
-            scope.join(" ")
-        )),
+        (401 | 403 | 404, Some(scope)) => {
+            let all: BTreeSet<&String> = profile.request.scope.iter().chain(&scope).collect();
+            let all: Vec<&str> = all.into_iter().map(String::as_str).collect();
+            Some(format!(
+                "it needs the scope {:?}; to ask for it too, run: tokctl add {name} --change --scope {}",
+                scope.join(" "),
+                shell_word(&all.join(" "))
+            ))
+        }
         (401, None) if may_log_in => Some(format!(
             "the token was renewed and is refused all the same; run: tokctl login {name}"
         )),
@@ -242,8 +256,8 @@ fn hint(profile: &Profile, incoming: &Incoming, scope: Option<Vec<String>>) -> O
     }
 }
 
-/// The scopes that the service misses, where it says so: by RFC 6750, or as GitHub does by what it
-/// accepts and what the token has.
+/// The scopes that the service misses, where it says so: by RFC 6750, which need not name them, or as GitHub does by what
+/// it accepts and what the token has.
 fn missing_scope(
     incoming: &Incoming,
     challenge: &Challenge,
@@ -255,11 +269,7 @@ fn missing_scope(
         found.map(str::to_owned).collect()
     };
     if challenge.error.as_deref() == Some("insufficient_scope") {
-        return challenge
-            .scope
-            .as_deref()
-            .map(split)
-            .filter(|scope| !scope.is_empty());
+        return Some(challenge.scope.as_deref().map(split).unwrap_or_default());
     }
     if !matches!(incoming.head.status, 403 | 404) {
         return None;

@@ -243,7 +243,8 @@ const ALONE: &str = "if browsers trust it, the server leaves out the certificate
 const OLD: &str = "older versions are not spoken here: who runs the server, or the device on the way that answers for it, must \
                    switch on TLS 1.2";
 
-const NO_TLS: &str = "check scheme and port of the address: what answers there speaks without TLS, or another protocol";
+const NO_TLS: &str = "check scheme and port of the address: what answers there speaks without TLS, or another \
+                      protocol; for another address, run: tokctl add PROFILE --change ADDRESS https://…";
 
 const ASKED_OR_OLD: &str = "if it asks for a client certificate, set client_certificate and client_key in the profile; \
                             else it may have no TLS 1.2 or 1.3, or no cipher of today";

@@ -116,7 +116,7 @@ fn remedy(profile: &str, trouble: &KeyringError) -> String {
         KeyringError::Locked if cfg!(target_os = "linux") && env::has_display() => {
             let profile = shell_word(profile);
             return format!(
-                "unlock the keyring: run: tokctl unlock {profile}; or choose store = \"encrypted-file\""
+                "to unlock the keyring, run: tokctl unlock {profile}; or choose store = \"encrypted-file\""
             );
         }
         KeyringError::Locked => {
@@ -144,11 +144,12 @@ fn remedy(profile: &str, trouble: &KeyringError) -> String {
         KeyringError::NoBus(_)
         | KeyringError::NoProvider(_)
         | KeyringError::TooLarge { .. }
-        | KeyringError::Failed(_) => {
-            "start a keyring, or choose another store: store = \"encrypted-file\" in the configuration"
-        }
+        | KeyringError::Failed(_) => "start a keyring, or choose store = \"encrypted-file\"",
     };
-    what.to_owned()
+    what.replace(
+        "choose store = \"encrypted-file\"",
+        &crate::error::in_a_file(profile),
+    )
 }
 
 /// The client secret's account is the profile's with a prefix.
