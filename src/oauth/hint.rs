@@ -399,7 +399,7 @@ mod tests {
             ),
             (
                 "client_secret = { file = \"/run/a b\" }".to_owned(),
-                "run: cat > '/run/a b'",
+                "run: (umask 077 && cat > '/run/a b')",
             ),
             (
                 "client_secret = { command = [\"pass\", \"x\"] }".to_owned(),
