@@ -60,13 +60,14 @@ impl Fit {
 impl Core<'_> {
     /// The named profile, for a protocol that names no host.
     pub fn named(&self) -> Result<Profile> {
-        let name = self.profile.ok_or_else(|| {
-            Error::usage(format!(
-                "tokctl helper {} needs a profile",
-                self.mode.name()
-            ))
-        })?;
+        let name = self.profile.ok_or_else(|| self.unnamed())?;
         Profile::load(self.config, name)
+    }
+
+    /// That the call names no profile, and has to.
+    pub fn unnamed(&self) -> Error {
+        let mode = self.mode.name();
+        Error::usage(format!("tokctl helper {mode} needs a profile"))
     }
 
     /// The rule of all helpers: the profile that the call names is answered where its program names nothing, and what

@@ -15,8 +15,8 @@ pub fn answer(core: &Core<'_>, info: Option<&str>) -> Answer {
         Err(error) => return core.unfit(None, "", &error),
     };
     // A cluster's name alone does not say whose token it is to have.
-    if let Err(error) = core.named() {
-        return core.unfit(None, "", &error);
+    if core.profile.is_none() {
+        return core.unfit(None, "", &core.unnamed());
     }
     match core.for_named(asked.server.as_deref()) {
         Ok(fit) => Answer {
