@@ -47,7 +47,8 @@ impl Copy {
 
     /// Gives it another text.
     pub fn set(&self, text: &str) -> Result<()> {
-        std::fs::write(&self.path, text).map_err(|cause| Error::io("writing a copy", &cause))
+        let written = crate::files::write_unsynced(&self.path, text.as_bytes());
+        written.map_err(|cause| Error::io("writing a copy", &cause))
     }
 
     /// What it has become.
