@@ -116,9 +116,7 @@ pub fn is_collecting() -> bool {
 /// in them may come from anywhere, and must not repaint the terminal.
 fn line(kind: Tag, text: &str) {
     let mut text: String = text.chars().filter(|c| text::is_shown(*c)).collect();
-    if text.contains('…') && !speaks_utf8() {
-        text = text.replace('…', "...");
-    }
+    text = fit_for_locale(&text);
     let word = kind.word();
     let mut whole = format!("tokctl: {word}{text}");
     let stderr = std::io::stderr();
@@ -353,7 +351,7 @@ pub fn ask(prompt: &str) -> Result<Option<String>> {
 /// Puts a question, which is put again after Ctrl-Z as long as the value lives.
 #[cfg(unix)]
 pub fn put(prompt: &str) -> question::Question {
-    question::Question::shown(prompt)
+    question::Question::shown(&laid_out(prompt))
 }
 
 /// A question that has been put.
@@ -363,13 +361,36 @@ pub struct Question(());
 /// Puts a question.
 #[cfg(not(unix))]
 pub fn put(prompt: &str) -> Question {
-    write_stderr(prompt);
+    write_stderr(&laid_out(prompt));
     Question(())
 }
 
-/// Lines for the person who is being asked, as they are.
+/// Lines for the person who is being asked.
 pub fn show(text: &str) {
-    write_stderr(text);
+    write_stderr(&laid_out(text));
+}
+
+/// What is shown to who is asked, in the width of the terminal, broken at words, and with characters that it has.
+fn laid_out(text: &str) -> String {
+    let text = fit_for_locale(text);
+    let columns = columns(&std::io::stderr());
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let lines = wrapped(line[indent..].trim_end(), columns, indent);
+        // The cursor stands behind a blank.
+        let end = &line[line.trim_end_matches(' ').len()..];
+        format!("{}{lines}{end}", " ".repeat(indent))
+    };
+    let lines: Vec<String> = text.split('\n').map(line).collect();
+    lines.join("\n")
+}
+
+fn fit_for_locale(text: &str) -> String {
+    if speaks_utf8() {
+        text.to_owned()
+    } else {
+        text.replace('…', "...")
+    }
 }
 
 /// A secret from the terminal without echo, else the whole of stdin.
@@ -382,7 +403,7 @@ pub fn read_secret(prompt: &str) -> Result<Secret> {
 
 /// A secret from the terminal without echo; `None` where the input has ended.
 pub fn ask_secret(prompt: &str) -> Result<Option<Secret>> {
-    hidden_line(&format!("{prompt}: "))
+    hidden_line(&laid_out(&format!("{prompt}: ")))
         .map(|line| line.map(Secret::from_line))
         .map_err(|cause| Error::io("reading from the terminal", &cause))
 }

@@ -34,7 +34,7 @@ fn issuer() -> Server {
 #[track_caller]
 fn answered(terminal: &Terminal<'_>, answers: &[(&str, &str)]) -> String {
     for (question, answer) in answers {
-        terminal.shows(question);
+        terminal.shows_words(question);
         terminal.types(answer);
     }
     terminal.shows("exit=")

@@ -80,6 +80,14 @@ impl<'s> Terminal<'s> {
         self.waits_for(text, |screen| screen.contains(text))
     }
 
+    /// The same, wherever the terminal's width has broken the lines.
+    #[track_caller]
+    pub fn shows_words(&self, text: &str) -> String {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let wanted = words(text);
+        self.waits_for(text, |screen| words(screen).contains(&wanted))
+    }
+
     /// Waits until the shell takes a line again.
     #[track_caller]
     pub fn is_ready(&self) -> String {
