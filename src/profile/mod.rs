@@ -155,12 +155,13 @@ impl Profile {
         // It has been put below them.
         values.text("preset");
         let grant = values.grant();
-        check_secret_variable(config, name, &values)?;
+        let is_named = values.0.contains_key("client_secret");
         let client = Client::take(&mut values, name, grant, from.usual_auth).map_err(|what| {
             config
                 .profile_error(name, &what)
                 .hint(set_id(name, from.is_in_file))
         })?;
+        check_secret_variable(config, name, (client.secret.as_ref(), is_named))?;
         let vars = Vars {
             set: values.params("vars").always,
             patterns: from.patterns,
@@ -307,16 +308,22 @@ impl Profile {
     }
 }
 
-/// That a client secret which nothing but a variable's usual name leads to is this profile's alone.
-fn check_secret_variable(config: &Config, name: &str, values: &Fields) -> Result<()> {
-    let is_usual = match values.0.get("client_secret") {
-        None | Some(Value::Secret(SecretSource::EnvFile { name: None, .. })) => true,
-        Some(_) => false,
+/// That a client secret which nothing but a variable's usual name leads to is this profile's alone; with whether a key of
+/// the profile names its source.
+fn check_secret_variable(
+    config: &Config,
+    name: &str,
+    secret: (Option<&SecretSource>, bool),
+) -> Result<()> {
+    let usual = || env::usual_secret_variable(name);
+    let variable = match secret {
+        (Some(SecretSource::Env(variable)), false) => variable.clone(),
+        // The environment wins over the file.
+        (Some(SecretSource::EnvFile { name: None, .. }), _) if env::var(&usual()).is_some() => {
+            usual()
+        }
+        _ => return Ok(()),
     };
-    let variable = env::usual_secret_variable(name);
-    if !is_usual || env::var(&variable).is_none() {
-        return Ok(());
-    }
     let remedy = format!(
         "set the variable of each in its profile, as in client_secret = {{ env = {variable:?} }}, or unset it"
     );

@@ -658,3 +658,57 @@ pub fn put_old_passphrase(sandbox: &Sandbox) {
     put_sealed(sandbox, "store.check", CHECK);
     put_sealed(sandbox, &format!("records/{account}.sealed"), sealed);
 }
+
+/// What `correct-horse-battery` opens, at a cost that is not everybody's for ever.
+const PASSPHRASE: &str = r#"{"argon2id":{"memory_kib":65536,"passes":3,"lanes":4},"salt":"BPFrzqXrv32cBRWGQWVUdA==","keys":"dG9rY3RsMQrRQ0rWLlrdyBl3wUbZds3imbRyI+0Zx9AHHvT3s/1QDt97sT1PmkBdBZmKU+I8SIbYqJFnJBJ4A+LVQhj1y/nDhCD4jj3/FMA="}"#;
+
+/// Profile `p` with the token `at-phrase`, sealed under the key in that.
+const PHRASED_RECORD: &str = "dG9rY3RsMQqhGViIYRE7z165ZaO5mYvA7XQTCHfnf9Zl1yDH42Lj285AgfptOvxiMXh8wBimQ250A84keuD4wugxzySKgRAG2wDcrgdSCcFpGIc7Z3PrDLERaU9ARcpOSQCNXNOHBQjoBAjydiEXB9HnMljLEAEjegYOJrYH+WVlXju85jXk4slmt7dK+moYWMMDrXHAU9C1nfXroPVCxe+gh1FPHplB4phKkTBkUNoQDVfmpH1rR6Z6QhV8J/56GwqY7CtmI1grDgbtgErc1LPyOfHdKZ+2O2dlGvjGdWgpY2ODezkfD8spt6tODwCmY7fetyudZ+L4z/QfnU2M46JWwpUmgx+zYVJIVkjx7Ags7Iyzd2w/WrSH5HO5ZXHgTN6AeSQ/2YWtpazUYcJDkovQIHj1o7weB4/CZ3T2GDsdIJdoJcQCfGdkM7JEzuyD8CfpbjmTDrUyj5I2Ye5G6rF3qs0Fp4FGUuKvBjdrP5rcvatK1OikRnThZMznENJckskccGlKE+M=";
+
+#[test]
+fn a_passphrase_s_file_opens_what_its_keys_have_sealed() {
+    let mut sandbox = grant("store = \"encrypted-file\"\naccess_cache = \"none\"");
+    put(&sandbox, "store.passphrase", PASSPHRASE);
+    put_sealed(
+        &sandbox,
+        &format!("records/{ACCOUNT}.sealed"),
+        PHRASED_RECORD,
+    );
+    sandbox.run(["get", "p"]).fails(7, "tokctl unlock");
+    sandbox.env("TOKCTL_STORE_KEY", "correct-horse-battery");
+    sandbox.run(["get", "p"]).ok("at-phrase\n");
+    // Under another name it would have been set anew.
+    sandbox.env("TOKCTL_STORE_KEY", "correct-horse-batterz");
+    sandbox
+        .run(["get", "p"])
+        .fails(7, "this is not the passphrase");
+}
+
+#[test]
+#[ignore = "needs keyctl and a kernel keyring: tests/run installs it"]
+fn what_the_kernel_remembers_of_logins_has_this_name_and_form() {
+    let sandbox = grant("store = \"plaintext\"\naccess_cache = \"none\"");
+    sandbox.import("rt-1");
+    let state = sandbox.state_dir().join("tokctl");
+    let name = format!(
+        "tokctl:{}",
+        hash(&["marks-1", state.to_str().expect("UTF-8")])
+    );
+    let found = |words: [&str; 3]| {
+        let run = std::process::Command::new("keyctl").args(words).output();
+        String::from_utf8(run.expect("keyctl is installed").stdout).expect("text")
+    };
+    let id = found(["request", "user", &name]);
+    let text = std::process::Command::new("keyctl")
+        .args(["pipe", id.trim()])
+        .output();
+    let text = String::from_utf8(text.expect("keyctl is installed").stdout).expect("text");
+    let (login, generation) = text.split_once(' ').expect("a login and a number");
+    let record = std::fs::read(sandbox.record()).expect("a record");
+    let record: serde_json::Value = serde_json::from_slice(&record).expect("JSON");
+    let key = record["spool_key"].as_str().expect("a key");
+    assert_eq!(login, &hash(&["mark-1", key])[..16]);
+    assert_eq!(generation, format!("{}\n", record["generation"]));
+    sandbox.run(["logout", "p", "--no-revoke"]);
+    assert_eq!(found(["request", "user", &name]), "", "{text}");
+}
