@@ -279,4 +279,132 @@ mod tests {
         let weights = kinds.map(weight);
         assert!(weights.is_sorted_by(|one, two| one > two), "{weights:?}");
     }
+
+    fn profile() -> Profile {
+        let text = "[profile.p]\nissuer = \"https://s.example\"\nclient_id = \"c\"";
+        let config = crate::profile::config::Config::from_text(text);
+        Profile::load(&config, "p").expect("a good profile")
+    }
+
+    #[test]
+    fn a_note_tells_what_is_kept_without_the_store() {
+        let profile = profile();
+        let life = |expires: Option<Epoch>, updated: Option<Epoch>, has_token: bool| {
+            let note = Note {
+                expires,
+                has_token,
+                updated,
+                ..Note::default()
+            };
+            Facts::noted(&profile, &note, NOW).token
+        };
+        for (expires, updated, has_token, expected) in [
+            (Some(NOW + 9), Some(NOW), true, Life::Until(NOW + 9)),
+            (Some(NOW + 9), None, true, Life::Until(NOW + 9)),
+            (None, Some(NOW), true, Life::Unknown),
+            (Some(NOW + 9), Some(NOW), false, Life::Absent),
+            (Some(NOW + 9), Some(NOW + 60), true, Life::Until(NOW + 9)),
+            (Some(NOW + 9), Some(NOW + 61), true, Life::Over),
+            (Some(NOW + 9), Some(NOW + 61), false, Life::Absent),
+        ] {
+            assert_eq!(life(expires, updated, has_token), expected, "{updated:?}");
+        }
+        for (binding, foreign) in [
+            (None, false),
+            (Some(profile.binding()), false),
+            (Some("another".to_owned()), true),
+        ] {
+            let note = Note {
+                binding,
+                refreshable: foreign,
+                ..Note::default()
+            };
+            let facts = Facts::noted(&profile, &note, NOW);
+            assert_eq!((facts.foreign, facts.refreshable), (foreign, foreign));
+            assert_eq!(facts.kind, Some(TokenKind::Access));
+        }
+    }
+
+    #[test]
+    fn a_record_tells_what_is_kept() {
+        let profile = profile();
+        let note = Note::default();
+        let record = |binding: String, end: Option<Epoch>| {
+            let mut record = Record::new(binding, crate::secret::Secret::new("k".into()));
+            if let Some(end) = end {
+                let text = crate::secret::Secret::new("t".into());
+                let mut token = crate::state::record::Token::bare(text, NOW - 9);
+                token.expires = Some(NOW + end);
+                record.tokens.insert(profile.variant(), token);
+            }
+            record
+        };
+        let ours = || profile.binding();
+        for (record, foreign, token) in [
+            (None, false, Life::Absent),
+            (Some(record(ours(), None)), false, Life::Absent),
+            (Some(record(ours(), Some(0))), false, Life::Over),
+            (Some(record(ours(), Some(9))), false, Life::Until(NOW + 9)),
+            (Some(record("x".into(), Some(9))), true, Life::Absent),
+        ] {
+            let facts = Facts::stored(&profile, &note, record.as_ref(), NOW);
+            assert_eq!((facts.foreign, facts.token), (foreign, token));
+            assert_eq!(facts.kind, Some(TokenKind::Access));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_to_a_script_with_the_command_that_mends_it() {
+        let profile = profile();
+        let said = Remembered::undated("it has ended");
+        let facts = |token: Life, refreshable: bool| Facts {
+            token,
+            refreshable,
+            ..Facts::default()
+        };
+        let paused = |at: Epoch| Note {
+            not_before: Some(at),
+            ..Note::default()
+        };
+        let kind = |facts: &Facts<'_>, note: &Note| {
+            trouble(&profile, facts, note, NOW).map(|error| error.kind)
+        };
+        let (good, due) = (facts(Life::Until(NOW + 9), true), facts(Life::Over, true));
+        for (at, of_good, of_due) in [
+            (NOW - 1, None, None),
+            (NOW, None, None),
+            (NOW + 1, None, Some(Kind::Temporary)),
+        ] {
+            assert_eq!(kind(&good, &paused(at)), of_good, "{at}");
+            assert_eq!(kind(&due, &paused(at)), of_due, "{at}");
+        }
+        let error = trouble(&profile, &facts(Life::Absent, false), &Note::default(), NOW);
+        let error = error.expect("nothing is stored");
+        assert_eq!(error.kind, Kind::LoginRequired);
+        assert!(error.message.contains("nobody has logged in"), "{error:?}");
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("tokctl login p"), "{hint}");
+        let ended = Facts {
+            ended: Some(&said),
+            ..good
+        };
+        let error = trouble(&profile, &ended, &Note::default(), NOW).expect("it has ended");
+        assert_eq!(error.message, "it has ended");
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("tokctl login p"), "{hint}");
+    }
+
+    #[test]
+    fn each_standing_has_its_words() {
+        for (standing, words) in [
+            (Standing::FromEnvironment, "from the environment"),
+            (Standing::Good, "good"),
+            (Standing::Last, "good"),
+            (Standing::Renewable, "renewed when asked for"),
+            (Standing::Fetchable, "fetched when asked for"),
+            (Standing::Login(Why::Nothing), "login needed"),
+        ] {
+            assert_eq!(standing.words(), words);
+        }
+    }
 }

@@ -95,3 +95,62 @@ fn check(variables: &[Variable], exec: &cli::Exec) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    /// What stands between `exec` and the command, and the variables that it makes, or a part of the error.
+    const CALLS: &str = "
+        p                        => TOKCTL_TOKEN=p
+        p --file                 => TOKCTL_FILE=p
+        p --refresh              => TOKCTL_FILE=p
+        p --env A                => A=p
+        p --env A --env B_1      => A=p B_1=p
+        --env A=p                => A=p
+        p --env A=q              => A=q TOKCTL_TOKEN=p
+        p q                      => TOKCTL_TOKEN_P=p TOKCTL_TOKEN_Q=q
+        p q --file               => TOKCTL_FILE_P=p TOKCTL_FILE_Q=q
+        p --scope s              => TOKCTL_TOKEN=p
+        --env A=p --env B=p --scope s => A=p B=p
+        --env A=p --env B=q      => A=p B=q
+        -q                       => error: there is no profile
+        --env A=                 => error: there is no profile after =
+        --env A                  => error: --env A is for one profile
+        p q --env A              => error: --env A is for one profile
+        p --env 1A               => error: \"1A\" is no name for a variable
+        p --env A-B              => error: \"A-B\" is no name for a variable
+        --env =p                 => error: \"\" is no name for a variable
+        --env A=p --env A=q      => error: the variable A is given twice
+        p q --scope s            => error: are for one profile
+        p q --audience a         => error: are for one profile
+        p q --resource https://r => error: are for one profile
+        p q --token id           => error: are for one profile
+    ";
+
+    #[test]
+    fn each_profile_s_token_has_its_variable() {
+        for row in CALLS.lines().filter(|row| row.contains("=> ")) {
+            let (call, expected) = row.trim().split_once("=> ").expect("a row");
+            let line = format!("tokctl exec {call} -- c");
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let parsed = cli::parse(&words).unwrap_or_else(|error| panic!("{row}: {error}"));
+            let cli::Command::Exec(exec) = parsed.command else {
+                panic!("{row} is another command");
+            };
+            match (read(&exec), expected.strip_prefix("error: ")) {
+                (Ok(found), None) => {
+                    let found = found
+                        .iter()
+                        .map(|one| format!("{}={}", one.name, one.profile));
+                    assert_eq!(found.collect::<Vec<_>>().join(" "), expected, "{row}");
+                }
+                (Err(error), Some(part)) => {
+                    assert!(error.message.contains(part), "{row}: {error:?}");
+                }
+                (found, _) => panic!("{row}: {found:?}"),
+            }
+        }
+    }
+}
