@@ -230,8 +230,9 @@ impl Transport for Line {
         let patience = &mut self.channel.socket().patience;
         patience.silence = silence.or(patience.silence);
         match self.hand_on() {
-            // Many servers end TLS without a word (RFC 9112 section 9.8); elsewhere it is told as it is.
-            Err(cause) if cause.kind() != ErrorKind::UnexpectedEof => {
+            // Many servers end TLS without a word (RFC 9112 section 9.8); that counts as the body's end where nothing
+            // else marks it.
+            Err(cause) if cause.kind() != ErrorKind::UnexpectedEof || self.chunks.is_some() => {
                 Err(self.told.trouble(Trouble::Lost(cause)).into())
             }
             read => Ok(read? > 0),

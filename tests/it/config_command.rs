@@ -45,12 +45,12 @@ fn a_check_tells_everything_that_is_wrong_with_its_line() {
             "7:17",
             "profile \"b\": client_secret: must be a table such as { env = \"NAME\" }, not a number",
         ),
-        "    client_secret = …\n                    ^\n".to_owned(),
+        "    client_secret = ...\n                    ^\n".to_owned(),
         at(
             "8:1",
             "profile \"b\": unknown key \"scpe\"; did you mean \"scope\"?",
         ),
-        "    scpe = …\n    ^^^^\n".to_owned(),
+        "    scpe = ...\n    ^^^^\n".to_owned(),
         at(
             "10:10",
             "profile \"c\": has no client_id, and C_CLIENT_ID is not set",

@@ -301,8 +301,8 @@ impl Way {
     /// The exit code that a behaviour comes to.
     fn code(self, means: Means) -> i32 {
         match (self, means) {
-            // What is here is erased, whatever the server says; and that is said.
-            (_, Right) | (Self::Revocation, _) => 0,
+            // Whatever a 2xx says, it is done (RFC 7009 section 2.2).
+            (_, Right) | (Self::Revocation, Empty) => 0,
             // A server that is away for a moment does not end a device's login; its code's end does.
             (Self::Poll, NoAnswer | Busy | Foreign) => 4,
             (_, NoAnswer | Busy | Foreign) => 6,
@@ -462,7 +462,7 @@ fn wrongs(way: Way, means: Means, steps: &'static [Step]) -> Vec<String> {
         let done = matches!(means, Right | Empty);
         let said = run
             .stderr
-            .contains("erased here; not revoked at the server: ")
+            .contains("logged out here, and not revoked at the server: ")
             != done;
         check(said, "what was revoked is not what is said".to_owned());
     }
@@ -515,8 +515,15 @@ fn afterwards(way: Way, code: i32, sandbox: &Sandbox) -> Result<(), String> {
         _ => return Err(format!("afterwards: {get:?}")),
     }
     let kept = sandbox.files_with("at-").len();
-    if kept != usize::from(logged_in) {
+    let unrevoked = way == Way::Revocation && code != 0;
+    if kept != usize::from(logged_in || unrevoked) {
         return Err(format!("afterwards {kept} files with a token"));
+    }
+    if unrevoked {
+        let again = sandbox.run(["logout", "p"]);
+        if again.code != 0 || !sandbox.files_with("at-").is_empty() {
+            return Err(format!("revoked later: {again:?}"));
+        }
     }
     if way == Way::Refresh {
         let record = fs::read_to_string(sandbox.record()).unwrap_or_default();
