@@ -118,10 +118,12 @@ impl Metadata {
     }
 
     /// Whether a challenge made with SHA-256 is refused (RFC 7636 section 4.2), as far as the server says it: many that
-    /// take it say nothing.
+    /// take it say nothing, or name no method at all.
     pub fn refuses_s256(&self) -> bool {
         let methods = self.code_challenge_methods_supported.as_deref();
-        methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256"))
+        methods.is_some_and(|methods| {
+            !methods.is_empty() && !methods.iter().any(|method| method == "S256")
+        })
     }
 }
 

@@ -121,7 +121,7 @@ fn a_client_secret_under_another_key_is_exit_7_with_the_way_out() {
     let mut sandbox = Sandbox::new();
     let more = format!("{SEALED}\nclient_secret = {{ keyring = true }}");
     sandbox.config(&credentials(&server.url("/token"), &more));
-    sandbox.env("TOKCTL_STORE_KEY", "one");
+    sandbox.env("TOKCTL_STORE_KEY", "a passphrase of this test");
     let set = |sandbox: &Sandbox| sandbox.run_with_stdin(["secret", "set", "p"], "s3cret");
     set(&sandbox).ok_with("", "client secret stored");
     let records = sandbox.state_dir().join("tokctl/records");

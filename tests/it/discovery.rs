@@ -319,7 +319,6 @@ fn discovery_vetoes_neither_grant_nor_client_authentication() {
     let server = server_with(|_, value| {
         value["grant_types_supported"] = json!(["implicit"]);
         value["response_types_supported"] = json!(["token"]);
-        value["code_challenge_methods_supported"] = json!(["plain"]);
         value["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
     });
     let mut sandbox = sandbox_for(&server, "client_auth = \"client_secret_post\"");

@@ -308,7 +308,17 @@ fn the_issuer_is_asked_and_compared_with_the_profile() {
             _ => Reply::json(200, all.to_string()),
         }
     });
-    let run = at(&picky, "", "scope = [\"read\", \"wriet\"]");
+    let run = at(&picky, "", "");
+    finds(
+        &run,
+        "client_auth",
+        "takes no client secret, so that it is not sent",
+        "set client_auth = \"private_key_jwt\"",
+        3,
+    );
+    // Whoever runs the server may know better than its metadata.
+    let by_hand = "client_auth = \"client_secret_basic\"\nscope = [\"read\", \"wriet\"]";
+    let run = at(&picky, "", by_hand);
     no_problem(&run);
     let auth = about(&run, "client_auth");
     assert!(
