@@ -179,7 +179,11 @@ fn a_name_from_elsewhere_neither_repaints_the_terminal_nor_speaks_in_our_name() 
     let path = sandbox.write(evil, "[profile.p]\nclient_id = 1\n");
     let run = sandbox.run(["get", "p", "--config", evil]);
     run.fails(3, "client_id");
-    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert!(
+        matches!(lines[..], [_, hint] if hint.starts_with("tokctl: hint: to change the file, run: tokctl --config '")),
+        "{run:?}"
+    );
     // Its hint names the file.
     fs::write(
         &path,

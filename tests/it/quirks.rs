@@ -421,7 +421,7 @@ fn what_a_profile_keeps_of_a_reply_is_printed_with_the_token() {
 
 #[test]
 fn the_first_root_with_a_token_is_the_one_that_is_read() {
-    let roots = "response = { root = [\"/authed_user\", \"\"] }";
+    let roots = "response = { root = [\"/authed_user\", \"\"] }\nbearer_token_types = [\"user\"]";
     let user = r#"{"ok":true,"access_token":"bot","expires_in":9,"token_type":"bot",
         "authed_user":{"id":"U1","access_token":"user","scope":"a,b","token_type":"user"}}"#;
     let flat = r#"{"ok":true,"access_token":"flat","expires_in":600,"authed_user":{"id":"U1"}}"#;
