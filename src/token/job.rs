@@ -37,6 +37,8 @@ pub enum Work {
     UseCode(Box<Code>),
 }
 
+// Where there is no process in the background, nobody asks.
+#[cfg(unix)]
 impl Work {
     /// Whether its caller hands the profile's lock over with it.
     pub fn has_lock(&self) -> bool {

@@ -54,6 +54,9 @@ fn a_call_without_its_profile_names_those_that_there_are() {
     sandbox.run(["get"]).fails(2, "p6, p7 and 3 more\n");
     sandbox
         .run(["get", "p99"])
+        .fails(3, "hint: run: tokctl get p9\n");
+    sandbox
+        .run(["get", "nothing-like-it"])
         .fails(3, "to list the profiles, run: tokctl status");
     // The command alone.
     let run = sandbox.run([] as [&str; 0]);
@@ -106,7 +109,9 @@ fn a_refusal_names_what_can_be_done_here() {
     let wrong = json!({"error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials"});
     let server = Server::always(Reply::json(401, wrong.to_string()));
     let sandbox = Sandbox::with_client(&server, "");
-    let anew = "to enter the secret anew, run: IFS= read -rs P_SECRET && export P_SECRET\n";
+    let id = "; for another client_id, run: tokctl add p --change --client-id ID\n";
+    let anew = "to enter the secret anew, run: IFS= read -rs P_SECRET && export P_SECRET";
+    let anew = &format!("{anew}{id}");
     sandbox.run(["get", "p"]).fails(5, anew);
     let kept = client_at(&server.url("/token"), "")
         .replace("{ env = \"P_SECRET\" }", "{ keyring = true }");
@@ -114,7 +119,7 @@ fn a_refusal_names_what_can_be_done_here() {
     sandbox
         .run_with_stdin(["secret", "set", "p"], "s")
         .ok_with("", "");
-    let anew = "to enter the secret anew, run: tokctl secret set p\n";
+    let anew = &format!("to enter the secret anew, run: tokctl secret set p{id}");
     sandbox.run(["get", "p"]).fails(5, anew);
 
     let server = Server::always(Reply::error("invalid_scope"));
