@@ -1,11 +1,18 @@
 //! A body that comes in chunks (RFC 9112 section 7.1), read as curl reads it: lines may end in a bare LF, what
-//! stands behind a size is passed over whatever its length, and so are the fields after the last chunk.
+//! stands behind a size is passed over, and so are the fields after the last chunk.
 
 use std::io::{self, ErrorKind};
 
+/// So many bytes may come between two bytes of data: curl takes more than any server has a reason for.
+const MOST: usize = 1024 * 1024;
+
 /// Takes the chunks' data out of what comes.
 #[derive(Debug, Default)]
-pub struct Chunked(At);
+pub struct Chunked {
+    at: At,
+    /// So many bytes have come since the last one of data.
+    passed: usize,
+}
 
 /// What comes next.
 #[derive(Debug, Default)]
@@ -28,18 +35,18 @@ enum At {
 impl Chunked {
     /// Whether the last chunk, and what belongs to it, has come.
     pub fn ended(&self) -> bool {
-        matches!(self.0, At::End)
+        matches!(self.at, At::End)
     }
 
     /// Moves data from `come` to `room`: the number of bytes that were read of the one and written to the other.
     ///
     /// # Errors
     ///
-    /// `InvalidData` where no chunk is; not before what was whole has been given out.
+    /// `InvalidData` where no chunk is, or more than 1 MiB between two; not before what was whole has been given out.
     pub fn take(&mut self, come: &[u8], room: &mut [u8]) -> io::Result<(usize, usize)> {
         let (mut read, mut given) = (0, 0);
         while read < come.len() && !self.ended() {
-            if let At::Data(left) = self.0 {
+            if let At::Data(left) = self.at {
                 let left_here = usize::try_from(left).unwrap_or(usize::MAX);
                 let length = left_here.min(come.len() - read).min(room.len() - given);
                 if length == 0 {
@@ -47,17 +54,25 @@ impl Chunked {
                 }
                 room[given..given + length].copy_from_slice(&come[read..read + length]);
                 (read, given) = (read + length, given + length);
-                self.0 = match left - length as u64 {
+                self.passed = 0;
+                self.at = match left - length as u64 {
                     0 => At::DataEnd,
                     left => At::Data(left),
                 };
                 continue;
             }
-            match self.0.after(come[read]) {
-                Some(next) => self.0 = next,
-                None if given > 0 => break,
-                None => {
-                    let what = "a chunk without its size";
+            self.passed += 1;
+            match self.at.after(come[read]) {
+                Some(next) if self.passed <= MOST => self.at = next,
+                _ if given > 0 => {
+                    self.passed -= 1;
+                    break;
+                }
+                next => {
+                    let what = match next {
+                        Some(_) => "more than 1 MiB that is no chunk",
+                        None => "a chunk without its size",
+                    };
                     return Err(io::Error::new(ErrorKind::InvalidData, what));
                 }
             }
@@ -148,6 +163,7 @@ mod tests {
             ("{\"a\":1}", "", None),
             ("10000000000000000\r\nabc", "", None),
             ("fffffffffffffffff\r\nabc", "", None),
+            (&"0".repeat(MOST + 1), "", None),
         ] {
             for part in [1, 2, 7, 100_000] {
                 assert_eq!(

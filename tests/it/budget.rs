@@ -294,7 +294,8 @@ fn a_helper_s_cached_answer_costs_hardly_more_than_a_get() {
 #[test]
 #[ignore = "needs strace: tests/run installs it"]
 fn a_get_from_a_file_asks_nobody_and_starts_nothing() {
-    for (store, most) in [("plaintext", 41), ("encrypted-file", 55)] {
+    // With a look for a rename that was cut off; musl makes one call more than glibc.
+    for (store, most) in [("plaintext", 42), ("encrypted-file", 56)] {
         let more = format!("store = \"{store}\"\naccess_cache = \"none\"");
         let sandbox = with_token(&more);
         let calls = Calls::of(&sandbox, &["get", "p"], "", "at-budget\n");
