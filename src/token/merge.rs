@@ -545,6 +545,13 @@ mod tests {
             => g18446744073709551615 r=o own=n@60 | g18446744073709551615 r=o own=n@60 | g18446744073709551615 own=n@60
     "#;
 
+    /// No revocation endpoint is to see it (`Record::retire`).
+    #[test]
+    fn an_id_token_is_kept_as_one() {
+        let text = Secret::new("a.b.c".to_owned());
+        assert!(id_token_of(text.clone(), 1).is_id && !Token::bare(text, 1).is_id);
+    }
+
     #[test]
     fn a_reply_is_laid_over_what_was_stored() {
         let mut seen = 0;
