@@ -95,16 +95,14 @@ fn log_in(args: &Args, profile: &Profile) -> Result<()> {
     } else {
         Interaction::Never
     };
-    let mut storage = Storage::open(profile, Deadline::after(budget::LOGIN_STEP), interaction)?;
+    // Each step has its own: a person may have been waited for.
+    let step = || Deadline::after(budget::LOGIN_STEP);
+    let mut storage = Storage::open(profile, step(), interaction)?;
     new_grant::probe(profile, &mut storage)?;
-    let server = server::for_login(profile, Deadline::after(budget::LOGIN_STEP))?;
-    let credentials = credentials::find(
-        profile,
-        Some(&mut storage),
-        Deadline::after(budget::LOGIN_STEP),
-    )?;
+    let server = server::for_login(profile, step())?;
+    let credentials = credentials::find(profile, Some(&mut storage), step())?;
     let asking = with_scope(args, profile, &storage.note);
-    let has_keys = id_token_check::prepare(&asking, &server, Deadline::after(budget::LOGIN_STEP));
+    let has_keys = id_token_check::prepare(&asking, &server, step());
     let login = Login {
         profile: &asking,
         server: &server,

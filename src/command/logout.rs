@@ -5,14 +5,15 @@ use super::worst;
 use crate::cli::{Global, Logout};
 use crate::clock::{Deadline, budget};
 use crate::env;
-use crate::error::{Error, Kind, Result, io_cause, shell_word};
+use crate::error::{Error, Result, shell_word};
 use crate::profile::Profile;
 use crate::profile::config::Config;
 use crate::state::journal::Journal;
-use crate::state::lock::{Lock, Purpose, Taken};
+use crate::state::lock::Purpose;
 use crate::state::note::Note;
 use crate::state::storage::{Cache, Storage};
-use crate::token::{leave, strangers};
+use crate::token::leave::{self, Left};
+use crate::token::strangers;
 use crate::ui;
 use std::path::Path;
 
@@ -59,16 +60,21 @@ pub fn stranger(config: &Config, name: &str, revoke: bool) -> Result<()> {
             ..error
         });
     }
-    match left.by_hand {
+    tell(&who, &left, "erased here");
+    Ok(())
+}
+
+/// Says what has become of all that was left; of grants that nobody had to end, that there was `nothing`.
+fn tell(who: &str, left: &Left, nothing: &str) {
+    match &left.by_hand {
         Some(why) => ui::say(&format!(
             "{who}: erased here; not revoked at the server: {why}"
         )),
         None if left.revoked => {
             ui::notice(&format!("{who}: revoked at the server, and erased here"));
         }
-        None => ui::notice(&format!("{who}: erased here")),
+        None => ui::notice(&format!("{who}: {nothing}")),
     }
-    Ok(())
 }
 
 fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
@@ -76,15 +82,7 @@ fn log_out(profile: &Profile, revoke: bool) -> Result<()> {
     let state = env::state_dir()?;
     let deadline = Deadline::after(budget::LOGOUT);
     // A renewal in flight would write back what is erased here: its end is waited for.
-    let taken = Lock::take(&state, name, Purpose::Renewal, deadline);
-    let taken = taken.map_err(|cause| {
-        let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
-        Error::about(name, Kind::StoreUnavailable, what)
-    })?;
-    if matches!(taken, Taken::TimedOut) {
-        let what = "another tokctl is busy with it";
-        return Err(Error::about(name, Kind::Temporary, what));
-    }
+    let _turn = super::name::turn(&state, name, Purpose::Renewal, budget::LOGOUT)?;
     let opened = Storage::open_to_erase(profile, deadline);
     let mut storage = opened.inspect_err(|_| forget_cached(profile, &state))?;
     let done = if revoke {
@@ -121,11 +119,14 @@ fn revoked(profile: &Profile, storage: &mut Storage) -> Result<()> {
         Ok(None) => return erased(profile, storage),
         Err(error) => {
             forget_cached(profile, &storage.state);
-            let hint = format!(
-                "{}; to erase it unseen, run: tokctl logout {} --no-revoke",
-                error.hint.unwrap_or_default(),
+            let erase = format!(
+                "to erase it unseen, run: tokctl logout {} --no-revoke",
                 shell_word(name)
             );
+            let hint = match &error.hint {
+                Some(hint) => format!("{hint}; {erase}"),
+                None => erase,
+            };
             return Err(Error {
                 hint: Some(hint),
                 ..error
@@ -144,15 +145,7 @@ fn revoked(profile: &Profile, storage: &mut Storage) -> Result<()> {
         .of(name)
         .hint(leave::kept_hint(name)));
     }
-    match left.by_hand {
-        Some(why) => ui::say(&format!(
-            "{name}: erased here; not revoked at the server: {why}"
-        )),
-        None if left.revoked => {
-            ui::notice(&format!("{name}: revoked at the server, and erased here"));
-        }
-        None => ui::notice(&format!("{name}: erased here; its tokens had ended")),
-    }
+    tell(name, &left, "erased here; its tokens had ended");
     Ok(())
 }
 

@@ -23,23 +23,25 @@ pub enum Becomes<'a> {
 
 /// Both locks of a profile: no login is under way, and nobody renews.
 pub fn hold(state: &Path, name: &str) -> Result<[Taken<()>; 2]> {
-    let take = |purpose, limit| {
-        let taken = Lock::take(state, name, purpose, Deadline::after(limit));
-        let taken = taken.map_err(|cause| {
-            let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
-            Error::about(name, Kind::StoreUnavailable, what)
-        })?;
-        if matches!(taken, Taken::TimedOut) {
-            let what = "another tokctl is busy with it";
-            let error = Error::about(name, Kind::Temporary, what);
-            return Err(error.hint("try again when it has ended"));
-        }
-        Ok(taken)
-    };
     Ok([
-        take(Purpose::Login, Duration::ZERO)?,
-        take(Purpose::Renewal, budget::LOGOUT)?,
+        turn(state, name, Purpose::Login, Duration::ZERO)?,
+        turn(state, name, Purpose::Renewal, budget::LOGOUT)?,
     ])
+}
+
+/// One lock of a profile, waited for as long as the limit lets.
+pub fn turn(state: &Path, name: &str, purpose: Purpose, limit: Duration) -> Result<Taken<()>> {
+    let taken = Lock::take(state, name, purpose, Deadline::after(limit));
+    let taken = taken.map_err(|cause| {
+        let what = format!("no lock below {}: {}", state.display(), io_cause(&cause));
+        Error::about(name, Kind::StoreUnavailable, what)
+    })?;
+    if matches!(taken, Taken::TimedOut) {
+        let what = "another tokctl is busy with it";
+        let error = Error::about(name, Kind::Temporary, what);
+        return Err(error.hint("try again when it has ended"));
+    }
+    Ok(taken)
 }
 
 /// Says which variables have the name in theirs.
